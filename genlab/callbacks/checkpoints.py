@@ -1,0 +1,126 @@
+"""Checkpoints on step boundaries, and what signals do."""
+
+from __future__ import annotations
+
+import math
+import os
+import signal
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import pytorch_lightning as pl
+from pytorch_lightning import Callback
+
+from genlab.callbacks.validation import Validation
+from genlab.errors import Interrupted
+from genlab.training.io import save, save_best
+
+
+class Checkpoints(Callback):
+    """Writes a checkpoint at the start, every so many steps or seconds, at the end, and when a signal asks to stop.
+
+    SIGTERM and SIGINT let the step under way finish, save, and raise `Interrupted`; a second SIGINT exits at once.
+    It must be the last callback, so that what it saves is the whole state after a step.
+
+    Args:
+        folder: the run's ``checkpoints``.
+        meta: what makes the file self-contained: format, version, config, data spec.
+        every_n_steps, every_seconds: either, both or none.
+        keep: how many step checkpoints stay; beside them, ``best.ckpt`` has the least validation value so far.
+        last_step: the run's final step.
+        validation: where validation values come from.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        meta: dict[str, Any],
+        every_n_steps: int | None,
+        every_seconds: float | None,
+        keep: int,
+        last_step: int,
+        validation: Validation,
+    ) -> None:
+        self.folder = folder
+        self.meta = meta
+        self.every_n_steps = every_n_steps
+        self.every_seconds = every_seconds
+        self.keep = keep
+        self.last_step = last_step
+        self.validation = validation
+        self.asked: int | None = None
+        self.best = math.inf
+        self._saved_step = -1
+        self._saved_at = 0.0
+
+    def state_dict(self) -> dict[str, Any]:
+        """The least validation value, so that a resumed run replaces ``best.ckpt`` only by a better one."""
+        return {"best": self.best}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Inverse of `state_dict`."""
+        self.best = state_dict["best"]
+
+    def install(self) -> None:
+        """Take SIGTERM and SIGINT; also what Lightning has put in their place."""
+        signal.signal(signal.SIGTERM, self._handle)
+        signal.signal(signal.SIGINT, self._handle)
+
+    def _handle(self, signum: int, frame: FrameType | None) -> None:
+        if self.asked == signal.SIGINT and signum == signal.SIGINT:
+            os._exit(128 + signum)
+        self.asked = signum
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
+        """Save once before the first step: a full disk shows now, and every started run can be resumed."""
+        self.install()
+        self._saved_at = time.monotonic()
+        self._save(trainer, pl_module)
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Save if due; stop if asked."""
+        if trainer.fit_loop._should_accumulate():
+            return  # half-accumulated gradients are in no checkpoint
+        step = pl_module.batches_done
+        due = step == self.last_step or (self.every_n_steps is not None and step % self.every_n_steps == 0)
+        if self.every_seconds is not None and time.monotonic() - self._saved_at > self.every_seconds:
+            due = True
+        record = self.validation.latest
+        if record is not None and record.value < self.best and self.validation.due(step):
+            self.best = record.value
+            if trainer.is_global_zero:
+                save_best(trainer, self.folder, step=step, meta=self.meta)
+        if due:
+            self._save(trainer, pl_module)
+        if self.asked is not None:
+            self.stop(trainer, pl_module)
+
+    def watch(self, items: Iterable, trainer: pl.Trainer, pl_module: Any) -> Iterator:
+        """Yield ``items``, stopping between two of them when a signal has asked: for work between steps."""
+        for item in items:
+            if self.asked is not None:
+                self.stop(trainer, pl_module)
+            yield item
+
+    def stop(self, trainer: pl.Trainer, pl_module: Any) -> None:
+        """Save and raise `Interrupted`."""
+        assert self.asked is not None
+        self._save(trainer, pl_module)
+        name = signal.Signals(self.asked).name
+        where = self.folder.parent
+        raise Interrupted(
+            f"{name} at step {pl_module.batches_done}; saved. Go on with: genlab train resume={where}",
+            signum=self.asked,
+        )
+
+    def _save(self, trainer: pl.Trainer, pl_module: Any) -> None:
+        step = pl_module.batches_done
+        if trainer.is_global_zero and step != self._saved_step:
+            save(trainer, self.folder, step=step, meta=self.meta, keep=self.keep)
+        self._saved_step, self._saved_at = step, time.monotonic()

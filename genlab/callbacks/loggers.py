@@ -1,0 +1,79 @@
+"""``metrics.csv``: one row per logged step, none lost and none doubled by a resume."""
+
+from __future__ import annotations
+
+import csv
+import os
+from pathlib import Path
+from typing import Any
+
+from pytorch_lightning.loggers import Logger
+from pytorch_lightning.utilities.rank_zero import rank_zero_only
+
+
+class CSVLog(Logger):
+    """Appends rows ``step, epoch, <scalars>`` and flushes each, so that a killed run has all rows it reported.
+
+    Args:
+        path: of the file.
+        resume_step: rows beyond this step are dropped: the resumed run writes them again.
+    """
+
+    def __init__(self, path: Path, *, resume_step: int = 0) -> None:
+        super().__init__()
+        self.path = path
+        self.columns: list[str] = ["step"]
+        if path.exists():
+            with path.open(newline="") as file:
+                rows = [row for row in csv.DictReader(file) if _step(row) <= resume_step]
+                self.columns = list(rows[0]) if rows else self.columns
+            self._rewrite(rows)
+
+    @property
+    def name(self) -> str:
+        """Lightning's name of the experiment."""
+        return self.path.parent.name
+
+    @property
+    def version(self) -> str:
+        """Lightning's version of the experiment."""
+        return "csv"
+
+    def log_hyperparams(self, params: Any) -> None:
+        """The run's config.yaml holds them."""
+
+    @rank_zero_only
+    def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
+        """Append one row."""
+        row = {"step": step, **{name: f"{value:.8g}" for name, value in metrics.items()}}
+        new = [name for name in row if name not in self.columns]
+        if new or not self.path.exists():
+            rows = []
+            if self.path.exists():
+                with self.path.open(newline="") as file:
+                    rows = list(csv.DictReader(file))
+            self.columns += new
+            self._rewrite(rows)
+        with self.path.open("a", newline="") as file:
+            csv.DictWriter(file, self.columns, lineterminator="\n").writerow(row)
+
+    def has(self, column: str, *, step: int) -> bool:
+        """Whether the row of ``step`` with a value in ``column`` was written."""
+        if not self.path.exists():
+            return False
+        with self.path.open(newline="") as file:
+            return any(_step(row) == step and row.get(column) for row in csv.DictReader(file))
+
+    def _rewrite(self, rows: list[dict[str, Any]]) -> None:
+        temporary = self.path.with_name(f".{self.path.name}.tmp")
+        with temporary.open("w", newline="") as file:
+            writer = csv.DictWriter(file, self.columns, lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(rows)
+        os.replace(temporary, self.path)
+
+
+def _step(row: dict[str, Any]) -> float:
+    # the last line of a killed run may be cut short: it belongs to no step
+    text = row.get("step") or ""
+    return int(text) if text.isdigit() and None not in row and None not in row.values() else float("inf")

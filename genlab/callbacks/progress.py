@@ -1,0 +1,102 @@
+"""The progress bar: steps, loss with its terms, speed and time left, at the cost of a clock read per step."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import pytorch_lightning as pl
+from pytorch_lightning import Callback
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+REFRESH_SECONDS = 0.5
+LINES = 10
+
+
+def bar(console: Console) -> Progress:
+    """A bar with counts, free text and ETA; drawn only on a terminal."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[text]}"),
+        TimeElapsedColumn(),
+        TextColumn("ETA"),
+        TimeRemainingColumn(),
+        console=console,
+        auto_refresh=False,
+        transient=False,
+    )
+
+
+def track(batches: Iterable, total: int, *, description: str, console: Console) -> Iterator:
+    """Yield ``batches`` behind a bar (evaluation, sampling); silent where there is no terminal."""
+    if not console.is_terminal:
+        yield from batches
+        return
+    with bar(console) as progress:
+        task = progress.add_task(description, total=total, text="")
+        drawn = 0.0
+        for batch in batches:
+            yield batch
+            progress.advance(task)
+            if time.monotonic() - drawn > REFRESH_SECONDS:
+                progress.refresh()
+                drawn = time.monotonic()
+        progress.refresh()
+
+
+class ProgressBar(Callback):
+    """Draws the bar on a terminal; elsewhere prints a line at every tenth of the run."""
+
+    def __init__(self, *, total: int, steps_per_epoch: int, console: Console) -> None:
+        self.total = total
+        self.steps_per_epoch = steps_per_epoch
+        self.console = console
+        self.progress: Progress | None = None
+        self._drawn = 0.0
+        self._begun = (0, 0.0)
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
+        """Open the bar at the step where the run begins."""
+        self._begun = (pl_module.batches_done, time.monotonic())
+        if self.console.is_terminal:
+            self.progress = bar(self.console)
+            self.progress.start()
+            self.task = self.progress.add_task("train", total=self.total, completed=pl_module.batches_done, text="")
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Redraw twice a second, or print the tenths."""
+        now, step = time.monotonic(), pl_module.batches_done
+        if self.progress is not None:
+            if now - self._drawn > REFRESH_SECONDS or step == self.total:
+                self._drawn = now
+                self.progress.update(self.task, completed=step, text=self._text(pl_module), refresh=True)
+        elif step * LINES // self.total != (step - 1) * LINES // self.total:
+            begun, since = self._begun
+            left = (now - since) / max(1, step - begun) * (self.total - step)
+            print(f"step {step}/{self.total}  {self._text(pl_module)}  ETA {left:.0f} s", file=sys.stderr, flush=True)
+
+    def _text(self, pl_module: Any) -> str:
+        loss = pl_module.last
+        parts = [f"epoch {pl_module.batches_done / self.steps_per_epoch:.1f}", f"loss {loss.value.item():.4g}"]
+        parts += [f"{name} {term.item():.4g}" for name, term in loss.terms.items()]
+        return "  ".join(parts)
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
+        """Close the bar."""
+        self._close()
+
+    def on_exception(self, trainer: pl.Trainer, pl_module: Any, exception: BaseException) -> None:
+        """Close the bar, so that the message stands on a line of its own."""
+        self._close()
+
+    def _close(self) -> None:
+        if self.progress is not None:
+            self.progress.stop()
+            self.progress = None

@@ -1,0 +1,48 @@
+"""Counting, averaging and logging: the first callback of every step."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytorch_lightning as pl
+from pytorch_lightning import Callback
+
+
+class Steps(Callback):
+    """Counts the batch, moves the averaged weights, and every ``every`` steps logs the loss with its terms.
+
+    The values logged are those of that step, not averages since the last row, so that a resumed run writes the very
+    rows of the straight one.
+    """
+
+    def __init__(self, *, every: int, steps_per_epoch: int) -> None:
+        self.every = every
+        self.steps_per_epoch = steps_per_epoch
+        self._since = (0, 0.0)
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
+        """Set learning rates (an override on resume counts) and start the clock."""
+        recipe, optimiser = pl_module.optimiser, trainer.optimizers[0]
+        schedulers = [config.scheduler for config in trainer.lr_scheduler_configs]
+        for scheduler in schedulers:
+            scheduler.base_lrs = [recipe.lr] * len(scheduler.base_lrs)
+        for group in optimiser.param_groups:
+            group["lr"] = recipe.lr
+            if schedulers:
+                group["initial_lr"] = recipe.lr
+                group["lr"] = recipe.lr * schedulers[0].lr_lambdas[0](schedulers[0].last_epoch)
+        self._since = (pl_module.batches_done, time.monotonic())
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Count, average, log."""
+        pl_module.end_step(updated=not trainer.fit_loop._should_accumulate())
+        step = pl_module.batches_done
+        if step % self.every == 0 and trainer.loggers:
+            metrics = {"epoch": step / self.steps_per_epoch, "train/loss": pl_module.last.value.item()}
+            metrics |= {f"train/{name}": term.item() for name, term in pl_module.last.terms.items()}
+            metrics["lr"] = trainer.optimizers[0].param_groups[0]["lr"]
+            for logger in trainer.loggers:
+                logger.log_metrics(metrics, step=step)

@@ -1,0 +1,80 @@
+"""Validation on a step schedule, with pictures from a fixed seed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytorch_lightning as pl
+from pytorch_lightning import Callback
+from torch import nn
+
+from genlab.callbacks.loggers import CSVLog
+from genlab.evaluation.pictures import save_png
+from genlab.evaluation.record import Record
+
+Score = Callable[[nn.Module], Record]
+"""The validation number of a model."""
+
+Draw = Callable[[nn.Module], dict[str, np.ndarray]]
+"""Named pictures of a model, ``(H, W, 3) uint8``."""
+
+
+class Validation(Callback):
+    """Every ``every`` steps and at the last one: the validation record to the loggers, pictures to ``folder``.
+
+    It runs between steps in plain code: Lightning's validation loop would bring loop state of its own into the
+    checkpoint, and the same evaluation function serves here, at the end of the run and in ``genlab eval``.
+
+    Args:
+        every: in steps.
+        last_step: the run's final step.
+        score: the validation number; every rank takes part in it.
+        draw: the pictures; rank 0 alone draws them.
+        folder: where ``step-<step>-<name>.png`` go.
+    """
+
+    def __init__(self, *, every: int, last_step: int, score: Score, draw: Draw, folder: Path) -> None:
+        self.every = every
+        self.last_step = last_step
+        self.score = score
+        self.draw = draw
+        self.folder = folder
+        self.latest: Record | None = None
+
+    def due(self, step: int) -> bool:
+        """Whether ``step`` ends with a validation."""
+        return step > 0 and (step % self.every == 0 or step == self.last_step)
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
+        """Make up for a validation that a kill cut off."""
+        step = pl_module.batches_done
+        log = next((logger for logger in trainer.loggers if isinstance(logger, CSVLog)), None)
+        missing = self.due(step) and log is not None and not log.has("val/nll", step=step)
+        if trainer.strategy.broadcast(missing):
+            self.run(trainer, pl_module)
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Validate if due."""
+        if self.due(pl_module.batches_done):
+            self.run(trainer, pl_module)
+
+    def run(self, trainer: pl.Trainer, pl_module: Any) -> None:
+        """Score and draw now."""
+        step = pl_module.batches_done
+        self.latest = self.score(pl_module.scored)
+        metrics = {f"val/{self.latest.metric}": self.latest.value, "val/standard_error": self.latest.standard_error}
+        for logger in trainer.loggers:
+            logger.log_metrics(metrics, step=step)
+        if not trainer.is_global_zero:
+            return
+        for name, picture in self.draw(pl_module.scored).items():
+            save_png(self.folder / f"step-{step:08d}-{name}.png", picture)
+            for logger in trainer.loggers:
+                writer = getattr(logger, "experiment", None)
+                if hasattr(writer, "add_image"):
+                    writer.add_image(name, picture, step, dataformats="HWC")

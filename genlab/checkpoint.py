@@ -1,0 +1,309 @@
+"""Write checkpoints atomically, find them again, and read them without ever running foreign code.
+
+A checkpoint is a dict of plain types and tensors, saved by ``torch.save`` (so ``torch.load(weights_only=True)`` reads
+it anywhere) and sealed (:mod:`genlab.archive`): a copy that lost the ``.sha256`` file beside it is still verified.
+
+Why a kill at any moment leaves a valid checkpoint: bytes go to a hidden sibling file and are durable (fsync) before a
+name points at them; ``os.replace`` switches the name in one step; older files are removed only after the folder is
+durable too. For a name that exists, the old ``.sha256`` goes first: until the new one is there, the seal vouches.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import stat
+import warnings
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from genlab import archive, atomic, runs
+from genlab.errors import CheckpointError, TrainingError, TrustError
+from genlab.payload import allowed_globals, extent_fault, header_fault, type_fault
+from genlab.trust import check_pickle
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from torch import nn
+
+FORMAT = 1
+BEST = "best.ckpt"
+
+_STEP = re.compile(r"step-(\d{9,18})\.ckpt")
+_SWITCHES = ("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD", "TORCH_FORCE_WEIGHTS_ONLY_LOAD")
+
+
+def step_path(folder: Path, step: int) -> Path:
+    """The name of the checkpoint of ``step``: zero-padded, so that names sort as steps do."""
+    return Path(folder) / f"step-{step:09d}.ckpt"
+
+
+def steps(folder: Path) -> list[Path]:
+    """The step checkpoints in ``folder``, oldest first, unverified; empty if there is no such folder."""
+    found = [
+        (int(match[1]), path) for path in Path(folder).glob("step-*.ckpt") if (match := _STEP.fullmatch(path.name))
+    ]
+    return [path for _, path in sorted(found)]
+
+
+def write(path: Path, payload: Mapping[str, Any]) -> None:
+    """Write ``payload`` to ``path``, durable when this returns; killed before that, ``path`` is what it was.
+
+    Raises:
+        TrainingError: disk full, read-only folder and the like; or the payload lacks the ``genlab`` header, or holds
+            something that :func:`read` would refuse, which is named. A checkpoint already there is untouched.
+    """
+    import torch
+
+    path = Path(path)
+    fault = header_fault(payload, newest=FORMAT) or type_fault(payload)
+    if fault:
+        raise TrainingError(f"cannot write {path}: the payload {fault}")
+    side = _side(path)
+    with atomic.disk_errors(path), atomic.temporary(path) as (name, file):
+        sealed = archive.SealedWriter(file)
+        try:
+            with _true_checksums():
+                torch.save(dict(payload), sealed)  # type: ignore[arg-type] # it asks for write and flush only
+            digest = sealed.seal()
+        except RecursionError:
+            raise TrainingError(f"cannot write {path}: the payload is nested too deeply") from None
+        except RuntimeError:
+            if sealed.error is not None:  # torch wraps what the disk said
+                raise sealed.error from None
+            raise
+        if path.exists():
+            side.unlink(missing_ok=True)
+            atomic.sync_dir(path.parent)
+            os.replace(name, path)
+            atomic.sync_dir(path.parent)
+            atomic.write_text(side, f"{digest}  {path.name}\n")
+        else:
+            atomic.write_text(side, f"{digest}  {path.name}\n")
+            os.replace(name, path)
+            atomic.sync_dir(path.parent)
+
+
+def write_step(folder: Path, step: int, payload: Mapping[str, Any], *, keep: int = 2) -> Path:
+    """Write the checkpoint of ``step``, then remove all but the ``keep`` newest up to it, and what killed writers left.
+
+    Files of a later step stay: :func:`latest` has passed them over as damaged, or they belong to someone else.
+    Raises as :func:`write`.
+    """
+    if keep < 1:
+        raise ValueError(f"keep={keep}: at least the new checkpoint stays")
+    path = step_path(folder, step)
+    write(path, payload)
+    with atomic.disk_errors(path):
+        known = [other for other in steps(path.parent) if int(_STEP.fullmatch(other.name)[1]) <= step]  # type: ignore[index]
+        for old in known[:-keep]:
+            _side(old).unlink(missing_ok=True)
+            old.unlink(missing_ok=True)
+        atomic.remove_abandoned(path.parent)
+    return path
+
+
+def latest(folder: Path) -> Path:
+    """The newest step checkpoint in ``folder`` that verifies; a warning names each damaged one passed over.
+
+    Raises:
+        CheckpointError: there is none, or none verifies.
+        TrustError: the newest readable file is one that could run code.
+    """
+    damaged = []
+    for path in reversed(steps(folder)):
+        try:
+            verify(path)
+        except CheckpointError as error:
+            damaged.append(str(error))
+            continue
+        for message in damaged:
+            warnings.warn(f"{message} -> falling back to {path.name}", stacklevel=2)
+        return path
+    if damaged:
+        raise CheckpointError(f"no checkpoint in {folder} can be read: {damaged[0]}")
+    others = sorted(path.name for path in Path(folder).glob("*.ckpt"))
+    remedy = f"give a file: {', '.join(others[:3])}" if others else "give a run directory or a .ckpt file"
+    raise CheckpointError(f"{folder} is a directory without a step checkpoint: {remedy}")
+
+
+def verify(path: Path) -> None:
+    """Check that ``path`` is whole: its seal, the ``.sha256`` beside it if any, and every member's checksum.
+
+    Raises:
+        CheckpointError: missing, damaged, or no checkpoint.
+        TrustError: a bare pickle, or an archive that holds code.
+    """
+    with _open(path) as file:
+        archive.verify(file, str(path), expected=_expected(Path(path)))
+
+
+def read(path: Path) -> dict[str, Any]:
+    """Verify ``path`` and load it, on the CPU, with nothing but plain types and tensors in it; no switch changes that.
+
+    Raises:
+        CheckpointError: missing, damaged, of another program, or without the ``genlab`` header.
+        TrustError: it would run code, or is not a file; nothing ran.
+    """
+    import torch
+
+    source = str(path)
+    with _open(path) as file:  # one descriptor for all three: what was verified is what is loaded
+        contents = archive.verify(file, source, expected=_expected(Path(path)))
+        try:
+            check_pickle(contents.pickle, allowed=allowed_globals(), records=contents.records, source=source)
+        except ValueError as error:
+            raise CheckpointError(f"{source} is damaged: its pickle breaks off ({_line(error)})") from error
+        file.seek(0)
+        with _no_switches():
+            try:
+                payload = torch.load(file, map_location="cpu", weights_only=True, mmap=False)
+            except Exception as error:  # noqa: BLE001 - whatever a crafted archive makes torch raise, it is refused
+                raise CheckpointError(f"{source} cannot be read: {_line(error)}") from error
+    fault = header_fault(payload, newest=FORMAT) or extent_fault(payload)
+    if fault:
+        raise CheckpointError(f"{source} {fault}")
+    return payload
+
+
+def resolve(ckpt: str, *, outputs: Path) -> Path:
+    """The file that ``ckpt`` means: ``last``, ``best``, a file, a run directory or its ``checkpoints`` directory.
+
+    ``last`` is the latest checkpoint of the newest training run in ``outputs`` that has one; ``best`` its ``best.ckpt``.
+
+    Raises:
+        CheckpointError: there is none, or it is plainly something else.
+        TrustError: a URL, or a bare pickle.
+    """
+    ckpt = str(ckpt)
+    if "://" in ckpt:
+        raise TrustError(
+            f"ckpt={ckpt!r}: genlab reads checkpoints from files only; download it, look at it, then ckpt=FILE"
+        )
+    if ckpt in ("last", "best"):
+        return _newest(outputs, ckpt)
+    path = Path(os.path.expanduser(ckpt))
+    if os.path.isdir(path):
+        inner = path / runs.CHECKPOINTS
+        return latest(inner if inner.is_dir() else path)
+    with _open(path) as file:
+        archive.check_head(file, str(path))
+    return path
+
+
+def _newest(outputs: Path, which: str) -> Path:
+    for run in runs.listing(outputs, verb="train"):
+        folder = run / runs.CHECKPOINTS
+        best = folder / BEST
+        if which == "last" and steps(folder):
+            return latest(folder)
+        if which == "best" and best.exists():
+            return best
+        if which == "best" and steps(folder):
+            raise CheckpointError(f"{run} has no {BEST}: use ckpt=last")
+    raise CheckpointError(
+        f"ckpt={which}: no training run with a checkpoint in {outputs}; start one with `genlab train`, "
+        "or name the folder with outputs=FOLDER"
+    )
+
+
+def load_weights(module: nn.Module, state_dict: Mapping[str, Any], *, source: str) -> None:
+    """Load ``state_dict`` into ``module``, strictly.
+
+    Args:
+        module: takes the weights.
+        state_dict: names and tensors.
+        source: what they come from, for the message; such as ``"RUN/step-000000100.ckpt (VAE)"``.
+
+    Raises:
+        CheckpointError: keys or shapes differ; names the module's class, ``source`` and the first differing key.
+    """
+    try:
+        module.load_state_dict(dict(state_dict), strict=True)
+    except (RuntimeError, TypeError, AttributeError) as error:
+        own = module.state_dict()
+        differing = [key for key in [*own, *state_dict] if _shape(own, key) != _shape(state_dict, key)]
+        count = len(dict.fromkeys(differing))
+        first = (
+            f"{differing[0]!r} is {_shape(state_dict, differing[0])} there and {_shape(own, differing[0])} here"
+            + (f" (and {count - 1} more keys differ)" if count > 1 else "")
+            if differing
+            else _line(error)
+        )
+        raise CheckpointError(f"{source} does not fit {type(module).__name__}: {first}") from error
+
+
+def _shape(values: Mapping[str, Any], key: str) -> str:
+    if key not in values:
+        return "missing"
+    return str(tuple(values[key].shape)) if hasattr(values[key], "shape") else type(values[key]).__name__
+
+
+def _side(path: Path) -> Path:
+    return path.with_name(path.name + ".sha256")
+
+
+def _expected(path: Path) -> str | None:
+    try:
+        return _side(path).read_text(encoding="ascii", errors="replace")[:64]
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise CheckpointError(f"cannot read {_side(path)}: {error.strerror or error}") from error
+
+
+@contextmanager
+def _open(path: Path) -> Iterator[BinaryIO]:
+    if "://" in str(path):
+        raise TrustError(f"{path}: genlab reads checkpoints from files only")
+    path = Path(path)
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a named pipe must not make us wait
+    except FileNotFoundError:
+        raise CheckpointError(f"no such checkpoint: {path}{_near(path)}") from None
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"cannot open {path}: {getattr(error, 'strerror', None) or error}") from error
+    with os.fdopen(fd, "rb") as file:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            raise CheckpointError(f"{path} is not a file")
+        yield file
+
+
+def _near(path: Path) -> str:
+    try:
+        entries = sorted(entry.name for entry in path.parent.iterdir() if not entry.name.startswith("."))
+    except OSError:
+        return f" (there is no folder {path.parent})"
+    names = [name for name in entries if not name.endswith(".sha256")]
+    close = difflib.get_close_matches(path.name, names, n=3, cutoff=0.5)
+    close = close or [name for name in names if name.endswith(".ckpt")][-3:]
+    return f"; did you mean {', '.join(str(path.parent / name) for name in close)}?" if close else ""
+
+
+@contextmanager
+def _true_checksums() -> Iterator[None]:
+    from torch.serialization import get_crc32_options, set_crc32_options
+
+    before = get_crc32_options()
+    set_crc32_options(True)  # without it the archive has checksums that match nothing
+    try:
+        yield
+    finally:
+        set_crc32_options(before)
+
+
+@contextmanager
+def _no_switches() -> Iterator[None]:
+    """Hide torch's environment switches: one turns the safe reader off, both together make it fail."""
+    before = {name: os.environ.pop(name) for name in _SWITCHES if name in os.environ}
+    try:
+        yield
+    finally:
+        os.environ.update(before)
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())[:160] or type(error).__name__

@@ -1,0 +1,186 @@
+"""The command line: ``genlab VERB key=value ...``.
+
+Imports nothing heavy: ``genlab --help`` answers at once, and torch is imported only when a config is known to be right.
+Every failure that a user can mend is one line on stderr and the exit code of its class (`genlab.errors`).
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from genlab import __version__
+from genlab.errors import ConfigError, GenlabError, Interrupted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from types import FrameType
+
+PIPE_CLOSED = 128 + signal.SIGPIPE
+
+
+@dataclass(frozen=True)
+class Verb:
+    """A verb of the command line: adding one is adding an entry to `VERBS`."""
+
+    summary: str
+    run: Callable[[str, Sequence[str]], int]
+    examples: tuple[str, ...] = ()
+    flags: dict[str, bool] = field(default_factory=dict)  # documented flags; True: may be repeated
+    hidden: bool = False
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit status; the console script."""
+    words = list(sys.argv[1:] if words is None else words)
+    debug = "--debug" in words
+    words = [word for word in words if word != "--debug"]
+    signal.signal(signal.SIGTERM, _terminated)
+    try:
+        status = _dispatch(words)
+        sys.stdout.flush()
+        return status
+    except GenlabError as error:
+        if debug:
+            raise
+        return _fail(str(error), error.exit_code)
+    except KeyboardInterrupt:
+        return _fail("interrupted", 128 + signal.SIGINT)
+    except BrokenPipeError:
+        # The reader has gone (genlab list | head): nobody is left to tell. stdout must not be flushed again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return PIPE_CLOSED
+    except Exception as error:
+        if debug:
+            raise
+        return _fail(f"unexpected {type(error).__name__}: {error} (a bug in genlab; --debug shows where)", 1)
+
+
+def _dispatch(words: list[str]) -> int:
+    if words and words[0] in {"-sc", "--shell-completion"}:
+        from genlab import completion
+
+        return completion.main(words[1:])
+    if not words or words[0] in {"--help", "-h", "help"}:
+        from genlab import usage
+
+        print(usage.overview(VERBS))
+        return 0
+    if words[0] in {"--version", "-V"}:
+        print(f"genlab {__version__}")
+        return 0
+    name, rest = words[0], words[1:]
+    if name not in VERBS:
+        from genlab.arguments import nearest
+
+        shown = [verb for verb, entry in VERBS.items() if not entry.hidden]
+        kind = "unknown flag" if name.startswith("-") else "unknown command"
+        raise ConfigError(f"{kind} {name}; choose from {', '.join(shown)}{nearest(name, shown)}")
+    if not VERBS[name].hidden and any(word in {"--help", "-h"} for word in rest):
+        from genlab import usage
+
+        print(usage.verb(name, VERBS[name]))
+        return 0
+    return VERBS[name].run(name, rest)
+
+
+def _compose(verb: str, words: Sequence[str]) -> int:
+    """train, sample, eval: one run, a sweep, a resumed run, or what Hydra prints."""
+    from genlab import arguments
+
+    parsed = arguments.parse(words, verb=verb, flags=VERBS[verb].flags)
+    if verb == "train" and parsed.resume is not None and not parsed.shows:
+        from genlab import resume
+
+        return resume.resume(parsed)
+    if parsed.multirun and not parsed.shows:
+        from genlab import sweep
+
+        return sweep.start(verb, parsed)
+    from genlab import compose
+
+    composed = compose.compose(verb, parsed.argv())
+    if composed is None:
+        return 0
+    from genlab import launch
+
+    return launch.start(verb, composed)
+
+
+def _list(_: str, words: Sequence[str]) -> int:
+    from genlab import listing
+
+    print(listing.show(words))
+    return 0
+
+
+def _worker(_: str, words: Sequence[str]) -> int:
+    """What a DDP rank or a job of a sweep runs: the run directory says everything."""
+    if len(words) != 1 or not Path(words[0]).is_dir():
+        raise ConfigError("_worker takes one run directory")
+    if int(os.environ.get("LOCAL_RANK", "0")) > 0:
+        from genlab import process
+
+        process.die_with_parent(signal.SIGKILL)
+        process.silence_stdout()
+    from genlab import launch
+
+    return launch.work(Path(words[0]).resolve())
+
+
+def _terminated(signum: int, _: FrameType | None) -> None:
+    raise Interrupted("terminated", signum=signum)
+
+
+def _fail(message: str, status: int) -> int:
+    line = " ".join(message.splitlines())
+    line = "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in line)
+    print(f"genlab: error: {line}", file=sys.stderr, flush=True)
+    return status
+
+
+VERBS: dict[str, Verb] = {
+    "train": Verb(
+        "train a model",
+        _compose,
+        examples=(
+            "genlab train                                       # a VAE on digits: no download, under two minutes",
+            "genlab train model=iwae data=mnist seed=1",
+            "genlab train model.latent_dim=8 optim.lr=3e-4 trainer.max_epochs=20",
+            "genlab train -m model.latent_dim=2,8,32 seed=0,1   # a sweep: six runs and a table",
+            "genlab train resume=last                           # go on exactly where it stopped",
+        ),
+        flags={"seed": False, "name": False, "outputs": False, "resume": False},
+    ),
+    "sample": Verb(
+        "draw from a trained model",
+        _compose,
+        examples=(
+            "genlab sample                                      # the newest run: a grid and an .npz",
+            "genlab sample ckpt=outputs/train/vae-digits/RUN n=100 seed=1",
+            "genlab sample task=reconstruct                     # or interpolate, traverse",
+            "genlab sample label=3                              # one class of a conditional model",
+        ),
+        flags={"ckpt": False, "n": False, "seed": False, "task": False, "label": False, "outputs": False},
+    ),
+    "eval": Verb(
+        "score a trained model",
+        _compose,
+        examples=(
+            "genlab eval --metric nll                           # the newest run, on the test split",
+            "genlab eval --metric nll --metric bpd ckpt=RUN",
+            "genlab eval metric.nll.num_particles=5000 split=val",
+        ),
+        flags={"metric": True, "ckpt": False, "split": False, "seed": False, "outputs": False},
+    ),
+    "list": Verb(
+        "list models, data sets, metrics and experiments",
+        _list,
+        examples=("genlab list", "genlab list models", "genlab list data"),
+    ),
+    "_worker": Verb("run what a run directory says", _worker, hidden=True),
+}

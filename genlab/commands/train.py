@@ -1,0 +1,266 @@
+"""``genlab train``: fit a model, keep everything that continues it, and end with a number on the test split."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+import warnings
+from collections.abc import Mapping
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from rich.console import Console
+from torch import nn
+
+import genlab
+from genlab import build, checkpoint, runs
+from genlab.callbacks.checkpoints import Checkpoints
+from genlab.callbacks.loggers import CSVLog
+from genlab.callbacks.progress import ProgressBar, track
+from genlab.callbacks.steps import Steps
+from genlab.callbacks.validation import Validation
+from genlab.data.loader import BatchLoader
+from genlab.data.spec import Dataset
+from genlab.errors import GenlabError, TrainingError
+from genlab.evaluation import likelihood
+from genlab.evaluation.draw import draw
+from genlab.evaluation.pictures import save_png
+from genlab.evaluation.record import Record
+from genlab.models.base import GenerativeModel
+from genlab.training.io import VerifiedCheckpointIO
+from genlab.training.single import SingleLoss
+
+VALIDATION_PARTICLES = 1
+"""Validation during training is the plain ELBO; the run's end scores both splits with ``test.num_particles``."""
+
+
+def run(run_dir: Path, config: Mapping[str, Any], *, console: Console) -> dict[str, Any]:
+    """Train in ``run_dir``, from its latest checkpoint if it has one, and write ``summary.json``.
+
+    Args:
+        run_dir: an existing run directory that this process has locked (rank 0).
+        config: a checked training config.
+        console: where notes and bars go.
+
+    Returns:
+        The summary: validation and test records, steps, seconds.
+
+    Raises:
+        GenlabError: by the kind of fault; see `genlab.errors`.
+    """
+    _quiet()
+    begun = time.monotonic()
+    options, trust = config["trainer"], config["trust"]
+    if options["threads"]:
+        torch.set_num_threads(options["threads"])
+    torch.set_flush_denormal(True)  # before the first parallel kernel, whose threads inherit it
+    data = build.dataset(config["data"], trust=trust)
+    for note in data.notes:
+        console.print(f"data     {note}", highlight=False, soft_wrap=True)
+    torch.manual_seed(config["seed"])
+    model = build.model(config["model"], data.spec, trust=trust)
+    objective = build.objective(config["objective"], trust=trust)
+    folder = run_dir / runs.CHECKPOINTS
+    source = checkpoint.latest(folder) if checkpoint.steps(folder) else None
+    start = checkpoint.read(source)["genlab"]["step"] if source else 0
+
+    trainer = _trainer(run_dir, config, resume_step=start)
+    loader, total = _loader(config, data, trainer, start=start)
+    updates = -(-total // options["accumulate_grad_batches"])
+    scaled = options["precision"] == "16-mixed" and options["gradient_clip_val"] is not None
+    module = SingleLoss(
+        model,
+        objective,
+        optimiser=build.optimiser(config["optim"]),
+        seed=config["seed"],
+        total_steps=updates,
+        ema_decay=config["callbacks"]["ema"]["decay"],
+        compiled=options["compile"],
+        fused=not scaled,  # a fused optimiser unscales inside its kernel, after clipping would have to happen
+    )
+    module.batches_done = start
+    guard = _callbacks(run_dir, config, data, trainer, module, loader=loader, total=total, console=console)
+    if start < total:
+        _fit(trainer, module, loader, source)
+    elif source is not None:
+        module.load_state_dict(checkpoint.read(source)["state_dict"])
+    trained = time.monotonic() - begun
+    scored = module.scored.to(trainer.strategy.root_device)
+    summary = {
+        "status": "finished",
+        "steps": total,
+        "seconds": round(trained, 2),
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "version": genlab.__version__,
+    }
+    if guard.asked is None and isinstance(scored, GenerativeModel):
+        for split in ("val", "test"):
+            summary[split] = _final(scored, data, config, split=split, console=console).to_dict()
+    if trainer.is_global_zero:
+        for name, picture in draw(scored, data, n=config["callbacks"]["samples"]["n"], seed=config["seed"]).items():
+            summary[f"{name}_picture"] = str(save_png(run_dir / "samples" / f"final-{name}.png", picture))
+        runs.write_json(run_dir / runs.SUMMARY, summary)
+    return summary
+
+
+def _quiet() -> None:
+    # what these say to a library's user is noise to genlab's; errors still come through
+    logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
+    logging.getLogger("lightning_fabric").setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", module="pytorch_lightning|lightning_fabric|torch")
+    # Lightning turns this on, and then every optimiser step opens the NVIDIA driver anew
+    os.environ.pop("PYTORCH_NVML_BASED_CUDA_CHECK", None)
+
+
+def _trainer(run_dir: Path, config: Mapping[str, Any], *, resume_step: int) -> pl.Trainer:
+    options, log = config["trainer"], config["logger"]
+    loggers: list[Any] = []
+    first = int(os.environ.get("LOCAL_RANK", "0")) == 0 and int(os.environ.get("NODE_RANK", "0")) == 0
+    if log["csv"] and first:
+        loggers.append(CSVLog(run_dir / "metrics.csv", resume_step=resume_step))
+    if log["tensorboard"] and first:
+        from pytorch_lightning.loggers import TensorBoardLogger
+
+        purge = {"purge_step": resume_step + 1} if resume_step else {}
+        loggers.append(TensorBoardLogger(str(run_dir), name="", version="tensorboard", **purge))
+    if log["wandb"] and first:
+        from pytorch_lightning.loggers import WandbLogger
+
+        loggers.append(WandbLogger(project="genlab", name=run_dir.name, save_dir=str(run_dir)))
+    strategy: Any = options["strategy"]
+    if strategy == "ddp":
+        from pytorch_lightning.strategies import DDPStrategy
+
+        strategy = DDPStrategy(timeout=timedelta(seconds=options["timeout"]))
+    return pl.Trainer(
+        accelerator=options["accelerator"],
+        devices=options["devices"],
+        num_nodes=options["num_nodes"],
+        strategy=strategy,
+        precision=options["precision"],
+        max_epochs=1,  # the loader is the whole run: no seams between epochs, one position to resume
+        gradient_clip_val=options["gradient_clip_val"],
+        accumulate_grad_batches=options["accumulate_grad_batches"],
+        limit_val_batches=0,
+        logger=loggers or False,
+        log_every_n_steps=options["log_every_n_steps"],
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        plugins=[VerifiedCheckpointIO()],
+        default_root_dir=str(run_dir),
+    )
+
+
+def _loader(
+    config: Mapping[str, Any], data: Dataset, trainer: pl.Trainer, *, start: int
+) -> tuple[BatchLoader, int]:
+    options = config["trainer"]
+    loader = BatchLoader(
+        data.train,
+        batch_size=config["data"]["batch_size"],
+        seed=config["seed"],
+        num_steps=0,
+        start=start,
+        rank=trainer.global_rank,
+        world_size=trainer.world_size,
+        transform=data.train_transform,
+    )
+    total = options["max_epochs"] * loader.steps_per_epoch
+    if options["max_steps"] is not None:
+        total = min(total, options["max_steps"])
+    loader.num_steps = total
+    return loader, total
+
+
+def _callbacks(
+    run_dir: Path,
+    config: Mapping[str, Any],
+    data: Dataset,
+    trainer: pl.Trainer,
+    module: SingleLoss,
+    *,
+    loader: BatchLoader,
+    total: int,
+    console: Console,
+) -> Checkpoints:
+    options, settings = config["trainer"], config["callbacks"]
+    per_epoch = loader.steps_per_epoch
+
+    def score(model: nn.Module) -> Record:
+        return likelihood.nll(
+            model,  # type: ignore[arg-type]
+            data.val,
+            split_name="val",
+            num_particles=VALIDATION_PARTICLES,
+            batch_size=1000,
+            seed=config["seed"],
+            progress=lambda batches, total: checkpoints.watch(batches, trainer, module),
+        )
+
+    validation = Validation(
+        every=options["val_check_interval"] or options["check_val_every_n_epoch"] * per_epoch,
+        last_step=total,
+        score=score,
+        draw=partial(draw, data=data, n=settings["samples"]["n"], seed=config["seed"]),
+        folder=run_dir / "samples",
+    )
+    checkpoints = Checkpoints(
+        run_dir / runs.CHECKPOINTS,
+        meta={
+            "format": checkpoint.FORMAT,
+            "version": genlab.__version__,
+            "config": dict(config),
+            "spec": data.spec.to_dict(),
+        },
+        every_n_steps=settings["checkpoint"]["every_n_steps"],
+        every_seconds=settings["checkpoint"]["every_seconds"],
+        keep=settings["checkpoint"]["keep"],
+        last_step=total,
+        validation=validation,
+    )
+    callbacks: list[pl.Callback] = [Steps(every=options["log_every_n_steps"], steps_per_epoch=per_epoch), validation]
+    if options["enable_progress_bar"] and trainer.is_global_zero:
+        callbacks.append(ProgressBar(total=total, steps_per_epoch=per_epoch, console=console))
+    trainer.callbacks = [*callbacks, checkpoints]  # type: ignore[attr-defined]
+    return checkpoints
+
+
+def _fit(trainer: pl.Trainer, module: SingleLoss, loader: BatchLoader, source: Path | None) -> None:
+    try:
+        trainer.fit(module, train_dataloaders=loader, ckpt_path=None if source is None else str(source))
+    except GenlabError:
+        raise
+    except (MemoryError, torch.OutOfMemoryError) as error:
+        raise TrainingError(_memory_advice(loader)) from error
+    except OSError as error:
+        raise TrainingError(f"cannot write the run: {error}; the previous checkpoint is untouched") from error
+    except RuntimeError as error:
+        if "can't allocate memory" in str(error) or "out of memory" in str(error).lower():
+            raise TrainingError(_memory_advice(loader)) from error
+        raise
+
+
+def _memory_advice(loader: BatchLoader) -> str:
+    smaller = max(1, loader.batch_size // 2)
+    return f"out of memory with data.batch_size={loader.batch_size}; try data.batch_size={smaller} or a smaller model"
+
+
+def _final(
+    model: GenerativeModel, data: Dataset, config: Mapping[str, Any], *, split: str, console: Console
+) -> Record:
+    test = config["test"]
+    return likelihood.nll(
+        model,
+        getattr(data, split),
+        split_name=split,
+        num_particles=test["num_particles"],
+        batch_size=test["batch_size"],
+        seed=config["seed"],
+        progress=lambda batches, total: track(batches, total, description=split, console=console),
+    )

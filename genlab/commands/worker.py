@@ -1,0 +1,88 @@
+"""Runs one run directory: what the command line, every data-parallel rank and every sweep job end up in."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Mapping
+from contextlib import nullcontext
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from rich.console import Console
+
+from genlab import runs
+from genlab.errors import ConfigError, Interrupted
+from genlab.schema import validate
+
+
+def read_config(run_dir: Path) -> tuple[str, dict[str, Any]]:
+    """Verb and checked config of a run directory.
+
+    Raises:
+        ConfigError: there is no readable ``config.yaml``, or it does not pass the schema.
+        TrustError: it names a target that is not on the positive list.
+    """
+    import yaml
+
+    path = run_dir / runs.CONFIG
+    try:
+        held = yaml.safe_load(path.read_text())
+        verb, config = held["verb"], held["config"]
+    except (OSError, yaml.YAMLError, TypeError, KeyError) as error:
+        raise ConfigError(f"{path}: is no run's configuration ({type(error).__name__})") from error
+    return verb, validate(verb, config)
+
+
+def _interrupt(signum: int, frame: FrameType | None) -> None:
+    raise Interrupted(f"stopped by {signal.Signals(signum).name}", signum=signum)
+
+
+def run(run_dir: Path) -> int:
+    """Do what ``run_dir/config.yaml`` says, print where the artefacts are, and return the exit status.
+
+    Raises:
+        GenlabError: by the kind of fault; see `genlab.errors`.
+    """
+    run_dir = Path(run_dir)
+    verb, config = read_config(run_dir)
+    rank = int(os.environ.get("LOCAL_RANK", "0")) or int(os.environ.get("NODE_RANK", "0"))
+    console = Console(file=sys.stderr, quiet=rank > 0)
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(signum, _interrupt)
+    with runs.lock(run_dir) if rank == 0 else nullcontext():
+        if verb == "train":
+            from genlab.commands import train
+
+            summary = train.run(run_dir, config, console=console)
+            if rank == 0:
+                _report_training(run_dir, summary)
+        elif verb == "sample":
+            from genlab.commands import sample
+
+            sample.run(run_dir, config, console=console)
+        else:
+            from genlab.commands import evaluate
+
+            evaluate.run(run_dir, config, console=console)
+    return 0
+
+
+def _report_training(run_dir: Path, summary: Mapping[str, Any]) -> None:
+    from genlab.evaluation.record import Record
+
+    shown = _relative(run_dir)
+    print(f"run      {shown}")
+    print(f"steps    {summary['steps']} in {summary['seconds']:.1f} s, {summary['parameters']:,} parameters")
+    if "test" in summary:
+        print(f"test     {Record(**summary['test'])}")
+    for key, path in summary.items():
+        if key.endswith("_picture"):
+            print(f"{key.removesuffix('_picture')[:8]:8s} {_relative(Path(path))}")
+    print(f"next     genlab sample ckpt={shown}")
+
+
+def _relative(path: Path) -> Path:
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path

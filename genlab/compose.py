@@ -1,0 +1,217 @@
+"""From overrides to a plain, validated config, through Hydra's own `hydra.main`.
+
+Hydra composes and then calls a task; here the task only keeps what was composed. The work itself begins after
+``hydra.main`` has returned: Lightning treats a process in which Hydra is active as a Hydra job and would relaunch it
+as one. Imported only when something is composed, because Hydra takes 0.2 s to import.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import hydra._internal.hydra as machinery
+import yaml
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException, MissingConfigException, OverrideParseException
+from hydra.main import main as hydra_main
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from genlab import listing, schema
+from genlab.errors import ConfigError, GenlabError
+from genlab.listing import config_dir
+from genlab.loader import Loader, no_choice, unwrap
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from hydra.core.override_parser.types import Override
+
+QUIET = {
+    "hydra/job_logging": "none",
+    "hydra/hydra_logging": "none",
+    "hydra.output_subdir": "null",
+    "hydra.job.name": "genlab",
+    "hydra.job.chdir": "false",
+    "hydra.run.dir": ".",
+}
+"""Hydra writes and prints nothing of its own: run directories and output are genlab's."""
+
+EXTRA = frozenset({"joblib", "optuna", "submitit_local", "submitit_slurm"})
+"""Launchers and sweepers of the extra ``sweep``."""
+
+
+@dataclass(frozen=True)
+class Composed:
+    """A config in plain types, and the overrides that made it."""
+
+    config: dict[str, Any]
+    overrides: list[str]
+
+
+def compose(verb: str, argv: list[str]) -> Composed | None:
+    """Compose and validate the config of one run.
+
+    Returns:
+        None if the arguments made Hydra print something (``--cfg``, ``--info`` ...) in place of a run.
+
+    Raises:
+        ConfigError: anything wrong with the overrides or the files, in one line.
+        TrustError: a file would make Hydra or genlab build something foreign.
+    """
+    composed = capture(verb, argv)
+    if composed is not None:
+        schema.validate(verb, composed.config)
+    return composed
+
+
+def capture(verb: str, argv: list[str]) -> Composed | None:
+    """As `compose`, not validated."""
+    kept: list[Composed | GenlabError] = []
+
+    def keep(config: DictConfig) -> None:
+        try:
+            kept.append(resolve(config))
+        except GenlabError as error:
+            kept.append(error)  # Hydra would print a line of its own about a task that raises
+
+    run_hydra(verb, argv, keep)
+    if kept and isinstance(kept[0], GenlabError):
+        raise kept[0]
+    return kept[0] if kept else None
+
+
+def resolve(config: DictConfig) -> Composed:
+    """The composed config as plain types; to be called inside a Hydra task.
+
+    Raises:
+        ConfigError: mandatory values are missing (all of them are named), or an interpolation fails.
+    """
+    try:
+        missing = sorted(OmegaConf.missing_keys(config))
+        if missing:
+            needs = "needs a value" if len(missing) == 1 else "need values"
+            raise ConfigError(f"{', '.join(missing)} {needs}: add {' '.join(f'{key}=...' for key in missing)}")
+        plain = OmegaConf.to_container(config, resolve=True)
+    except OmegaConfBaseException as error:
+        raise unwrap(error) or ConfigError(_first_lines(error)) from error
+    assert isinstance(plain, dict)
+    overrides = [str(word) for word in HydraConfig.get().overrides.task]
+    return Composed(config={str(key): value for key, value in plain.items()}, overrides=overrides)
+
+
+def run_hydra(verb: str, argv: list[str], task: Callable[[DictConfig], Any]) -> None:
+    """Run ``hydra.main`` on ``task`` with ``argv`` in place of the process's own.
+
+    Raises:
+        ConfigError, TrustError: Hydra's and OmegaConf's exceptions, in one line each; those of ``task`` as they are.
+    """
+    ours = [f"{key}={value}" for key, value in QUIET.items() if not any(word.startswith(f"{key}=") for word in argv)]
+    flags = [word for word in argv if word.startswith("-")]
+    overrides = [word for word in argv if not word.startswith("-")]
+    paths = [os.path.abspath(word.partition("=")[2]) for word in flags if word.startswith("--config-path=")]
+    flags = [f"--config-path={paths[-1]}" if word.startswith("--config-path=") else word for word in flags]
+    with _hydra(["genlab", *flags, *ours, *overrides]):
+        try:
+            hydra_main(config_path=str(config_dir()), config_name=verb, version_base="1.3")(task)()
+        except GenlabError:
+            raise
+        except (HydraException, OmegaConfBaseException, yaml.YAMLError, ImportError) as error:
+            raise _translated(error, verb, overrides) from error
+
+
+def parse_overrides(words: list[str]) -> list[Override]:
+    """Overrides by Hydra's own grammar.
+
+    Raises:
+        ConfigError: one that cannot be parsed.
+    """
+    try:
+        return OverridesParser.create().parse_overrides(words)
+    except OverrideParseException as error:
+        raise _translated(error, "", words) from error
+
+
+@contextmanager
+def _hydra(argv: list[str]) -> Iterator[None]:
+    saved = sys.argv, os.environ.get("HYDRA_FULL_ERROR"), machinery.ConfigLoaderImpl
+    sys.argv, os.environ["HYDRA_FULL_ERROR"] = argv, "1"  # exceptions reach us in place of Hydra's own print-out
+    machinery.ConfigLoaderImpl = Loader  # type: ignore[misc]
+    try:
+        yield
+    finally:
+        sys.argv, machinery.ConfigLoaderImpl = saved[0], saved[2]  # type: ignore[misc]
+        os.environ.pop("HYDRA_FULL_ERROR")
+        if saved[1] is not None:
+            os.environ["HYDRA_FULL_ERROR"] = saved[1]
+
+
+def _translated(error: BaseException, verb: str, overrides: list[str]) -> GenlabError:
+    inner = unwrap(error)
+    if inner is not None:
+        return inner
+    if isinstance(error, OverrideParseException):
+        said = " ".join(line for line in error.message.splitlines() if not line.startswith(("See http", "Error pars")))
+        return ConfigError(f"{error.override!r} cannot be parsed: {said}; quote special characters: key=\"'a,b'\"")
+    if isinstance(error, MissingConfigException):
+        return ConfigError(_missing_choice(error))
+    key = _unknown_key(error)
+    if key is not None:
+        return ConfigError(f"unknown key {key}{schema.suggest(key, _known_keys(verb, overrides))}")
+    text = str(error)
+    if text.startswith("Ambiguous value for argument"):
+        word = text.split("'")[1]
+        name, _, value = word.partition("=")
+        return ConfigError(f"{word}: several values are a sweep, add -m; for one list write {name}=[{value}]")
+    if text.startswith("Could not append to config"):
+        return ConfigError(f"{text.splitlines()[1].split(': ', 1)[1]}: is there already; leave out the +")
+    return ConfigError(_first_lines(error))
+
+
+def _missing_choice(error: MissingConfigException) -> str:
+    missing = str(error.missing_cfg_file or "")
+    group, _, value = missing.rpartition("/")
+    if not group:
+        return f"no config named {missing!r} in the config folders"
+    if group in {"hydra/launcher", "hydra/sweeper"} and value in EXTRA:
+        return f"{group}={value}: not installed; pip install 'genlab[sweep]'"
+    return no_choice(group, value, list(error.options or listing.choices(group)))
+
+
+def _unknown_key(error: BaseException) -> str | None:
+    text = str(error)
+    for start in ("Could not override '", "Could not delete from config. '"):
+        if text.startswith(start):
+            return text.removeprefix(start).split("'", 1)[0]
+    return None
+
+
+def _known_keys(verb: str, overrides: list[str]) -> list[str]:
+    """Keys that could have been meant: those of the config as it is without any setting of a value."""
+    names: list[str] = []
+    groups = [word for word in overrides if "." not in word.partition("=")[0] and "," not in word]
+    groups = [word for word in groups if (config_dir() / word.partition("=")[0]).is_dir()]
+
+    def keep(config: DictConfig) -> None:
+        names.extend(schema.keys(OmegaConf.to_container(config, resolve=False)))  # type: ignore[arg-type]
+
+    with _hydra(["genlab", *[f"{key}={value}" for key, value in QUIET.items()], *groups]):
+        try:
+            hydra_main(config_path=str(config_dir()), config_name=verb, version_base="1.3")(keep)()
+        except (HydraException, OmegaConfBaseException, GenlabError):
+            return [path.name for path in config_dir().iterdir() if path.is_dir()]  # still something to suggest
+    return names
+
+
+def _first_lines(error: BaseException) -> str:
+    texts = [str(error)]
+    if error.__cause__ is not None:
+        texts.append(str(error.__cause__))
+    lines = [line.strip() for text in texts for line in text.splitlines() if line.strip()]
+    lines = [line for line in lines if not line.startswith(("object_type=", "See http", "reference_type="))]
+    return ": ".join(line.rstrip(".:") for line in lines[:3]) or type(error).__name__

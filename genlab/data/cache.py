@@ -1,0 +1,138 @@
+"""Decode once: an array is built from files the first time and read back from one ``.npy`` file afterwards."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import secrets
+import struct
+import zlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from genlab.data.roots import is_writable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+MAP_FROM = 256 << 20
+# After the array: a mark, the CRC-32 of all that is before, and the number of those bytes.
+TRAILER = struct.Struct("<8sIQ")
+MARK = b"genlab\0\1"
+CHUNK = 1 << 22
+
+log = logging.getLogger("genlab")
+
+
+def decoded(
+    key_parts: Iterable[object],
+    source_dir: Path,
+    build: Callable[[], np.ndarray],
+    *,
+    check: Callable[[np.ndarray], bool] | None = None,
+) -> np.ndarray:
+    """The array that `build` makes, from the cache where it is there already.
+
+    The file lies in ``source_dir/.genlab-cache/``, or under ``$GENLAB_CACHE`` (``~/.cache/genlab/decoded``) where
+    the source is read-only. It is written beside its final name and renamed, so concurrent runs disturb nobody: each
+    sees the whole file or none. A damaged file is built again. Where no place can be written to, nothing is cached.
+    Deleting the cache is always safe.
+
+    Args:
+        key_parts: all that the array depends on: settings, and `file_keys` of the files. Their ``repr`` is hashed.
+        source_dir: the folder that the files lie in.
+        build: makes the array; called only if it must be.
+        check: says whether an array that was read is what the caller expects (shape, type); if not, it is rebuilt.
+
+    Returns:
+        The array. Above 256 MiB it is mapped from the file, copy-on-write: the file is never written through it.
+    """
+    digest = hashlib.sha256()
+    for part in key_parts:
+        digest.update(repr(part).encode("utf-8", "surrogatepass") + b"\0")
+    name = f"{digest.hexdigest()[:32]}.npy"
+    places = [source_dir / ".genlab-cache", _home()]
+    for place in places:
+        array = _read(place / name)
+        if array is not None and (check is None or check(array)):
+            return array
+    array = np.ascontiguousarray(build())
+    for place in places:
+        if is_writable(place) and _write(place / name, array):
+            if array.nbytes > MAP_FROM and (mapped := _read(place / name)) is not None:
+                return mapped
+            break
+    return array
+
+
+def file_keys(files: Iterable[Path], *, base: Path) -> list[tuple[str, int, int]]:
+    """Relative name, size in bytes and mtime in ns of each file: they change when a file does."""
+    keys = []
+    for file in files:
+        stat = file.stat()
+        keys.append((file.relative_to(base).as_posix(), stat.st_size, stat.st_mtime_ns))
+    return keys
+
+
+def _home() -> Path:
+    return Path(os.environ.get("GENLAB_CACHE") or "~/.cache/genlab/decoded").expanduser()
+
+
+def _read(path: Path) -> np.ndarray | None:
+    """The array in `path`, or None if there is none or it is damaged."""
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            file.seek(max(0, size - TRAILER.size))
+            tail = file.read()
+            if len(tail) != TRAILER.size:
+                return None
+            mark, crc, length = TRAILER.unpack(tail)
+            if mark != MARK or length != size - TRAILER.size:
+                return None
+            if length > MAP_FROM:  # checking it would read it all, which mapping is there to avoid
+                return np.load(path, mmap_mode="c", allow_pickle=False)
+            file.seek(0)
+            if _crc(file, length) != crc:
+                return None
+            file.seek(0)
+            return np.load(file, allow_pickle=False)
+    except (OSError, ValueError, EOFError, SyntaxError):  # np.load on a header that is none
+        return None
+
+
+def _write(path: Path, array: np.ndarray) -> bool:
+    """Write atomically; False (and a line in the log) where the disk refuses, for a cache is a convenience."""
+    part = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with part.open("w+b") as file:
+            np.save(file, array, allow_pickle=False)
+            length = file.tell()
+            file.seek(0)
+            crc = _crc(file, length)
+            file.seek(length)
+            file.write(TRAILER.pack(MARK, crc, length))
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    except OSError as error:
+        log.warning("decoded data are not cached: %s cannot be written (%s)", path, error.strerror)
+        return False
+    finally:
+        part.unlink(missing_ok=True)
+    return True
+
+
+def _crc(file, length: int) -> int:  # noqa: ANN001
+    crc = 0
+    while length > 0:
+        chunk = file.read(min(CHUNK, length))
+        if not chunk:
+            return -1
+        crc = zlib.crc32(chunk, crc)
+        length -= len(chunk)
+    return crc

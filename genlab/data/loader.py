@@ -1,0 +1,109 @@
+"""Batches gathered by index from memory: the order is a function of (seed, epoch), the position of the step.
+
+A map-style dataset with worker processes spends most of its time on one picture at a time; a whole uint8 array
+that is indexed once a batch is two orders of magnitude faster, and needs no state to resume.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from genlab.data.spec import Split
+from genlab.errors import DataError
+from genlab.seeding import derive
+
+
+class Batch(NamedTuple):
+    """What a model is given: ``x: (B, C, H, W) uint8`` or ``(B, D) float32``; ``y: (B,) int64`` or None; domain B."""
+
+    x: Tensor
+    y: Tensor | None = None
+    x_b: Tensor | None = None
+
+    def to(self, device: torch.device) -> Batch:
+        """The same batch on ``device``."""
+        return Batch(*(None if part is None else part.to(device, non_blocking=True) for part in self))
+
+
+class BatchLoader:
+    """All batches of a run, from step ``start`` to ``num_steps``, without epochs' seams.
+
+    Every epoch is a fresh permutation; the last, incomplete batch of an epoch is left out (its pictures come in the
+    next one). A split that is smaller than one batch is one batch.
+
+    Args:
+        split: where batches are gathered from.
+        batch_size: examples per process and step.
+        seed: with the epoch, gives the permutation; with step and rank, the transform's random numbers.
+        num_steps: number of steps of the whole run.
+        start: the first step to yield.
+        rank, world_size: this process and how many share the epoch.
+        transform: ``(x, generator) -> x``, applied to each batch (dynamic binarisation).
+
+    Raises:
+        DataError: a split with fewer examples than processes.
+    """
+
+    def __init__(
+        self,
+        split: Split,
+        *,
+        batch_size: int,
+        seed: int,
+        num_steps: int,
+        start: int = 0,
+        rank: int = 0,
+        world_size: int = 1,
+        transform: Callable[[Tensor, torch.Generator], Tensor] | None = None,
+    ) -> None:
+        self.split = split
+        self.batch_size = min(batch_size, len(split) // world_size)
+        if self.batch_size == 0:
+            raise DataError(f"0 batches: {len(split)} training examples for {world_size} process(es)")
+        self.steps_per_epoch = len(split) // (self.batch_size * world_size)
+        self.seed = seed
+        self.num_steps = num_steps
+        self.start = start
+        self.rank = rank
+        self.world_size = world_size
+        self.transform = transform
+
+    def __len__(self) -> int:
+        return max(0, self.num_steps - self.start)
+
+    def permutation(self, epoch: int, *, size: int, domain: str = "a") -> Tensor:
+        """The order of one epoch: ``(size,) int64``, the same in every process."""
+        generator = torch.Generator().manual_seed(derive(self.seed, "permutation", domain, epoch))
+        return torch.randperm(size, generator=generator)
+
+    def __iter__(self) -> Iterator[Batch]:
+        generator = torch.Generator()
+        order, order_b, current = None, None, -1
+        split = self.split
+        unpaired = split.x_b is not None and len(split.x_b) != len(split.x)
+        for step in range(self.start, self.num_steps):
+            epoch, position = divmod(step, self.steps_per_epoch)
+            if order is None or epoch != current:
+                order, current = self.permutation(epoch, size=len(split)), epoch
+                if split.x_b is not None and unpaired:
+                    order_b = self.permutation(epoch, size=len(split.x_b), domain="b")
+            first = (position * self.world_size + self.rank) * self.batch_size
+            index = order[first : first + self.batch_size]
+            x = split.x[index]
+            if self.transform is not None:
+                x = self.transform(x, generator.manual_seed(derive(self.seed, "transform", step, self.rank)))
+            x_b = None
+            if split.x_b is not None:
+                index_b = index if order_b is None else order_b[torch.arange(first, first + len(index)) % len(order_b)]
+                x_b = split.x_b[index_b]
+            yield Batch(x, None if split.y is None else split.y[index], x_b)
+
+
+def ordered(split: Split, *, batch_size: int, rank: int = 0, world_size: int = 1) -> Iterator[tuple[Tensor, Batch]]:
+    """The split once, in order, unpadded: ``(indices, batch)`` of this rank's every ``world_size``-th example."""
+    for index in torch.arange(rank, len(split), world_size).split(batch_size):
+        yield index, Batch(split.x[index], None if split.y is None else split.y[index])

@@ -1,0 +1,1 @@
+"""Pure functions ``(model, split) -> record``, and the pictures of models and data."""

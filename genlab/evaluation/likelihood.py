@@ -1,0 +1,208 @@
+"""One protocol for likelihood: nats per example, the same for any batch size and any number of ranks.
+
+Every example has random numbers of its own, seeded by its index; per-example values are gathered in index order in
+float64, and only then averaged. Nothing is padded, nothing is left out.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+
+import torch
+from torch import Tensor, distributed
+
+from genlab.data.loader import Batch, ordered
+from genlab.data.spec import Split
+from genlab.errors import ConfigError
+from genlab.evaluation.record import Record
+from genlab.models.base import ClassConditional, ExactLikelihood, GenerativeModel, LikelihoodBound
+from genlab.seeding import derive
+
+Progress = Callable[[Iterable, int], Iterable]
+"""``(iterable, number of examples) -> iterable``, drawing a bar on the way."""
+
+PerExample = Callable[[GenerativeModel, Batch, list[torch.Generator]], dict[str, Tensor]]
+
+
+def _world() -> tuple[int, int]:
+    if distributed.is_available() and distributed.is_initialized():
+        return distributed.get_rank(), distributed.get_world_size()
+    return 0, 1
+
+
+def _labels(model: GenerativeModel, batch: Batch) -> dict[str, Tensor]:
+    if not isinstance(model, ClassConditional):
+        return {}
+    assert batch.y is not None
+    return {"y": batch.y}
+
+
+@torch.no_grad()
+def per_example(
+    model: GenerativeModel,
+    split: Split,
+    values: PerExample,
+    *,
+    split_name: str,
+    batch_size: int,
+    seed: int,
+    progress: Progress | None = None,
+) -> dict[str, Tensor]:
+    """Values of every example of a split, shared between the ranks of the process group if there is one.
+
+    Args:
+        model: in the state in which it is scored; set to eval mode meanwhile.
+        split: the examples.
+        values: ``(model, batch, one generator per example) -> {name: (B,)}``.
+        split_name: part of each example's seed.
+        batch_size: changes memory and speed only.
+        seed: of the examples' generators.
+        progress: draws a bar.
+
+    Returns:
+        ``{name: (N,) float64}`` in index order, the same on every rank.
+    """
+    rank, world = _world()
+    device = next(model.parameters()).device
+    pool = [torch.Generator() for _ in range(min(batch_size, len(split)))]
+    result: dict[str, Tensor] = {}
+    batches: Iterable = ordered(split, batch_size=batch_size, rank=rank, world_size=world)
+    if progress is not None and rank == 0:
+        batches = progress(batches, math.ceil(len(split) / world / batch_size))
+    training = model.training
+    model.eval()
+    for index, batch in batches:
+        generators = [g.manual_seed(derive(seed, split_name, i)) for g, i in zip(pool, index.tolist(), strict=False)]
+        for name, value in values(model, batch.to(device), generators).items():
+            column = result.setdefault(name, torch.zeros(len(split), dtype=torch.float64))
+            column[index] = value.double().cpu()
+    model.train(training)
+    if world > 1:
+        for name in sorted(result):
+            shared = result[name].to(device)
+            distributed.all_reduce(shared)
+            result[name] = shared.cpu()
+    return result
+
+
+def mean_and_error(values: Tensor) -> tuple[float, float]:
+    """Mean and its standard error, ``(N,) float64``; the error of a single example is infinite."""
+    n = len(values)
+    return values.mean().item(), (values.std().item() / math.sqrt(n) if n > 1 else math.inf)
+
+
+def nll(
+    model: GenerativeModel,
+    split: Split,
+    *,
+    split_name: str,
+    num_particles: int,
+    batch_size: int,
+    seed: int,
+    progress: Progress | None = None,
+) -> Record:
+    """Mean negative log-likelihood in nats per example: exact where the model knows it, else an upper bound.
+
+    Raises:
+        ConfigError: the model has no likelihood; the message names what it can be asked for.
+    """
+    if isinstance(model, ExactLikelihood):
+        particles, kind = None, "exact"
+
+        def values(model: GenerativeModel, batch: Batch, generators: list[torch.Generator]) -> dict[str, Tensor]:
+            return {"nll": -model.log_prob(batch.x, **_labels(model, batch))}  # type: ignore[operator]
+    elif isinstance(model, LikelihoodBound):
+        particles, kind = num_particles, "upper bound"
+
+        def values(model: GenerativeModel, batch: Batch, generators: list[torch.Generator]) -> dict[str, Tensor]:
+            bound = model.log_prob_bound(  # type: ignore[operator]
+                batch.x, num_particles, generator=generators, **_labels(model, batch)
+            )
+            return {"nll": -bound}
+    else:
+        raise ConfigError(f"metric=nll needs a likelihood; {type(model).__name__} has none")
+
+    table = per_example(
+        model, split, values, split_name=split_name, batch_size=batch_size, seed=seed, progress=progress
+    )
+    value, error = mean_and_error(table["nll"])
+    return Record(
+        metric="nll",
+        value=value,
+        unit="nats per example",
+        kind=kind,
+        n=len(split),
+        standard_error=error,
+        split=split_name,
+        seed=seed,
+        num_particles=particles,
+        conditional=isinstance(model, ClassConditional),
+        terms={"model": value},
+    )
+
+
+def bpd(record: Record, model: GenerativeModel) -> Record:
+    """The same likelihood in bits per dimension: ``nll / (D ln 2)``, for integer data only.
+
+    Raises:
+        ConfigError: real data, whose density has no bits.
+    """
+    spec = model.spec
+    if spec.levels is None:
+        raise ConfigError("metric=bpd needs integer data, this is real; use metric=nll")
+    scale = 1.0 / (spec.dim * math.log(2))
+    return Record(
+        metric="bpd",
+        value=record.value * scale,
+        unit="bits/dim",
+        kind=record.kind,
+        n=record.n,
+        standard_error=record.standard_error * scale,
+        split=record.split,
+        seed=record.seed,
+        num_particles=record.num_particles,
+        conditional=record.conditional,
+        terms={name: value * scale for name, value in record.terms.items()},
+    )
+
+
+def elbo(
+    model: GenerativeModel,
+    split: Split,
+    *,
+    split_name: str,
+    batch_size: int,
+    seed: int,
+    progress: Progress | None = None,
+) -> Record:
+    """Mean evidence lower bound in nats per example with its terms, one posterior sample per example.
+
+    Raises:
+        ConfigError: the model has no ELBO; the message names what it can be asked for.
+    """
+    if not isinstance(model, LikelihoodBound) or not hasattr(model, "elbo_terms"):
+        others = "metric=nll" if isinstance(model, ExactLikelihood | LikelihoodBound) else "sampling"
+        raise ConfigError(f"metric=elbo needs a latent-variable bound; {type(model).__name__} has none, it has {others}")
+
+    def values(model: GenerativeModel, batch: Batch, generators: list[torch.Generator]) -> dict[str, Tensor]:
+        terms = model.elbo_terms(batch.x, generator=generators, **_labels(model, batch))  # type: ignore[operator]
+        return {"reconstruction": terms.reconstruction, "kl": terms.kl}
+
+    table = per_example(
+        model, split, values, split_name=split_name, batch_size=batch_size, seed=seed, progress=progress
+    )
+    value, error = mean_and_error(table["reconstruction"] - table["kl"])
+    return Record(
+        metric="elbo",
+        value=value,
+        unit="nats per example",
+        kind="lower bound",
+        n=len(split),
+        standard_error=error,
+        split=split_name,
+        seed=seed,
+        num_particles=1,
+        conditional=isinstance(model, ClassConditional),
+        terms={"reconstruction": table["reconstruction"].mean().item(), "kl": -table["kl"].mean().item()},
+    )

@@ -1,0 +1,120 @@
+"""Pictures of samples and densities: typed batches in, 8-bit arrays out; nothing is ever min-max normalised."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from genlab.data.spec import DataSpec
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+MIN_SIDE = 4 * 64
+"""Small pictures are enlarged by whole factors until a row is at least this wide."""
+
+
+def to_8bit(x: Tensor, spec: DataSpec) -> np.ndarray:
+    """``(B, C, H, W)`` on the data's own scale ``0 ... levels - 1`` -> ``(B, H, W, C) uint8``."""
+    levels = spec.levels or 256
+    scaled = (x.detach().cpu().double() * (255 / (levels - 1))).round().clamp(0, 255)
+    return scaled.to(torch.uint8).permute(0, 2, 3, 1).numpy()
+
+
+def grid(x: Tensor, spec: DataSpec, *, columns: int | None = None, pad: int = 1) -> np.ndarray:
+    """Pictures side by side: ``(B, C, H, W) -> (rows, columns, 3) uint8``, enlarged by a whole factor if small."""
+    pictures = to_8bit(x, spec)
+    n, height, width, depth = pictures.shape
+    columns = columns or math.ceil(math.sqrt(n))
+    rows = math.ceil(n / columns)
+    sheet = np.full((rows * (height + pad) + pad, columns * (width + pad) + pad, 3), 64, np.uint8)
+    for i, picture in enumerate(pictures):
+        top, left = (i // columns) * (height + pad) + pad, (i % columns) * (width + pad) + pad
+        sheet[top : top + height, left : left + width] = picture if depth == 3 else picture[..., :1]
+    factor = max(1, math.ceil(MIN_SIDE / sheet.shape[1]))
+    return sheet.repeat(factor, 0).repeat(factor, 1)
+
+
+def save_png(path: Path, picture: np.ndarray) -> Path:
+    """Write ``(H, W, 3) uint8``; the same pixels give the same bytes."""
+    from PIL import Image
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, format="PNG")
+    path.write_bytes(buffer.getvalue())
+    return path
+
+
+def _render(figure: Figure) -> np.ndarray:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+
+
+def mesh(bounds: tuple[float, float, float, float], resolution: int) -> Tensor:
+    """Centres of a ``resolution x resolution`` grid of cells over ``(xmin, xmax, ymin, ymax)``: ``(R * R, 2)``."""
+    xmin, xmax, ymin, ymax = bounds
+    step = (torch.arange(resolution) + 0.5) / resolution
+    xs, ys = xmin + step * (xmax - xmin), ymin + step * (ymax - ymin)
+    yy, xx = torch.meshgrid(ys, xs, indexing="ij")
+    return torch.stack([xx.flatten(), yy.flatten()], 1)
+
+
+def plane(
+    samples: Tensor,
+    *,
+    truth: Any | None,
+    log_prob: Callable[[Tensor], Tensor] | None,
+    log_prob_name: str = "model density",
+    resolution: int = 100,
+) -> np.ndarray:
+    """Two-dimensional samples and the model's density beside the true density, as one ``(H, W, 3) uint8`` picture.
+
+    Args:
+        samples: ``(n, 2)`` drawn from the model.
+        truth: the true density with ``log_prob``, ``sample`` and ``bounds``, or None.
+        log_prob: the model's log-density in nats, ``(m, 2) -> (m,)``, or None where it has none.
+        log_prob_name: what that is, e.g. "bound on the density, K=100".
+        resolution: cells per side of the density pictures.
+    """
+    from matplotlib.figure import Figure
+
+    points = samples.detach().cpu()
+    if truth is not None:
+        bounds = truth.bounds
+    else:
+        low, high = points.min(0).values.tolist(), points.max(0).values.tolist()
+        bounds = (low[0], high[0], low[1], high[1])
+    panels: list[tuple[str, np.ndarray | None, Tensor | None]] = []
+    where = mesh(bounds, resolution)
+    shape = (resolution, resolution)
+    if truth is not None:
+        panels.append(("true density", truth.log_prob(where).exp().reshape(shape).numpy(), None))
+    if log_prob is not None:
+        panels.append((log_prob_name, log_prob(where).double().exp().cpu().reshape(shape).numpy(), None))
+    if truth is not None:
+        drawn = truth.sample(len(points), generator=torch.Generator().manual_seed(0))
+        panels.append(("true samples", None, drawn))
+    panels.append(("model samples", None, points))
+    # one colour scale: the eye compares densities only if the same colour is the same value
+    top = max((float(p.max()) for _, p, _ in panels if p is not None), default=1.0)
+    figure = Figure(figsize=(3.2 * len(panels), 3.4), dpi=110, layout="constrained")
+    for i, (title, density, scatter) in enumerate(panels):
+        axes = figure.add_subplot(1, len(panels), i + 1)
+        if density is not None:
+            axes.imshow(density, origin="lower", extent=bounds, cmap="viridis", vmin=0, vmax=top)
+        elif scatter is not None:
+            axes.scatter(scatter[:, 0], scatter[:, 1], s=1.0, color="#0072B2", linewidths=0)
+        axes.set(xlim=bounds[:2], ylim=bounds[2:], title=title, aspect="equal")
+        axes.tick_params(labelsize=7)
+    return _render(figure)

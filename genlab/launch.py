@@ -1,0 +1,76 @@
+"""Start one run: its directory, its ``config.yaml``, and the worker in this same process.
+
+The worker reads everything from the run directory. From here on the process *is* ``genlab _worker RUN_DIR``: that is
+what Lightning starts again for further DDP ranks, so all ranks train the very same settings.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from genlab import __version__, runs
+
+if TYPE_CHECKING:
+    from genlab.compose import Composed
+
+
+def start(verb: str, composed: Composed) -> int:
+    """Create the run's directory and do the work in this process; the worker's exit status.
+
+    Raises:
+        GenlabError: whatever keeps the run from starting or going on.
+    """
+    return work(prepare(verb, composed))
+
+
+def prepare(verb: str, composed: Composed) -> Path:
+    """Create a run directory that holds ``config.yaml``.
+
+    Raises:
+        CheckpointError: ``ckpt`` names none; nothing was created.
+        ConfigError: ``name`` is no plain name, or ``outputs`` cannot be written.
+    """
+    config = dict(composed.config)
+    outputs = Path(config["outputs"])
+    if "ckpt" in config:
+        from genlab import checkpoint
+
+        path = Path(checkpoint.resolve(config["ckpt"], outputs=outputs)).resolve()
+        if config["ckpt"] in {"last", "best"}:
+            print(f"ckpt={config['ckpt']}: {path}", flush=True)
+        config["ckpt"] = str(path)
+        name = _name_of(path)
+    else:
+        name = config["name"]
+    run_dir = runs.create(outputs, verb, name).resolve()
+    write(run_dir, {"verb": verb, "version": __version__, "overrides": composed.overrides, "config": config})
+    return run_dir
+
+
+def write(run_dir: Path, record: dict[str, Any]) -> None:
+    """Write a run's ``config.yaml``, atomically.
+
+    Raises:
+        TrainingError: the disk is full or the folder read-only.
+    """
+    runs.write_text(run_dir / runs.CONFIG, yaml.safe_dump(record, sort_keys=False, allow_unicode=True))
+
+
+def work(run_dir: Path) -> int:
+    """Run the worker on ``run_dir`` in this process."""
+    sys.argv = [sys.argv[0], "_worker", str(run_dir)]
+    from genlab.commands import worker  # imports torch: not before the config is known to be right
+
+    return worker.run(run_dir)
+
+
+def _name_of(checkpoint: Path) -> str:
+    """The folder name of the training run that a checkpoint belongs to, or a name made of the file's own."""
+    run_dir = checkpoint.parent.parent
+    name = run_dir.parent.name if (run_dir / runs.CONFIG).is_file() else checkpoint.stem
+    return re.sub(r"[^A-Za-z0-9._-]", "-", name).lstrip(".")[:100] or "run"

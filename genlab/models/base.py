@@ -1,0 +1,100 @@
+"""What a model can do is its type: no capability flags, no method that a model cannot honour.
+
+Evaluation asks `isinstance` and refuses what the type cannot give. Capability changes by wrapping, never by a flag:
+a density read at integer pixels is not a likelihood of the picture.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+
+import torch
+from torch import Tensor, nn
+
+from genlab.data.spec import DataSpec
+from genlab.nn.random import Generators
+
+
+class GenerativeModel(nn.Module):
+    """Promises samples, and only samples.
+
+    Attributes:
+        spec: the type of the data that it models.
+    """
+
+    spec: DataSpec
+
+    @abstractmethod
+    def sample(self, n: int, *, generator: torch.Generator | None = None) -> Tensor:
+        """``n`` draws, typed like the data: ``(n, C, H, W) uint8`` or ``(n, D) float32``."""
+
+
+class ClassConditional(GenerativeModel):
+    """Models ``p(x | y)``: every method that takes ``x`` also takes labels ``y: (B,) int64``, and so does `sample`."""
+
+    @abstractmethod
+    def sample(  # type: ignore[override]
+        self, n: int, *, y: Tensor, generator: torch.Generator | None = None
+    ) -> Tensor:
+        """``n`` draws of the classes ``y: (n,) int64``."""
+
+
+class ExactLikelihood(GenerativeModel):
+    """Knows its log-likelihood exactly."""
+
+    @abstractmethod
+    def log_prob(self, x: Tensor) -> Tensor:
+        """``(B,)`` nats per example, at integers for integer data and at reals for real data."""
+
+
+class LikelihoodBound(GenerativeModel):
+    """Knows a lower bound on its log-likelihood."""
+
+    @abstractmethod
+    def elbo(self, x: Tensor, *, generator: Generators = None) -> Tensor:
+        """One-sample evidence lower bound, ``(B,)`` nats per example."""
+
+    @abstractmethod
+    def log_prob_bound(self, x: Tensor, num_particles: int, *, generator: Generators = None) -> Tensor:
+        """Importance-weighted bound, ``(B,)`` nats per example; tightens as ``num_particles`` grows."""
+
+
+class UnnormalisedDensity(GenerativeModel):
+    """Ranks examples by an energy; without its normaliser it never scores."""
+
+    @abstractmethod
+    def energy(self, x: Tensor) -> Tensor:
+        """``(B,)``: ``-log p(x)`` up to an unknown constant."""
+
+
+class DecodesLatents(GenerativeModel):
+    """Maps latents to data."""
+
+    @property
+    @abstractmethod
+    def latent_dim(self) -> int:
+        """Number of latent dimensions."""
+
+    @abstractmethod
+    def sample_latents(self, n: int, *, generator: torch.Generator | None = None) -> Tensor:
+        """``(n, latent_dim)`` draws from the prior."""
+
+    @abstractmethod
+    def decode(self, z: Tensor) -> Tensor:
+        """``(B, latent_dim) -> (B, *event_shape) float``: the expected example on the data's own scale."""
+
+
+class EncodesLatents(GenerativeModel):
+    """Maps data to latents."""
+
+    @abstractmethod
+    def encode(self, x: Tensor) -> Tensor:
+        """``(B, latent_dim)``: the representation of each example (the mean of its posterior)."""
+
+
+class Translator(nn.Module):
+    """Maps pictures of one domain to another; has no unconditional samples."""
+
+    @abstractmethod
+    def translate(self, x_a: Tensor) -> Tensor:
+        """``(B, C, H, W) uint8 -> (B, C, H, W) uint8``."""

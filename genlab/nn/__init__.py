@@ -1,0 +1,1 @@
+"""Networks and output distributions: tensors to tensors."""

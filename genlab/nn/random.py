@@ -1,0 +1,32 @@
+"""Random numbers from one generator, or from one per example.
+
+With a generator per example, seeded by the example's index, a Monte Carlo estimate does not depend on how a split
+was cut into batches or shared between processes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+Generators = torch.Generator | Sequence[torch.Generator] | None
+
+
+def normal(batch: int, *shape: int, like: Tensor, generator: Generators) -> Tensor:
+    """Standard normal numbers ``(batch, *shape)`` on the device and with the dtype of ``like``.
+
+    Args:
+        generator: one for the batch, a sequence of ``batch`` (one per example), or None for PyTorch's own state.
+    """
+    if generator is None or isinstance(generator, torch.Generator):
+        device = like.device if generator is None else generator.device
+        noise = torch.randn(batch, *shape, generator=generator, device=device, dtype=like.dtype)
+        return noise.to(like.device)
+    if len(generator) != batch:
+        raise ValueError(f"{len(generator)} generators for a batch of {batch}")
+    noise = torch.empty(batch, *shape)
+    for row, own in zip(noise, generator, strict=True):
+        row.normal_(generator=own)
+    return noise.to(like.device, like.dtype)

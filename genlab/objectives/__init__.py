@@ -1,0 +1,5 @@
+"""What is minimised: ``(model, batch, step) -> Loss``. Hyper-parameters of training live here, not in the models."""
+
+from genlab.objectives.elbo import ELBO, IWAE
+
+__all__ = ["ELBO", "IWAE"]

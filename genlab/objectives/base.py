@@ -1,0 +1,35 @@
+"""The contract of an objective."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from torch import Tensor, nn
+
+from genlab.data.loader import Batch
+from genlab.models.base import ClassConditional
+
+
+class Loss(NamedTuple):
+    """What a training step minimises.
+
+    Attributes:
+        value: scalar, in nats per example where it is a likelihood or a bound.
+        terms: its named parts, detached scalars, for the log.
+    """
+
+    value: Tensor
+    terms: dict[str, Tensor]
+
+
+class Objective(nn.Module):
+    """Base: a module, so that replay buffers and image pools are buffers and reach the checkpoint."""
+
+    def forward(self, model: nn.Module, batch: Batch, *, step: int) -> Loss:
+        """The loss of ``model`` on ``batch`` at training step ``step`` (counted from 0)."""
+        raise TypeError(f"{type(self).__name__} is abstract")
+
+
+def labels(model: nn.Module, batch: Batch) -> dict[str, Tensor]:
+    """``{"y": batch.y}`` for a class-conditional model, nothing for the others."""
+    return {"y": batch.y} if isinstance(model, ClassConditional) and batch.y is not None else {}

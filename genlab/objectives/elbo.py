@@ -1,0 +1,56 @@
+"""Bounds on the log-likelihood of latent-variable models, maximised.
+
+"Auto-Encoding Variational Bayes", D. P. Kingma, M. Welling, 2014, https://arxiv.org/abs/1312.6114
+"beta-VAE", I. Higgins, L. Matthey, A. Pal, et al., 2017, https://openreview.net/forum?id=Sy2fzU9gl
+"Importance Weighted Autoencoders", Y. Burda, R. Grosse, R. Salakhutdinov, 2016, https://arxiv.org/abs/1509.00519
+"""
+
+from __future__ import annotations
+
+from torch import nn
+
+from genlab.data.loader import Batch
+from genlab.objectives.base import Loss, Objective, labels
+
+
+class ELBO(Objective):
+    """``loss = -E_q[log p(x | z)] + beta_t KL(q(z | x) || p(z))``, averaged over the batch, nats per example.
+
+    Args:
+        beta: weight of the KL; 1 is the bound on the log-likelihood.
+        warmup_steps: ``beta_t`` grows linearly from 0 to beta over this many steps.
+    """
+
+    def __init__(self, *, beta: float = 1.0, warmup_steps: int = 0) -> None:
+        super().__init__()
+        self.beta = beta
+        self.warmup_steps = warmup_steps
+
+    def beta_at(self, step: int) -> float:
+        """The weight of the KL at ``step``."""
+        return self.beta * min(1.0, (step + 1) / self.warmup_steps) if self.warmup_steps else self.beta
+
+    def forward(self, model: nn.Module, batch: Batch, *, step: int) -> Loss:
+        """The loss with its terms ``reconstruction`` (negative) and ``kl``."""
+        terms = model.elbo_terms(batch.x, **labels(model, batch))  # type: ignore[operator]
+        reconstruction, kl = -terms.reconstruction.mean(), terms.kl.mean()
+        value = reconstruction + self.beta_at(step) * kl
+        return Loss(value, {"reconstruction": reconstruction.detach(), "kl": kl.detach()})
+
+
+class IWAE(Objective):
+    """``loss = -E[log 1/K sum_k w_k]``: the K-particle bound, whose gradient weighs particles by importance.
+
+    Args:
+        num_particles: K; 1 is the ELBO with a sampled KL.
+    """
+
+    def __init__(self, *, num_particles: int = 5) -> None:
+        super().__init__()
+        self.num_particles = num_particles
+
+    def forward(self, model: nn.Module, batch: Batch, *, step: int) -> Loss:
+        """The loss; its one term is the negative bound itself."""
+        bound = model.log_prob_bound(batch.x, self.num_particles, **labels(model, batch))  # type: ignore[operator]
+        value = -bound.mean()
+        return Loss(value, {"bound": value.detach()})

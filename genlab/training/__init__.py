@@ -1,0 +1,1 @@
+"""Small LightningModules: one for a single loss, one for games."""

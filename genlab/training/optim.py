@@ -1,0 +1,62 @@
+"""Optimisers and learning-rate schedules by name."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from torch.optim import Optimizer
+
+
+@dataclass(frozen=True)
+class OptimiserRecipe:
+    """What `configure` builds from.
+
+    Attributes:
+        name: "adam", "adamw", "adamax" or "sgd" (with momentum ``betas[0]``).
+        lr: peak learning rate.
+        betas: decay rates of the moments.
+        weight_decay: decoupled for adamw, L2 otherwise.
+        schedule: "constant", or "cosine"/"linear" to zero at the last step.
+        warmup_steps: the learning rate grows linearly from 0 over these steps.
+    """
+
+    name: str = "adam"
+    lr: float = 1e-3
+    betas: Sequence[float] = (0.9, 0.999)
+    weight_decay: float = 0.0
+    schedule: str = "constant"
+    warmup_steps: int = 0
+
+    def build(self, parameters: Iterable[nn.Parameter], *, fused: bool) -> Optimizer:
+        """The optimiser; ``fused`` updates all tensors in one kernel where PyTorch has one."""
+        parameters = list(parameters)
+        first, second = self.betas
+        if self.name == "sgd":
+            return torch.optim.SGD(
+                parameters, lr=self.lr, momentum=first, weight_decay=self.weight_decay, fused=fused or None
+            )
+        if self.name == "adamax":
+            return torch.optim.Adamax(parameters, lr=self.lr, betas=(first, second), weight_decay=self.weight_decay)
+        kind = torch.optim.AdamW if self.name == "adamw" else torch.optim.Adam
+        return kind(
+            parameters, lr=self.lr, betas=(first, second), weight_decay=self.weight_decay, fused=fused or None
+        )
+
+    def factor(self, total_steps: int) -> Callable[[int], float] | None:
+        """``step -> multiplier`` of the learning rate; None when it is constantly 1."""
+        if self.schedule == "constant" and self.warmup_steps == 0:
+            return None
+
+        def multiplier(step: int) -> float:
+            if step < self.warmup_steps:
+                return (step + 1) / self.warmup_steps
+            done = min(1.0, (step - self.warmup_steps) / max(1, total_steps - self.warmup_steps))
+            if self.schedule == "cosine":
+                return 0.5 * (1 + math.cos(math.pi * done))
+            return 1.0 - done if self.schedule == "linear" else 1.0
+
+        return multiplier
