@@ -162,7 +162,7 @@ def verify(file: BinaryIO, source: str, *, expected: str | None) -> Contents:
     _check_digests(file, source, expected)
     try:
         with zipfile.ZipFile(_Bounded(file)) as archive:
-            return _check_members(archive, source, size=os.fstat(file.fileno()).st_size)
+            return _check_members(archive, source, size=file.seek(0, os.SEEK_END))
     except _DAMAGE as error:
         raise CheckpointError(
             f"{source} is damaged: {_line(error)}; use another checkpoint or copy it again"

@@ -91,11 +91,14 @@ def parse(words: Sequence[str], *, verb: str, flags: Mapping[str, bool]) -> Argu
             raise ConfigError(_unknown(word, verb, flags))
     settings += [f"{key}=[{','.join(values)}]" for key, values in lists.items()]
     multirun = "--multirun" in hydra or "hydra.mode=MULTIRUN" in settings
+    shows = [flag for flag in hydra if flag.partition("=")[0] in _SHOWS]
+    if len(shows) + ("--multirun" in hydra) > 1:
+        raise ConfigError(f"{' and '.join(shows)}: only one at a time, and not with -m")
     return Arguments(
         overrides=[_override(word, verb=verb, sweep=multirun) for word in settings],
         hydra=hydra,
         multirun=multirun,
-        shows=any(flag.partition("=")[0] in _SHOWS for flag in hydra),
+        shows=bool(shows),
         resume=_resume(settings),
     )
 

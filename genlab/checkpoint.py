@@ -15,13 +15,13 @@ import os
 import re
 import stat
 import warnings
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from genlab import archive, atomic, runs
 from genlab.errors import CheckpointError, TrainingError, TrustError
-from genlab.payload import allowed_globals, extent_fault, header_fault, type_fault
+from genlab.payload import allowed_globals, extent_fault, header_fault, load, save, type_fault
 from genlab.trust import check_pickle
 
 if TYPE_CHECKING:
@@ -33,7 +33,6 @@ FORMAT = 1
 BEST = "best.ckpt"
 
 _STEP = re.compile(r"step-(\d{9,18})\.ckpt")
-_SWITCHES = ("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD", "TORCH_FORCE_WEIGHTS_ONLY_LOAD")
 
 
 def step_path(folder: Path, step: int) -> Path:
@@ -56,8 +55,6 @@ def write(path: Path, payload: Mapping[str, Any]) -> None:
         TrainingError: disk full, read-only folder and the like; or the payload lacks the ``genlab`` header, or holds
             something that :func:`read` would refuse, which is named. A checkpoint already there is untouched.
     """
-    import torch
-
     path = Path(path)
     fault = header_fault(payload, newest=FORMAT) or type_fault(payload)
     if fault:
@@ -66,15 +63,12 @@ def write(path: Path, payload: Mapping[str, Any]) -> None:
     with atomic.disk_errors(path), atomic.temporary(path) as (name, file):
         sealed = archive.SealedWriter(file)
         try:
-            with _true_checksums():
-                torch.save(dict(payload), sealed)  # type: ignore[arg-type] # it asks for write and flush only
+            save(payload, sealed)
             digest = sealed.seal()
         except RecursionError:
             raise TrainingError(f"cannot write {path}: the payload is nested too deeply") from None
-        except RuntimeError:
-            if sealed.error is not None:  # torch wraps what the disk said
-                raise sealed.error from None
-            raise
+        except RuntimeError as error:
+            raise sealed.error or error from None  # torch wraps what the disk said
         if path.exists():
             side.unlink(missing_ok=True)
             atomic.sync_dir(path.parent)
@@ -137,8 +131,8 @@ def verify(path: Path) -> None:
         CheckpointError: missing, damaged, or no checkpoint.
         TrustError: a bare pickle, or an archive that holds code.
     """
-    with _open(path) as file:
-        archive.verify(file, str(path), expected=_expected(Path(path)))
+    with _verified(path):
+        pass
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -148,21 +142,16 @@ def read(path: Path) -> dict[str, Any]:
         CheckpointError: missing, damaged, of another program, or without the ``genlab`` header.
         TrustError: it would run code, or is not a file; nothing ran.
     """
-    import torch
-
     source = str(path)
-    with _open(path) as file:  # one descriptor for all three: what was verified is what is loaded
-        contents = archive.verify(file, source, expected=_expected(Path(path)))
+    with _verified(path) as (file, contents):  # one descriptor: what was verified is what is loaded
         try:
             check_pickle(contents.pickle, allowed=allowed_globals(), records=contents.records, source=source)
         except ValueError as error:
             raise CheckpointError(f"{source} is damaged: its pickle breaks off ({_line(error)})") from error
-        file.seek(0)
-        with _no_switches():
-            try:
-                payload = torch.load(file, map_location="cpu", weights_only=True, mmap=False)
-            except Exception as error:  # noqa: BLE001 - whatever a crafted archive makes torch raise, it is refused
-                raise CheckpointError(f"{source} cannot be read: {_line(error)}") from error
+        try:
+            payload = load(file)
+        except Exception as error:  # whatever a crafted archive makes torch raise, it is refused
+            raise CheckpointError(f"{source} cannot be read: {_line(error)}") from error
     fault = header_fault(payload, newest=FORMAT) or extent_fault(payload)
     if fault:
         raise CheckpointError(f"{source} {fault}")
@@ -172,7 +161,7 @@ def read(path: Path) -> dict[str, Any]:
 def resolve(ckpt: str, *, outputs: Path) -> Path:
     """The file that ``ckpt`` means: ``last``, ``best``, a file, a run directory or its ``checkpoints`` directory.
 
-    ``last`` is the latest checkpoint of the newest training run in ``outputs`` that has one; ``best`` its ``best.ckpt``.
+    ``last`` is the latest checkpoint of the newest training run in ``outputs`` that has one, ``best`` its best.ckpt.
 
     Raises:
         CheckpointError: there is none, or it is plainly something else.
@@ -256,19 +245,34 @@ def _expected(path: Path) -> str | None:
 
 
 @contextmanager
-def _open(path: Path) -> Iterator[BinaryIO]:
+def _verified(path: Path) -> Iterator[tuple[BinaryIO, archive.Contents]]:
     if "://" in str(path):
         raise TrustError(f"{path}: genlab reads checkpoints from files only")
     path = Path(path)
+    while True:
+        with _open(path) as file:
+            try:
+                contents = archive.verify(file, str(path), expected=_expected(path))
+            except CheckpointError:
+                if path.exists() and path.stat().st_ino != os.fstat(file.fileno()).st_ino:
+                    continue  # its writer put a new one in place: what we opened is not what the .sha256 is of
+                raise
+            yield file, contents
+            return
+
+
+@contextmanager
+def _open(path: Path) -> Iterator[BinaryIO]:
     try:
         fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a named pipe must not make us wait
     except FileNotFoundError:
         raise CheckpointError(f"no such checkpoint: {path}{_near(path)}") from None
     except (OSError, ValueError) as error:
         raise CheckpointError(f"cannot open {path}: {getattr(error, 'strerror', None) or error}") from error
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise CheckpointError(f"{path} is not a file")
     with os.fdopen(fd, "rb") as file:
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
-            raise CheckpointError(f"{path} is not a file")
         yield file
 
 
@@ -281,28 +285,6 @@ def _near(path: Path) -> str:
     close = difflib.get_close_matches(path.name, names, n=3, cutoff=0.5)
     close = close or [name for name in names if name.endswith(".ckpt")][-3:]
     return f"; did you mean {', '.join(str(path.parent / name) for name in close)}?" if close else ""
-
-
-@contextmanager
-def _true_checksums() -> Iterator[None]:
-    from torch.serialization import get_crc32_options, set_crc32_options
-
-    before = get_crc32_options()
-    set_crc32_options(True)  # without it the archive has checksums that match nothing
-    try:
-        yield
-    finally:
-        set_crc32_options(before)
-
-
-@contextmanager
-def _no_switches() -> Iterator[None]:
-    """Hide torch's environment switches: one turns the safe reader off, both together make it fail."""
-    before = {name: os.environ.pop(name) for name in _SWITCHES if name in os.environ}
-    try:
-        yield
-    finally:
-        os.environ.update(before)
 
 
 def _line(error: Exception) -> str:

@@ -39,7 +39,7 @@ def main(words: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if words is None else words)
     debug = "--debug" in words
     words = [word for word in words if word != "--debug"]
-    signal.signal(signal.SIGTERM, _terminated)
+    before = signal.signal(signal.SIGTERM, _terminated)
     try:
         status = _dispatch(words)
         sys.stdout.flush()
@@ -58,6 +58,8 @@ def main(words: Sequence[str] | None = None) -> int:
         if debug:
             raise
         return _fail(f"unexpected {type(error).__name__}: {error} (a bug in genlab; --debug shows where)", 1)
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _dispatch(words: list[str]) -> int:
@@ -120,16 +122,20 @@ def _list(_: str, words: Sequence[str]) -> int:
 
 def _worker(_: str, words: Sequence[str]) -> int:
     """What a DDP rank or a job of a sweep runs: the run directory says everything."""
-    if len(words) != 1 or not Path(words[0]).is_dir():
+    from genlab import process
+
+    tied = "--tied" in words
+    paths = [word for word in words if word != "--tied"]
+    if len(paths) != 1 or not Path(paths[0]).is_dir():
         raise ConfigError("_worker takes one run directory")
     if int(os.environ.get("LOCAL_RANK", "0")) > 0:
-        from genlab import process
-
         process.die_with_parent(signal.SIGKILL)
         process.silence_stdout()
+    elif tied:
+        process.die_with_parent(signal.SIGTERM)  # saves first
     from genlab import launch
 
-    return launch.work(Path(words[0]).resolve())
+    return launch.work(Path(paths[0]).resolve())
 
 
 def _terminated(signum: int, _: FrameType | None) -> None:

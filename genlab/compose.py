@@ -72,17 +72,18 @@ def compose(verb: str, argv: list[str]) -> Composed | None:
 
 def capture(verb: str, argv: list[str]) -> Composed | None:
     """As `compose`, not validated."""
-    kept: list[Composed | GenlabError] = []
+    kept: list[Composed] = []
+    problems: list[GenlabError] = []
 
     def keep(config: DictConfig) -> None:
         try:
             kept.append(resolve(config))
         except GenlabError as error:
-            kept.append(error)  # Hydra would print a line of its own about a task that raises
+            problems.append(error)  # Hydra would print a line of its own about a task that raises
 
     run_hydra(verb, argv, keep)
-    if kept and isinstance(kept[0], GenlabError):
-        raise kept[0]
+    if problems:
+        raise problems[0]
     return kept[0] if kept else None
 
 
@@ -105,13 +106,14 @@ def resolve(config: DictConfig) -> Composed:
     return Composed(config={str(key): value for key, value in plain.items()}, overrides=overrides)
 
 
-def run_hydra(verb: str, argv: list[str], task: Callable[[DictConfig], Any]) -> None:
-    """Run ``hydra.main`` on ``task`` with ``argv`` in place of the process's own.
+def run_hydra(verb: str, argv: list[str], task: Callable[[DictConfig], Any], *, quiet: bool = True) -> None:
+    """Run ``hydra.main`` on ``task`` with ``argv`` in place of the process's own; with `QUIET` unless told otherwise.
 
     Raises:
         ConfigError, TrustError: Hydra's and OmegaConf's exceptions, in one line each; those of ``task`` as they are.
     """
     ours = [f"{key}={value}" for key, value in QUIET.items() if not any(word.startswith(f"{key}=") for word in argv)]
+    ours = ours if quiet else []
     flags = [word for word in argv if word.startswith("-")]
     overrides = [word for word in argv if not word.startswith("-")]
     paths = [os.path.abspath(word.partition("=")[2]) for word in flags if word.startswith("--config-path=")]

@@ -28,8 +28,8 @@ def start(verb: str, composed: Composed) -> int:
     return work(prepare(verb, composed))
 
 
-def prepare(verb: str, composed: Composed) -> Path:
-    """Create a run directory that holds ``config.yaml``.
+def prepare(verb: str, composed: Composed, *, quiet: bool = False) -> Path:
+    """Create a run directory that holds ``config.yaml``; unless ``quiet``, say which checkpoint ``last`` is.
 
     Raises:
         CheckpointError: ``ckpt`` names none; nothing was created.
@@ -41,7 +41,7 @@ def prepare(verb: str, composed: Composed) -> Path:
         from genlab import checkpoint
 
         path = Path(checkpoint.resolve(config["ckpt"], outputs=outputs)).resolve()
-        if config["ckpt"] in {"last", "best"}:
+        if config["ckpt"] in {"last", "best"} and not quiet:
             print(f"ckpt={config['ckpt']}: {path}", flush=True)
         config["ckpt"] = str(path)
         name = _name_of(path)

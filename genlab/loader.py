@@ -48,6 +48,9 @@ class Loader(ConfigLoaderImpl):
         Raises:
             TrustError: the ``hydra`` node would build something that is neither Hydra's own nor a plugin.
         """
+        if named.get("validate_sweep_overrides") is False:
+            # Hydra composes everything once more to learn hydra.mode, which here the command line alone can set
+            return OmegaConf.create({"hydra": {"mode": None}})
         OmegaConf.register_new_resolver("oc.env", _refuse_environment, replace=True)
         config = super().load_configuration(*args, **named)
         for key, target in _targets(OmegaConf.to_container(config.hydra, resolve=False), "hydra"):

@@ -6,16 +6,49 @@ another origin.
 
 from __future__ import annotations
 
+import os
+import warnings
 from collections import Counter, OrderedDict
 from collections.abc import Mapping
 from functools import cache
-from typing import Any
+from typing import Any, BinaryIO
 
 from genlab.trust import MAX_OPERATIONS
 
 _HEADER = {"format": int, "version": str, "config": dict, "spec": dict, "step": int}
+_SWITCHES = ("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD", "TORCH_FORCE_WEIGHTS_ONLY_LOAD")
 _LEAVES = (type(None), bool, int, float, str)
 _PER_TENSOR, _PER_VALUE = 40, 4  # pickle operations, at most
+
+
+def save(payload: Mapping[str, Any], file: Any) -> None:
+    """``torch.save`` into ``file``, with true checksums of the members whatever the process has switched off."""
+    import torch
+    from torch.serialization import get_crc32_options, set_crc32_options
+
+    before = get_crc32_options()
+    set_crc32_options(True)
+    try:
+        torch.save(dict(payload), file)
+    finally:
+        set_crc32_options(before)
+
+
+def load(file: BinaryIO) -> Any:
+    """``torch.load(weights_only=True)`` on the CPU, with torch's environment switches out of sight.
+
+    One of them turns the safe reader off where a caller does not insist; both together make it fail.
+    """
+    import torch
+
+    before = {name: os.environ.pop(name) for name in _SWITCHES if name in os.environ}
+    try:
+        file.seek(0)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch's advice on odd files is to report them to torch
+            return torch.load(file, map_location="cpu", weights_only=True, mmap=False)
+    finally:
+        os.environ.update(before)
 
 
 @cache

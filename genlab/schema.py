@@ -52,8 +52,8 @@ class ExternalData(External):
 class VAE(Target):
     """`genlab.models.VAE` and `genlab.models.ConditionalVAE`."""
 
-    latent_dim: Positive
-    hidden: list[Positive]
+    latent_dim: Positive | Literal["auto"]
+    hidden: list[Positive] | Literal["auto"]
     network: Literal["auto", "mlp", "conv"]
     channels: Positive
     likelihood: Literal["auto", "bernoulli", "discretised_logistic", "gaussian"]

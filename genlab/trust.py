@@ -1,4 +1,4 @@
-"""What a file may ask for: targets in a config, globals in a pickle. All else is refused; nothing is imported or run."""
+"""What a file may ask for: targets in a config, globals in a pickle. Nothing is imported or run to find out."""
 
 from __future__ import annotations
 
@@ -123,7 +123,8 @@ def check_pickle(data: bytes, *, allowed: Collection[str], records: Mapping[str,
             elif name == "TUPLE":
                 item = _joined(stack, marks.pop())
             elif name == "BINPERSID":
-                item = [1, _check_storage(stack.pop()[1], records, source)]
+                _check_storage(stack.pop()[1], records, source)
+                item = [1, None]
             elif name in _TO_MARK or name in _INTO:
                 inside = _joined(stack, marks.pop() if name in _TO_MARK else len(stack) - _INTO[name])
                 stack[-1][0] += inside[0]

@@ -38,9 +38,7 @@ def binarise(x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     r = words.view(torch.int16)[: x.numel()].view(x.shape)
     if x.device.type == "cpu":
         return torch.from_numpy(_below(r.numpy().view(np.uint16), x.numpy()))
-    # The same comparison in integers, as (r + t) >> 16; 32897 = 128 * 257 + 1 brings [p >= 128] along.
-    r32 = r.to(torch.int32).bitwise_and_(0xFFFF)
-    return r32.mul_(128).add_(x.to(torch.int32), alpha=32897).bitwise_right_shift_(23).to(torch.uint8)
+    return _below_on_device(r, x)
 
 
 def binarise_once(x: torch.Tensor, *, seed: int) -> torch.Tensor:
@@ -68,3 +66,13 @@ def _below(r: np.ndarray, p: np.ndarray) -> np.ndarray:
     y = r < t
     y |= p == 255
     return y.view(np.uint8)
+
+
+def _below_on_device(r: torch.Tensor, p: torch.Tensor) -> torch.Tensor:
+    """The same with the same probabilities, for r int16 and p uint8 of any device.
+
+    As the carry of ``r + t(p)`` over 2^16, all times 128: ``(128 r + 32897 p) >> 23``, for 32897 = 128 * 257 + 1 brings
+    [p >= 128] along.
+    """
+    r32 = r.to(torch.int32).bitwise_and_(0xFFFF)
+    return r32.mul_(128).add_(p.to(torch.int32), alpha=32897).bitwise_right_shift_(23).to(torch.uint8)

@@ -9,7 +9,7 @@ import secrets
 import struct
 import zlib
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
@@ -69,11 +69,18 @@ def decoded(
 
 
 def file_keys(files: Iterable[Path], *, base: Path) -> list[tuple[str, int, int]]:
-    """Relative name, size in bytes and mtime in ns of each file: they change when a file does."""
+    """Relative name, size in bytes and mtime in ns of each file: they change when a file does.
+
+    A file that cannot be looked at (a dangling link) has -1 for both: to complain is up to who reads it.
+    """
     keys = []
     for file in files:
-        stat = file.stat()
-        keys.append((file.relative_to(base).as_posix(), stat.st_size, stat.st_mtime_ns))
+        try:
+            stat = file.stat()
+            size, mtime = stat.st_size, stat.st_mtime_ns
+        except OSError:
+            size = mtime = -1
+        keys.append((file.relative_to(base).as_posix(), size, mtime))
     return keys
 
 
@@ -127,7 +134,7 @@ def _write(path: Path, array: np.ndarray) -> bool:
     return True
 
 
-def _crc(file, length: int) -> int:  # noqa: ANN001
+def _crc(file: BinaryIO, length: int) -> int:
     crc = 0
     while length > 0:
         chunk = file.read(min(CHUNK, length))

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import difflib
+import os
+import shutil
 from typing import TYPE_CHECKING
 
 import torch
 
+from genlab.data.decode import as_tensor, decode
 from genlab.data.download import unpack_zip
-from genlab.data.pictures import Crop, as_tensor, decode, list_pictures
+from genlab.data.pictures import Crop, list_pictures
 from genlab.data.roots import data_root, is_writable
 from genlab.data.spec import Dataset, DataSpec, Split
 from genlab.data.split import name_hash
 from genlab.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
-    import os
     from pathlib import Path
 
 PICTURES = "img_align_celeba"
@@ -57,7 +59,7 @@ def celeba(
         ConfigError: if an argument is out of range, or `label` is no attribute.
     """
     settings = Crop(size, 3, crop=crop)
-    base = data_root(root) / "celeba"
+    base = data_root(root, need=f"celeba/{PICTURES}.zip from {PAGE}") / "celeba"
     files = _pictures(base)
     names = [file.name for file in files]
     values = _attribute(base, label) if label is not None else None
@@ -74,7 +76,8 @@ def celeba(
         if values is not None:
             missing = [names[i] for i in here if names[i] not in values]
             if missing:
-                raise DataError(f"{base / 'list_attr_celeba.txt'} lacks {missing[0]} ({len(missing)} in all): put the whole list there")
+                listed = base / "list_attr_celeba.txt"
+                raise DataError(f"{listed} lacks {missing[0]} ({len(missing)} in all): put the whole list there")
             y = torch.tensor([values[names[i]] for i in here], dtype=torch.int64)
         parts.append(Split(x[start : start + len(here)], y))
         seen, start = seen + len(indices), start + len(here)
@@ -93,7 +96,14 @@ def _pictures(base: Path) -> list[Path]:
     if not folder.is_dir() and archive.is_file():
         if not is_writable(base):
             raise DataError(f"{archive} is packed and its folder read-only: unpack it into {folder}")
-        unpack_zip(archive, base)
+        staged = unpack_zip(archive, base / f".{PICTURES}-{os.getpid()}")
+        try:
+            if not (staged / PICTURES).is_dir():
+                raise DataError(f"{archive} holds no folder {PICTURES}: get it from {PAGE}")
+            if not folder.exists():  # or another run was faster
+                os.rename(staged / PICTURES, folder)
+        finally:
+            shutil.rmtree(staged, ignore_errors=True)
     files = list_pictures(folder) if folder.is_dir() else []
     if not files:
         raise DataError(
@@ -116,8 +126,8 @@ def _split(base: Path, names: list[str], val_size: int | None) -> tuple[list[lis
     else:
         why = f"{listed.name} is missing"
     num = val_size if val_size is not None else max(1, len(names) // 10)
-    if not 1 <= num or 2 * num >= len(names):
-        raise ConfigError(f"data.val_size={num}: val and test take that many each of {len(names)} pictures, and train the rest")
+    if num < 1 or 2 * num >= len(names):
+        raise ConfigError(f"data.val_size={num}: val and test take that many each of {len(names)} pictures, no more")
     identities = base / "identity_CelebA.txt"
     if identities.is_file():
         table = _table(identities)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from genlab.data.cache import decoded, file_keys
+from genlab.data.decode import as_tensor
 from genlab.data.download import fetch, unpack_tar, verify
-from genlab.data.pictures import as_tensor
 from genlab.data.roots import data_root
 from genlab.data.spec import Dataset, DataSpec, Split
 from genlab.data.split import held_out
@@ -45,7 +45,7 @@ def cifar10(*, root: str | os.PathLike[str] | None = None, download: bool = True
         DataError: if the archive is missing and cannot be fetched, or is damaged.
         ConfigError: if `val_size` does not fit.
     """
-    base = data_root(root, download=download)
+    base = data_root(root, download=download, need=f"{ARCHIVE} from {URL}")
     archive, folder = base / ARCHIVE, base / FOLDER
     unpacked = [folder / name for name in (*TRAIN_FILES, *TEST_FILES)]
     if not archive.exists() and all(file.exists() for file in unpacked):
@@ -60,7 +60,7 @@ def cifar10(*, root: str | os.PathLike[str] | None = None, download: bool = True
             return _records(folder)
         verify(archive, md5=MD5)
         with tempfile.TemporaryDirectory(prefix="genlab-") as scratch:
-            return _records(unpack_tar(archive, Path(scratch)) / FOLDER)
+            return _records(unpack_tar(archive, Path(scratch) / "unpacked") / FOLDER)
 
     def check(array: np.ndarray) -> bool:
         return array.dtype == np.uint8 and array.ndim == 2 and array.shape[1] == RECORD and len(array) > len(TEST_FILES)
@@ -88,7 +88,7 @@ def _records(folder: Path) -> np.ndarray:
     Raises:
         DataError: if a file is missing, cut short or holds a label above 9; the message names it.
     """
-    parts = []
+    parts: list[np.ndarray] = []
     for name in (*TRAIN_FILES, *TEST_FILES):
         file = folder / name
         try:

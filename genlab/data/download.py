@@ -4,25 +4,44 @@ from __future__ import annotations
 
 import hashlib
 import http.client
+import lzma
 import os
 import secrets
+import shutil
 import tarfile
-import urllib.error
 import urllib.parse
 import urllib.request
 import zipfile
+import zlib
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from genlab.data.roots import is_writable
 from genlab.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    import io
+    from collections.abc import Callable, Iterator, Sequence
+
+T = TypeVar("T")
 
 CHUNK = 1 << 20
 MAX_DOWNLOAD = 8 << 30
 MAX_UNPACKED = 64 << 30
+# What tarfile and zipfile raise on damaged archives: also for encrypted members and unknown compressions.
+UNREADABLE = (
+    tarfile.TarError,
+    zipfile.BadZipFile,
+    zipfile.LargeZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    OSError,
+    ValueError,
+    RuntimeError,
+)
 
 
 def fetch(
@@ -41,7 +60,8 @@ def fetch(
     Args:
         urls: mirrors in the order of preference; http and https only.
         target: the file to make; its folder is created.
-        md5, sha256: hexadecimal checksums, exactly one of them.
+        md5: hexadecimal checksum; give this or `sha256`.
+        sha256: hexadecimal checksum.
         timeout: seconds that the server may stay silent.
         max_bytes: bound on what a server may send.
 
@@ -62,24 +82,19 @@ def fetch(
     reasons = []
     part = target.with_name(f".{target.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
+        _or_data_error(target, lambda: target.parent.mkdir(parents=True, exist_ok=True))
         for url in urls:
             try:
                 found, head = _receive(url, part, algorithm, timeout=timeout, max_bytes=max_bytes)
-            except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError) as error:
+            except (OSError, http.client.HTTPException, ValueError) as error:  # URLError and timeouts are OSErrors
                 reasons.append(f"{_host(url)}: {getattr(error, 'reason', None) or error or type(error).__name__}")
                 continue
-            except ValueError as error:
-                reasons.append(f"{_host(url)}: {error}")
-                continue
             if found == expected:
-                os.replace(part, target)
+                _or_data_error(target, lambda: os.replace(part, target))
                 return target
             page = head.lstrip().lower().startswith((b"<!doctype", b"<html", b"<head", b"<?xml"))
             what = "sent an HTML page instead of the file" if page else f"sent a file of another {algorithm} ({found})"
             reasons.append(f"{_host(url)} {what}")
-    except OSError as error:
-        raise DataError(f"cannot write {target} ({error.strerror}): {by_hand}") from error
     finally:
         part.unlink(missing_ok=True)
     raise DataError(f"cannot download {target.name} ({'; '.join(map(_one_line, reasons))}): {by_hand}")
@@ -105,46 +120,61 @@ def verify(path: Path, *, md5: str | None = None, sha256: str | None = None) -> 
 
 
 def unpack_tar(archive: Path, folder: Path) -> Path:
-    """Unpack a tar archive (any compression) into `folder`: plain files and folders only.
+    """Unpack a tar archive (any compression): plain files and folders only.
 
     Every member is checked before the first is written. Links are refused altogether: the data filter of
-    Python 3.11 can be led outside through chains of them.
+    Python 3.11 can be led outside through chains of them. The whole is unpacked beside `folder` and then renamed,
+    so that a half-unpacked folder never bears the name.
+
+    Args:
+        archive: the file.
+        folder: what to make; must not exist yet, or be empty.
+
+    Returns:
+        `folder`.
 
     Raises:
-        DataError: for a link, a device, an absolute path, a ``..``, a bomb or a damaged archive; nothing is written
-            outside `folder`, and nothing at all where a member is refused.
+        DataError: for a link, a device, an absolute path, a ``..``, a bomb or a damaged archive; nothing is left
+            then, neither outside nor inside.
     """
-    try:
-        with tarfile.open(archive) as tar:
-            members = tar.getmembers()
-            for member in members:
-                if not (member.isfile() or member.isdir()):
-                    raise DataError(f"{archive}: refused, member {member.name!r} is a link or a device, not a file")
-                _check_name(archive, member.name)
-            _check_total(archive, sum(member.size for member in members))
-            folder.mkdir(parents=True, exist_ok=True)
-            tar.extractall(folder, members=members, filter="data")
-    except (tarfile.TarError, EOFError, OSError) as error:
-        raise DataError(f"{archive}: cannot be unpacked ({_one_line(str(error))}): fetch it again") from error
+    with _staged(archive, folder) as part, tarfile.open(archive) as tar:
+        members, total = [], 0
+        for member in tar:
+            if not (member.isfile() or member.isdir()):
+                raise DataError(f"{archive}: refused, member {member.name!r} is a link or a device, not a file")
+            _check_name(archive, member.name)
+            total = _check_total(archive, total + member.size)
+            members.append(member)
+        tar.extractall(part, members=members, filter="data")
     return folder
 
 
 def unpack_zip(archive: Path, folder: Path) -> Path:
-    """Unpack a zip archive into `folder`: plain files and folders only; checks and errors as in `unpack_tar`."""
-    try:
-        with zipfile.ZipFile(archive) as file:
-            members = file.infolist()
-            for member in members:
-                kind = (member.external_attr >> 16) & 0o170000
-                if kind not in (0, 0o100000, 0o040000):
-                    raise DataError(f"{archive}: refused, member {member.filename!r} is a link or a device, not a file")
-                _check_name(archive, member.filename)
-            _check_total(archive, sum(member.file_size for member in members))
-            folder.mkdir(parents=True, exist_ok=True)
-            file.extractall(folder, members=members)
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, EOFError, OSError, RuntimeError, NotImplementedError) as error:
-        raise DataError(f"{archive}: cannot be unpacked ({_one_line(str(error))}): fetch it again") from error
+    """Unpack a zip archive: arguments, checks and errors as in `unpack_tar`."""
+    with _staged(archive, folder) as part, zipfile.ZipFile(archive) as file:
+        members, total = file.infolist(), 0
+        for member in members:
+            kind = (member.external_attr >> 16) & 0o170000
+            if kind not in (0, 0o100000, 0o040000):
+                raise DataError(f"{archive}: refused, member {member.filename!r} is a link or a device, not a file")
+            _check_name(archive, member.filename)
+            total = _check_total(archive, total + member.file_size)
+        file.extractall(part, members=members)
     return folder
+
+
+@contextmanager
+def _staged(archive: Path, folder: Path) -> Iterator[Path]:
+    """A folder beside `folder` that takes its name if all goes well, and is removed if not."""
+    part = folder.with_name(f".{folder.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
+    try:
+        part.mkdir(parents=True)
+        yield part
+        os.replace(part, folder)
+    except UNREADABLE as error:
+        raise DataError(f"{archive}: cannot be unpacked ({_one_line(str(error))}): fetch it again") from error
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
 
 
 def _receive(url: str, part: Path, algorithm: str, *, timeout: float, max_bytes: int) -> tuple[str, bytes]:
@@ -155,17 +185,33 @@ def _receive(url: str, part: Path, algorithm: str, *, timeout: float, max_bytes:
     head = b""
     done = 0
     request = urllib.request.Request(url, headers={"User-Agent": "genlab"})
-    with urllib.request.urlopen(request, timeout=timeout) as reply, part.open("wb") as file:
+    with (
+        urllib.request.urlopen(request, timeout=timeout) as reply,
+        _or_data_error(part, lambda: part.open("wb", buffering=0)) as file,
+    ):
         while chunk := reply.read(CHUNK):
             head = head or chunk[:64]
             done += len(chunk)
             if done > max_bytes:
                 raise ValueError(f"sent more than {max_bytes} bytes")
             digest.update(chunk)
-            file.write(chunk)
-        file.flush()
-        os.fsync(file.fileno())
+            _or_data_error(part, partial(_write_all, file, chunk))
+        _or_data_error(part, lambda: os.fsync(file.fileno()))
     return digest.hexdigest(), head
+
+
+def _write_all(file: io.FileIO, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[file.write(view) :]
+
+
+def _or_data_error(path: Path, action: Callable[[], T]) -> T:
+    """Do something with the disk; its errors must not be taken for those of the network."""
+    try:
+        return action()
+    except OSError as error:
+        raise DataError(f"{path} cannot be written ({error.strerror}): make room, or give another data.root") from error
 
 
 def _one_checksum(md5: str | None, sha256: str | None) -> tuple[str, str]:
@@ -194,6 +240,7 @@ def _check_name(archive: Path, name: str) -> None:
         raise DataError(f"{archive}: refused, member {name!r} would be written outside the folder")
 
 
-def _check_total(archive: Path, total: int) -> None:
+def _check_total(archive: Path, total: int) -> int:
     if total > MAX_UNPACKED:
-        raise DataError(f"{archive}: refused, it would unpack to {total} bytes")
+        raise DataError(f"{archive}: refused, it would unpack to more than {MAX_UNPACKED} bytes")
+    return total

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import torch
 
-from genlab.data.pictures import Crop, Decoded, as_tensor, decode, list_pictures, printable
+from genlab.data.decode import Decoded, as_tensor, decode
+from genlab.data.pictures import Crop, list_pictures
 from genlab.data.roots import existing_folder
 from genlab.data.spec import Dataset, DataSpec, Split
 from genlab.data.split import by_name
@@ -16,7 +16,7 @@ from genlab.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Sequence
+    from pathlib import Path
 
 VAL_NAMES = ("val", "valid", "validation")
 FRACTION = 0.1
@@ -42,7 +42,8 @@ def image_folder(
         size: side of the result: the short side is resized to it, the centre is kept.
         channels: 3 (RGB) or 1 (grey).
         skip_bad: skip unreadable files and count them in the notes, instead of stopping.
-        val_fraction, test_fraction: shares of what is dealt out.
+        val_fraction: share of validation in what is dealt out.
+        test_fraction: share of test in what is dealt out.
 
     Raises:
         DataError: if the folder is missing or empty, or files are bad.
@@ -54,6 +55,10 @@ def image_folder(
     crop = Crop(size, channels)
     base = existing_folder(root)
     notes: list[str] = []
+    if (base / "trainA").is_dir() and (base / "trainB").is_dir():
+        raise DataError(
+            f"{base} holds trainA and trainB: read it with data=unpaired, or give one of the two as data.root"
+        )
     parts = _given_parts(base)
     if "train" in parts:
         tree = {part: _classes(folder, notes) for part, folder in parts.items()}
@@ -63,11 +68,11 @@ def image_folder(
     for part, found in files.items():
         if not found:
             raise DataError(f"{parts.get(part, base)} holds no pictures: give the folder that holds them as data.root")
-    labels = {file: label for classes in tree.values() for label, found in classes for file in found}
+    labels = {file: label or "" for tree_classes in tree.values() for label, found in tree_classes for file in found}
     _complete(files, base, notes, val_fraction=val_fraction, test_fraction=test_fraction)
-    names = sorted({label for label in labels.values() if label is not None})
+    names = sorted(set(labels.values()) - {""})
     classes = {name: index for index, name in enumerate(names)} if len(names) > 1 else {}
-    if classes and None in labels.values():
+    if classes and "" in labels.values():
         raise DataError(f"{base}: some splits have class folders and some have not; give all of them the same classes")
 
     got, slices = _decode_parts(files, crop, base=base, skip_bad=skip_bad)
@@ -106,7 +111,9 @@ def unpaired(
 
     Args:
         root: the folder of the four.
-        size, channels, skip_bad: as for `image_folder`.
+        size: as for `image_folder`.
+        channels: as for `image_folder`.
+        skip_bad: as for `image_folder`.
         val_fraction: share of each training folder that is cut off.
 
     Raises:
@@ -128,10 +135,11 @@ def unpaired(
                 if not files[part]:
                     raise DataError(f"{folder} holds no pictures")
         if "train" not in files:
-            raise DataError(f"{base / f'train{domain}'} is missing: data=unpaired needs trainA and trainB (and testA, testB)")
-        _complete(files, base, notes, val_fraction=val_fraction, test_fraction=None)
+            folder = base / f"train{domain}"
+            raise DataError(f"{folder} is missing: data=unpaired needs trainA and trainB (and testA, testB)")
+        _complete(files, base, notes, val_fraction=val_fraction, test_fraction=None, what=f", domain {domain}")
         got, slices = _decode_parts(files, crop, base=base, skip_bad=skip_bad)
-        notes += [f"Domain {domain}: {note}" for note in got.notes]
+        notes += got.notes
         domains[domain] = {part: as_tensor(got.x[place]) for part, place in slices.items()}
     if domains["A"].keys() != domains["B"].keys():
         raise DataError(f"{base}: testA and testB must both be there, or neither")
@@ -145,7 +153,7 @@ def unpaired(
         train=split("train"),
         val=split("val"),
         test=split("test" if "test" in domains["A"] else "val"),
-        notes=tuple(dict.fromkeys(notes)),
+        notes=tuple(notes),
     )
 
 
@@ -167,8 +175,11 @@ def paired(
 
     Args:
         root: the folder of ``train``.
-        size, channels, skip_bad, val_fraction: as for `unpaired`.
+        size: side of each half's result.
+        channels: as for `image_folder`.
         direction: "AtoB": the left half is given; "BtoA": the right half is given.
+        skip_bad: as for `image_folder`.
+        val_fraction: share of train that is cut off where there is no val.
 
     Raises:
         DataError: if a folder is missing or empty, or files are bad.
@@ -182,7 +193,7 @@ def paired(
     base = existing_folder(root)
     parts = _given_parts(base)
     if "train" not in parts:
-        raise DataError(f"{base / 'train'} is missing: data=paired needs train/ (and val/, test/) with A|B in one picture")
+        raise DataError(f"{base / 'train'} is missing: data=paired needs train/ (val/, test/) with A|B in one picture")
     notes: list[str] = []
     files = {part: list_pictures(folder, deep=True) for part, folder in parts.items()}
     for part, found in files.items():
@@ -220,14 +231,20 @@ def _classes(folder: Path, notes: list[str]) -> list[tuple[str | None, list[Path
     subfolders = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
     if flat:
         if subfolders:
-            notes.append(f"{folder}: the pictures of the folder itself are used, its {len(subfolders)} subfolders are not.")
+            notes.append(f"{folder}: its own pictures are used, those of its {len(subfolders)} subfolders are not.")
         return [(None, flat)]
     found = [(path.name, list_pictures(path, deep=True)) for path in subfolders]
     return [(name, files) for name, files in found if files]
 
 
 def _complete(
-    files: dict[str, list[Path]], base: Path, notes: list[str], *, val_fraction: float, test_fraction: float | None
+    files: dict[str, list[Path]],
+    base: Path,
+    notes: list[str],
+    *,
+    val_fraction: float,
+    test_fraction: float | None,
+    what: str = "",
 ) -> None:
     """Cut the splits that are missing from train; with `test_fraction` None, test is never cut but left out."""
     missing = []
@@ -243,9 +260,9 @@ def _complete(
         for (part, _), names in zip((*missing, ("train", 0)), dealt, strict=True):
             files[part] = [by_key[name] for name in names]
         cut = " and ".join(f"{part} ({len(files[part])})" for part, _ in missing)
-        notes.append(f"{printable(str(base))}: {cut} cut from the {len(by_key)} training pictures by the hash of the name.")
+        notes.append(f"{base}{what}: {cut} cut from {len(by_key)} pictures by the hash of the file name.")
     if "test" not in files:
-        notes.append(f"{printable(str(base))}: there is no test part; val serves as test.")
+        notes.append(f"{base}{what}: there is no test part; val serves as test.")
 
 
 def _decode_parts(

@@ -67,7 +67,8 @@ def mnist(*, root: str | os.PathLike[str] | None = None, download: bool = True, 
     86(11), 1998, https://doi.org/10.1109/5.726791.
 
     Args:
-        root: folder that holds ``MNIST/raw/*.gz`` (or the unpacked files); None: ``$GENLAB_DATA`` or ``~/.cache/genlab``.
+        root: folder that holds ``MNIST/raw/*.gz`` (or the unpacked files); None: ``$GENLAB_DATA`` or
+            ``~/.cache/genlab``.
         download: fetch files that are missing.
         val_size: pictures cut from the training set by a fixed permutation.
 
@@ -129,13 +130,14 @@ def read_idx(path: Path, *, ndim: int) -> np.ndarray:
     shape = tuple(int(n) for n in np.frombuffer(raw, ">u4", count=ndim, offset=4))
     if len(raw) - start != math.prod(shape):
         raise DataError(
-            f"{path} holds {len(raw) - start} bytes where its header says {math.prod(shape)}: put the original file there"
+            f"{path} holds {len(raw) - start} bytes, its header says {math.prod(shape)}: put the original file there"
         )
     return np.frombuffer(raw, np.uint8, offset=start).reshape(shape)
 
 
 def _load(source: Source, *, root: str | os.PathLike[str] | None, download: bool, val_size: int) -> Dataset:
-    folder = data_root(root, download=download) / source.folder
+    need = f"{source.folder}/{{{','.join(f'{stem}.gz' for stem in source.md5)}}} from {source.mirrors[0]}"
+    folder = data_root(root, download=download, need=need) / source.folder
     x, y = _pair(source, folder, "train", download=download)
     x_test, y_test = _pair(source, folder, "t10k", download=download)
     kept, held = held_out(len(x), val_size, seed=SPLIT_SEED)
@@ -173,5 +175,7 @@ def _locate(source: Source, folder: Path, stem: str, *, download: bool) -> Path:
     if plain.exists():
         return plain
     if not download:
-        raise DataError(f"{packed} is missing: put {packed.name} from {source.mirrors[0]} there, or set data.download=true")
+        raise DataError(
+            f"{packed} is missing: put {packed.name} from {source.mirrors[0]} there, or set data.download=true"
+        )
     return fetch([mirror + packed.name for mirror in source.mirrors], packed, md5=source.md5[stem])

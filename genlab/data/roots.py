@@ -8,13 +8,14 @@ from pathlib import Path
 from genlab.errors import DataError
 
 
-def data_root(root: str | os.PathLike[str] | None, *, download: bool = False) -> Path:
+def data_root(root: str | os.PathLike[str] | None, *, download: bool = False, need: str = "the data") -> Path:
     """The folder that holds the data sets.
 
     Args:
         root: a folder of the user's, or None for ``$GENLAB_DATA`` or, where that is unset, ``~/.cache/genlab``.
         download: whether what is missing can be fetched: an empty folder is then good enough, and the default
             folder is created. A folder that the user named and that does not exist is a typing error all the same.
+        need: what has to be put there, and from where; for the message.
 
     Raises:
         DataError: if the folder is missing, empty, or not a folder; the message names it.
@@ -26,13 +27,13 @@ def data_root(root: str | os.PathLike[str] | None, *, download: bool = False) ->
         raise DataError(f"{what} is not a folder: give the folder that holds the data sets")
     if not path.exists():
         if root is not None or not download:
-            raise DataError(f"{what} does not exist: give an existing folder as data.root or set GENLAB_DATA")
+            raise DataError(f"{what} does not exist: put {need} there, or give an existing folder as data.root")
         try:
             path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise DataError(f"{what} cannot be created ({error.strerror}): set data.root or GENLAB_DATA") from error
     if not download and not any(path.iterdir()):
-        raise DataError(f"{what} is empty: put the data there, or give another data.root")
+        raise DataError(f"{what} is empty: put {need} there, or give another data.root")
     return path
 
 

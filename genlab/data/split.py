@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -39,11 +40,12 @@ def name_hash(name: str) -> int:
 def by_name(names: Iterable[str], fractions: tuple[float, ...]) -> list[list[str]]:
     """Deal names out by their hash: one list per fraction, then the rest.
 
-    Each list has its share of the hash range, and at least one name where there are more names than lists: then
-    the names with the lowest hash of the rest fill the empty lists. Names keep their order within a list.
+    Each list has its share of the hash range, so a new file moves no old one. Where that leaves a list empty, or the
+    rest not the longest (tiny folders), the names are ranked by their hash instead and counted off, one at least to
+    each list. Names keep their order within a list.
 
     Args:
-        names: distinct names.
+        names: distinct names, more of them than `fractions`.
         fractions: shares of all names, in 0..1, summing to less than 1.
 
     Returns:
@@ -51,15 +53,12 @@ def by_name(names: Iterable[str], fractions: tuple[float, ...]) -> list[list[str
     """
     names = list(names)
     hashes = {name: name_hash(name) for name in names}
-    bounds = np.cumsum(fractions)
+    bounds, rest = np.cumsum(fractions), len(fractions)
     place = {name: int(np.searchsorted(bounds, h / 2**64, side="right")) for name, h in hashes.items()}
-    rest = len(fractions)
-    if len(names) > rest:
-        by_hash = sorted(names, key=lambda name: (hashes[name], name))
-        for part in (rest, *range(rest)):
-            if part not in place.values():
-                counts = [sum(p == q for p in place.values()) for q in range(rest + 1)]
-                largest = max(range(rest + 1), key=counts.__getitem__)
-                donor = next(name for name in by_hash if place[name] == largest)
-                place[donor] = part
+    counts = np.bincount(list(place.values()), minlength=rest + 1)
+    if counts.min() == 0 or counts.argmax() != rest:
+        ranked = iter(sorted(names, key=lambda name: (hashes[name], name)))
+        place = dict.fromkeys(names, rest)
+        for part, fraction in enumerate(fractions):
+            place.update(dict.fromkeys(islice(ranked, max(1, int(fraction * len(names)))), part))
     return [[name for name in names if place[name] == part] for part in range(rest + 1)]

@@ -12,15 +12,8 @@ import math
 
 import torch
 
-from genlab.data.densities import (
-    Checkerboard,
-    Density,
-    GaussianMixture,
-    NoisyCurves,
-    NoisyRings,
-    Pinwheel,
-    TwoSpirals,
-)
+from genlab.data.densities import Curve, Density, GaussianMixture, NoisyCurves, NoisyRings
+from genlab.data.shapes2d import Checkerboard, Pinwheel, TwoSpirals
 from genlab.data.spec import Dataset, DataSpec, Split
 from genlab.errors import ConfigError
 
@@ -40,7 +33,7 @@ def _lower_moon(t: torch.Tensor) -> torch.Tensor:
     return torch.stack((1 - t.cos(), 0.5 - t.sin()), -1)
 
 
-def _moved(curve, scale: tuple[float, float], shift: tuple[float, float]):
+def _moved(curve: Curve, scale: tuple[float, float], shift: tuple[float, float]) -> Curve:
     return lambda t: curve(t) * t.new_tensor(scale) + t.new_tensor(shift)
 
 
@@ -55,7 +48,7 @@ DENSITIES: dict[str, Density] = {
         (0.0, math.pi),
         (0.2, 0.2),
         panels=16,
-        entropy=0.0,
+        entropy=2.393879,
         bounds=(-4.0, 4.0, -2.5, 3.0),
     ),
     # scikit-learn's moons with noise 0.06, mean 0 and variance 1 per axis (of the density, not of a sample)
@@ -67,33 +60,33 @@ DENSITIES: dict[str, Density] = {
         (0.0, math.pi),
         (MOONS_NOISE / MOONS_STD[0], MOONS_NOISE / MOONS_STD[1]),
         panels=32,
-        entropy=0.0,
+        entropy=1.316079,
         bounds=(-2.3, 2.3, -2.2, 2.2),
     ),
     "eight_gaussians": GaussianMixture(
         [(4 / 1.414 * math.cos(k * math.pi / 4), 4 / 1.414 * math.sin(k * math.pi / 4)) for k in range(8)],
         0.5 / 1.414,
-        entropy=0.0,
+        entropy=2.831880,
         bounds=(-4.5, 4.5, -4.5, 4.5),
     ),
     # 25 modes on a grid of step 2: the usual test of mode collapse
     "gaussian_mixture": GaussianMixture(
         [(2.0 * i, 2.0 * j) for i in range(-2, 3) for j in range(-2, 3)],
         0.05,
-        entropy=0.0,
+        entropy=0.065288,
         bounds=(-5.0, 5.0, -5.0, 5.0),
     ),
     "checkerboard": Checkerboard(),
-    "pinwheel": Pinwheel(entropy=0.0, bounds=(-4.5, 4.5, -4.5, 4.5)),
-    "spirals": TwoSpirals(entropy=0.0, bounds=(-4.0, 4.0, -4.0, 4.0)),
-    "rings": NoisyRings((0.75, 1.5, 2.25, 3.0), 0.08, entropy=0.0, bounds=(-3.6, 3.6, -3.6, 3.6)),
-    "circles": NoisyRings((1.5, 3.0), 0.24, entropy=0.0, bounds=(-4.2, 4.2, -4.2, 4.2)),
+    "pinwheel": Pinwheel(entropy=2.320588, bounds=(-4.5, 4.5, -4.5, 4.5)),
+    "spirals": TwoSpirals(entropy=2.645450, bounds=(-4.0, 4.0, -4.0, 4.0)),
+    "rings": NoisyRings((0.75, 1.5, 2.25, 3.0), 0.08, entropy=2.623183, bounds=(-3.6, 3.6, -3.6, 3.6)),
+    "circles": NoisyRings((1.5, 3.0), 0.24, entropy=3.268136, bounds=(-4.2, 4.2, -4.2, 4.2)),
     "swiss_roll": NoisyCurves(
         [_swiss_roll],
         (1.5 * math.pi, 4.5 * math.pi),
         (0.2, 0.2),
         panels=64,
-        entropy=0.0,
+        entropy=2.669646,
         bounds=(-3.5, 4.0, -3.5, 4.0),
     ),
 }
@@ -111,7 +104,9 @@ def toy2d(
 
     Args:
         name: one of `DENSITIES`.
-        num_train, num_val, num_test: sizes of the splits, drawn independently.
+        num_train: size of the training split; each split is drawn independently of the others.
+        num_val: size of the validation split.
+        num_test: size of the test split.
         seed: of the three draws.
 
     Raises:

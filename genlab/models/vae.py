@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -50,6 +50,16 @@ class ELBOTerms(NamedTuple):
     kl: Tensor
 
 
+def default_latent_dim(spec: DataSpec) -> int:
+    """What ``latent_dim=auto`` is: a latent as wide as a vector, 20 for pictures."""
+    return 20 if spec.is_image else spec.dim
+
+
+def as_real(x: Tensor) -> Tensor:
+    """``x`` in floating point, on its own scale."""
+    return x if x.is_floating_point() else x.to(torch.get_default_dtype())
+
+
 def gaussian_kl(q: DiagonalNormal, p: DiagonalNormal | None) -> Tensor:
     """``KL(q || p)`` in nats, ``(B,)``; p is standard normal when None."""
     if p is None:
@@ -66,7 +76,7 @@ class _Network(nn.Module):
         spec: DataSpec,
         *,
         latent_dim: int,
-        hidden: Sequence[int],
+        hidden: Sequence[int] | Literal["auto"],
         network: str,
         channels: int,
         likelihood: str,
@@ -88,6 +98,8 @@ class _Network(nn.Module):
         self.likelihood = for_spec(spec, kind=likelihood, variance=variance)
         self.num_classes = context
         params = self.likelihood.num_params
+        if hidden == "auto":
+            hidden = (500, 500) if spec.is_image else (128, 128, 128)
         self.scale = 1.0 if spec.levels is None else 1.0 / (spec.levels - 1)
         self.encoder: nn.Module
         self.decoder: nn.Module
@@ -104,7 +116,7 @@ class _Network(nn.Module):
 
     def posterior(self, x: Tensor, c: Tensor | None) -> DiagonalNormal:
         """``q(z | x, c)`` of ``x: (B, *event)``."""
-        h = x.to(torch.get_default_dtype() if not x.is_floating_point() else x.dtype)
+        h = as_real(x)
         if self.scale != 1.0:
             h = h * self.scale
         if self.flat:
@@ -137,6 +149,7 @@ class _VAE(LikelihoodBound, EncodesLatents, DecodesLatents):
         return None
 
     def _elbo_terms(self, x: Tensor, c: Tensor | None, generator: Generators) -> ELBOTerms:
+        x = as_real(x)  # once for the encoder and the likelihood
         q = self.net.posterior(x, c)
         eps = normal(len(x), self.latent_dim, like=q.mean, generator=generator)
         z = q.mean + torch.exp(0.5 * q.log_var) * eps
@@ -159,6 +172,7 @@ class _VAE(LikelihoodBound, EncodesLatents, DecodesLatents):
         return self.net.likelihood.log_prob(x[:, None], params) + log_p - log_q
 
     def _log_prob_bound(self, x: Tensor, c: Tensor | None, num_particles: int, generator: Generators) -> Tensor:
+        x = as_real(x)
         q = self.net.posterior(x, c)
         total = None
         for done in range(0, num_particles, PARTICLES_AT_ONCE):
@@ -177,8 +191,9 @@ class VAE(_VAE):
 
     Args:
         spec: the data's type; decides likelihood and network.
-        latent_dim: dimensions of z.
-        hidden: widths of the MLP's hidden layers in the encoder; the decoder mirrors them. Empty: linear maps.
+        latent_dim: dimensions of z; "auto" is 20 for pictures and D for D-dimensional vectors.
+        hidden: widths of the MLP's hidden layers in the encoder; the decoder mirrors them. Empty: linear maps;
+            "auto": two of 500 for pictures, three of 128 for vectors.
         network: "mlp", "conv", or "auto" (see `MLP_MAX_DIM`).
         channels: width of the convolutional networks at full resolution.
         likelihood: "bernoulli", "discretised_logistic", "gaussian", or "auto" (what fits the data).
@@ -192,19 +207,19 @@ class VAE(_VAE):
         self,
         spec: DataSpec,
         *,
-        latent_dim: int = 20,
-        hidden: Sequence[int] = (500, 500),
+        latent_dim: int | Literal["auto"] = "auto",
+        hidden: Sequence[int] | Literal["auto"] = "auto",
         network: str = "auto",
         channels: int = 32,
         likelihood: str = "auto",
-        variance: str = "network",
+        variance: str = "shared",
     ) -> None:
         super().__init__()
         self.spec = spec
-        self._latent_dim = latent_dim
+        self._latent_dim = default_latent_dim(spec) if latent_dim == "auto" else latent_dim
         self.net = _Network(
             spec,
-            latent_dim=latent_dim,
+            latent_dim=self._latent_dim,
             hidden=hidden,
             network=network,
             channels=channels,
@@ -258,12 +273,12 @@ class ConditionalVAE(_VAE, ClassConditional):
         self,
         spec: DataSpec,
         *,
-        latent_dim: int = 20,
-        hidden: Sequence[int] = (500, 500),
+        latent_dim: int | Literal["auto"] = "auto",
+        hidden: Sequence[int] | Literal["auto"] = "auto",
         network: str = "auto",
         channels: int = 32,
         likelihood: str = "auto",
-        variance: str = "network",
+        variance: str = "shared",
     ) -> None:
         super().__init__()
         if spec.num_classes is None:
@@ -284,7 +299,7 @@ class ConditionalVAE(_VAE, ClassConditional):
             variance=variance,
             context=spec.num_classes,
         )
-        self.prior = nn.Linear(spec.num_classes, 2 * latent_dim, bias=False)
+        self.prior = nn.Linear(spec.num_classes, 2 * self._latent_dim, bias=False)
         nn.init.zeros_(self.prior.weight)
 
     def _prior(self, c: Tensor | None) -> DiagonalNormal:

@@ -46,8 +46,23 @@ class Likelihood(nn.Module):
         """A draw ``(..., *event)``, typed like the data: uint8 or float32."""
         raise TypeError(f"{type(self).__name__} is abstract")
 
-    def _select(self, params: Tensor, which: int) -> Tensor:
-        return params.select(-len(self.spec.event_shape) - 1, which)
+    def _split(self, params: Tensor) -> tuple[Tensor, ...]:
+        return params.unbind(-len(self.spec.event_shape) - 1)
+
+
+def softplus_sum(logits: Tensor) -> Tensor:
+    """``sum_i log(1 + exp(l_i))`` over the last dimension, with one logarithm for up to 64 of them.
+
+    ``log(1 + e^l) = max(l, 0) + log(1 + e^-|l|)``, and as each ``1 + e^-|l|`` is in (1, 2], a product of 64 stays
+    below 2^64: the logarithm, the dearest operation of a Bernoulli decoder, is taken of products.
+    """
+    factors = logits.abs().neg_().exp_().add_(1)
+    for _ in range(6):
+        half, odd = divmod(factors.shape[-1], 2)
+        if odd or half == 0:
+            break
+        factors = factors[..., :half] * factors[..., half:]
+    return logits.clamp_min(0).sum(-1) + factors.log_().sum(-1)
 
 
 class _BernoulliLogProb(torch.autograd.Function):
@@ -59,12 +74,12 @@ class _BernoulliLogProb(torch.autograd.Function):
     @staticmethod
     def forward(ctx, x: Tensor, logits: Tensor) -> Tensor:  # type: ignore[override]  # noqa: D102
         ctx.save_for_backward(x, logits)
-        return torch.linalg.vecdot(x, logits) - F.softplus(logits).sum(-1)
+        return (x * logits).sum(-1) - softplus_sum(logits)
 
     @staticmethod
     def backward(ctx, grad: Tensor) -> tuple[None, Tensor]:  # type: ignore[override]  # noqa: D102
         x, logits = ctx.saved_tensors
-        return None, (x - torch.sigmoid(logits)).mul_(grad.unsqueeze(-1))
+        return None, torch.sigmoid(logits).neg_().add_(x).mul_(grad.unsqueeze(-1))
 
 
 class Bernoulli(Likelihood):
@@ -73,15 +88,17 @@ class Bernoulli(Likelihood):
     num_params = 1
 
     def _log_prob(self, x: Tensor, params: Tensor) -> Tensor:
-        logits = self._select(params, 0).flatten(-len(self.event_dims))
+        logits = params.flatten(-len(self.event_dims) - 1)  # P = 1; a view, whose gradient costs nothing
         x = x.flatten(-len(self.event_dims))
-        if logits.requires_grad and x.shape == logits.shape:
+        if logits.requires_grad and torch.broadcast_shapes(x.shape, logits.shape) == logits.shape:
             return _BernoulliLogProb.apply(x, logits)
-        return (x * logits).sum(-1) - F.softplus(logits).sum(-1)
+        if logits.requires_grad:
+            return (x * logits).sum(-1) - F.softplus(logits).sum(-1)
+        return (x * logits).sum(-1) - softplus_sum(logits.detach())
 
     def mean(self, params: Tensor) -> Tensor:
         """``P(x = 1)``."""
-        return torch.sigmoid(self._select(params, 0).float())
+        return torch.sigmoid(self._split(params)[0].float())
 
     def sample(self, params: Tensor, *, generator: torch.Generator | None) -> Tensor:
         """Pixels 0 or 1."""
@@ -112,8 +129,8 @@ class DiscretisedLogistic(Likelihood):
 
     def _location_scale(self, params: Tensor) -> tuple[Tensor, Tensor]:
         low, high = self.log_scale_bounds
-        log_scale = low + (high - low) * torch.sigmoid(self._select(params, 1))
-        return self._select(params, 0), log_scale
+        location, raw = self._split(params)
+        return location, low + (high - low) * torch.sigmoid(raw)
 
     def _log_prob(self, x: Tensor, params: Tensor) -> Tensor:
         location, log_scale = self._location_scale(params)
@@ -164,9 +181,10 @@ class Gaussian(Likelihood):
 
     def location_log_std(self, params: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and log standard deviation, each ``(..., *event)`` (the latter a scalar when shared)."""
-        raw = self._select(params, 1) if self.raw_log_std is None else self.raw_log_std
+        location, *own = self._split(params)
+        raw = own[0] if self.raw_log_std is None else self.raw_log_std
         low, high = self.log_std_bounds
-        return self._select(params, 0), low + (high - low) * torch.sigmoid(raw)
+        return location, low + (high - low) * torch.sigmoid(raw)
 
     def _log_prob(self, x: Tensor, params: Tensor) -> Tensor:
         location, log_std = self.location_log_std(params)

@@ -1,0 +1,211 @@
+"""One job of a sweep: a process of its own, watched from Hydra's task.
+
+Hydra's launchers may pickle `job` and call it in another process or on another machine, so it takes nothing but its
+config: the sweep's directory comes from Hydra's, everything else from files in there. It never raises for a job that
+fails; the others go on, and the closing table tells.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hydra.core.hydra_config import HydraConfig
+
+from genlab import compose, launch, resume, runs, schema
+from genlab.errors import CheckpointError, GenlabError, TrainingError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from omegaconf import DictConfig
+
+COMMAND = (sys.executable, "-m", "genlab", "_worker", "--tied")
+"""What a job runs; the run directory is added."""
+
+RECORD, STOP, LOG = "job.json", "stop", "log.txt"
+FAILED = TrainingError.exit_code
+GRACE = 30.0
+"""Seconds that a job which was told to stop has to write its checkpoint."""
+
+OWNER: int | None = None
+"""The process whose signal handlers look after all jobs (`genlab.sweep`); elsewhere each job does it itself."""
+
+
+def job(config: DictConfig) -> float:
+    """Run one setting of a sweep to its end; the validation value, infinite if there is none."""
+    hydra = HydraConfig.get()
+    folder = Path(hydra.runtime.output_dir)
+    overrides = [str(word) for word in hydra.overrides.task]
+    earlier = _earlier(folder, overrides)
+    if (folder.parent.parent / STOP).exists():
+        return math.inf
+    if earlier is not None and earlier["status"] == "finished":
+        _say(folder, "kept", earlier)
+        return _value(earlier)
+    if int(hydra.job.num) == 0:
+        print(f"sweep {folder.parent.parent}", flush=True)
+    record: dict[str, Any] = {"number": int(hydra.job.num), "overrides": overrides, "started": time.time()}
+    try:
+        _run(folder, record, config, earlier)
+    except (GenlabError, OSError) as error:
+        record |= {"status": "failed", "exit_code": getattr(error, "exit_code", FAILED), "message": str(error)}
+    finally:
+        record["seconds"] = round(time.time() - record["started"], 2)
+        runs.write_json(folder / RECORD, record)
+    _say(folder, record["status"], record)
+    return _value(record)
+
+
+def records(sweep_dir: Path) -> list[dict[str, Any]]:
+    """The records of all jobs that a sweep has started, by number; unreadable ones are left out."""
+    found = []
+    for path in (sweep_dir / "jobs").glob("*/job*.json"):
+        try:
+            record = runs.read_json(path)
+        except CheckpointError:
+            continue  # a job killed before its first line was written
+        if isinstance(record, dict) and isinstance(record.get("number"), int) and "status" in record:
+            found.append(record)
+    return sorted(found, key=lambda record: record["number"])
+
+
+def alive(record: dict[str, Any]) -> bool:
+    """Whether a record's process runs on this machine now."""
+    if record["status"] != "running" or record.get("host") != socket.gethostname():
+        return False
+    command = Path(f"/proc/{record['pid']}/cmdline")
+    if Path("/proc/self").exists():
+        # not just the number: it may be another process's by now, and a zombie's command line is empty
+        try:
+            return os.fsencode(record["run_dir"]) in command.read_bytes()
+        except OSError:
+            return False
+    try:
+        os.kill(record["pid"], 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def _run(folder: Path, record: dict[str, Any], config: DictConfig, earlier: dict[str, Any] | None) -> None:
+    sweep = runs.read_json(folder.parent.parent / "sweep.json")
+    verb = sweep["verb"]
+    composed = compose.resolve(config)
+    schema.validate(verb, composed.config)
+    run_dir = _interrupted(earlier) if verb == "train" else None
+    if run_dir is None:
+        run_dir = launch.prepare(verb, composed, quiet=True)
+    else:
+        held = resume.read(run_dir)
+        resume.note(held, {})
+        launch.write(run_dir, held)
+    with (run_dir / LOG).open("ab") as log:
+        child = subprocess.Popen(
+            [*COMMAND, str(run_dir)], stdin=subprocess.DEVNULL, stdout=log, stderr=log, process_group=0
+        )
+    record |= {"status": "running", "run_dir": str(run_dir), "pid": child.pid, "host": socket.gethostname()}
+    record["status"] = "running"
+    runs.write_json(folder / RECORD, record)
+    _say(folder, "resumed" if earlier and earlier.get("run_dir") == str(run_dir) else "started", record)
+    code = _wait(child, record)
+    summary = resume.finished(run_dir) if code == 0 else None
+    record["exit_code"] = code
+    if code == 0:
+        record |= {"status": "finished", "val": (summary or {}).get("val")}
+    elif code in {-signal.SIGINT, -signal.SIGTERM, 128 + signal.SIGINT, 128 + signal.SIGTERM}:
+        record |= {"status": "interrupted"}
+    else:
+        record |= {"status": "failed", "message": _message(run_dir / LOG, code)}
+
+
+def _wait(child: subprocess.Popen[bytes], record: dict[str, Any]) -> int:
+    try:
+        with _forwarding(child):
+            return child.wait()
+    except KeyboardInterrupt:  # raised by the sweep's handler, which has told the child and waited for it
+        if child.poll() is None:
+            os.killpg(child.pid, signal.SIGKILL)
+        record |= {"exit_code": child.wait(), "status": "interrupted"}
+        raise
+
+
+@contextmanager
+def _forwarding(child: subprocess.Popen[bytes]) -> Iterator[None]:
+    """In a launcher's worker process: SIGTERM is for the child, SIGINT is the sweep's to hand on."""
+    if os.getpid() == OWNER or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    saved = {
+        signal.SIGTERM: signal.signal(signal.SIGTERM, lambda signum, _: child.send_signal(signum)),
+        signal.SIGINT: signal.signal(signal.SIGINT, signal.SIG_IGN),
+    }
+    try:
+        yield
+    finally:
+        for signum, handler in saved.items():
+            signal.signal(signum, handler)
+
+
+def _earlier(folder: Path, overrides: list[str]) -> dict[str, Any] | None:
+    """The record of the same job from before the sweep was resumed.
+
+    A record of *other* overrides in this job's place (a sampler that proposes anew) is moved aside, not lost.
+    """
+    same = [record for record in records(folder.parent.parent) if record.get("overrides") == overrides]
+    path = folder / RECORD
+    if path.is_file():
+        try:
+            mine = runs.read_json(path)
+        except CheckpointError:
+            mine = {}
+        if mine.get("overrides") == overrides:
+            return mine
+        path.rename(folder / f"job-{path.stat().st_mtime_ns}.json")
+    return same[0] if same and not alive(same[0]) else None
+
+
+def _interrupted(earlier: dict[str, Any] | None) -> Path | None:
+    """The run directory of an earlier attempt, if there is something to go on with."""
+    run_dir = Path(earlier.get("run_dir") or "/nonexistent") if earlier else None
+    if run_dir is None or not any((run_dir / runs.CHECKPOINTS).glob("*.ckpt")):
+        return None
+    return run_dir
+
+
+def _message(log: Path, code: int) -> str:
+    """The worker's own last word, or how it ended."""
+    with log.open("rb") as file:
+        file.seek(max(0, file.seek(0, os.SEEK_END) - 16384))
+        lines = file.read().decode("utf-8", "replace").splitlines()
+    said = [line for line in lines if line.startswith("genlab: error: ")]
+    if said:
+        return said[-1].removeprefix("genlab: error: ")
+    if code < 0:
+        name = signal.Signals(-code).name
+        return f"killed by {name}" + (" (out of memory?)" if -code == signal.SIGKILL else "")
+    return f"exit status {code}; see {log}"
+
+
+def _value(record: dict[str, Any]) -> float:
+    val = record.get("val")
+    value = val.get("value") if isinstance(val, dict) else None
+    return float(value) if isinstance(value, (int, float)) and math.isfinite(value) else math.inf
+
+
+def _say(folder: Path, what: str, record: dict[str, Any]) -> None:
+    """One line in the sweep's terminal: the settings that vary, and how the job fares."""
+    swept = runs.read_json(folder.parent.parent / "sweep.json").get("swept") or []
+    words = [word for word in record["overrides"] if word.partition("=")[0] in swept] or record["overrides"]
+    value = _value(record)
+    tail = record.get("message", "") if what == "failed" else f"val {value:.4f}" if math.isfinite(value) else ""
+    print("  ".join(part for part in (f"job {record['number']}: {what}", " ".join(words), tail) if part), flush=True)

@@ -1,0 +1,195 @@
+"""``genlab train resume=RUN``: go on in a run's own directory, with its own config.
+
+Nothing is composed anew. A few settings that do not change what is being trained may be given with it; they are
+written into ``config.yaml``, whose ``resumes`` list keeps when and from what they were changed.
+"""
+
+from __future__ import annotations
+
+import copy
+import fnmatch
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from genlab import launch, runs, schema
+from genlab.errors import CheckpointError, ConfigError, TrustError
+
+if TYPE_CHECKING:
+    from genlab.arguments import Arguments
+
+PERMITTED = (
+    "optim.lr",
+    "trainer.max_steps",
+    "trainer.max_epochs",
+    "trainer.devices",
+    "trainer.accelerator",
+    "trainer.enable_progress_bar",
+    "trainer.threads",
+    "trainer.timeout",
+    "trainer.log_every_n_steps",
+    "callbacks.checkpoint.*",
+    "data.root",
+    "test.*",
+)
+"""What may change when a run goes on; anything else would make it another run."""
+
+_LONGER = ("trainer.max_steps", "trainer.max_epochs")
+_MISSING = object()
+
+
+def resume(arguments: Arguments) -> int:
+    """Go on with a run or a sweep; the worker's exit status.
+
+    Raises:
+        CheckpointError: there is no such run, or its ``config.yaml`` is damaged.
+        ConfigError: an override that would change what is trained, or another process is writing the run.
+        TrustError: the run's config names a target that is neither genlab's own nor covered by ``trust`` given now.
+    """
+    words = [word for word in arguments.overrides if word.lstrip("+").partition("=")[0] != "resume"]
+    path = find(str(arguments.resume), words)
+    if path.is_dir() and (path / "sweep.json").is_file():
+        from genlab import sweep
+
+        return sweep.resume(path, words)
+    if arguments.multirun or arguments.hydra:
+        raise ConfigError(f"resume goes on with what {path} says; leave out {' '.join(arguments.hydra) or '-m'}")
+    changes, trust = _parsed(words)
+    with runs.lock(path):
+        record = read(path)
+        record["config"], changed = _applied(record["config"], changes)
+        record["config"]["trust"] = trust
+        schema.validate("train", record["config"])
+        if finished(path) and not any(key in changed for key in _LONGER):
+            print(f"{path} is finished; to train on, raise trainer.max_steps or trainer.max_epochs")
+            return 0
+        _reopen(path)
+        for key, (old, new) in changed.items():
+            print(f"resume: {key} {_shown(old)} -> {_shown(new)}", flush=True)
+        note(record, changed)
+        launch.write(path, record)
+    return launch.work(path)
+
+
+def find(target: str, words: list[str]) -> Path:
+    """The run or sweep directory that ``resume=`` means.
+
+    Raises:
+        CheckpointError: there is none.
+        TrustError: it is a URL.
+    """
+    if target == "last":
+        from genlab.compose import parse_overrides
+
+        outputs = [word for word in parse_overrides(words) if word.key_or_group == "outputs"]
+        return runs.last(Path(str(outputs[-1].value()) if outputs else "outputs")).resolve()
+    if "://" in target:
+        raise TrustError(f"resume={target}: runs are read from this machine's files only")
+    path = Path(target)
+    if not path.exists():
+        raise CheckpointError(f"resume={target}: no such run directory")
+    if not path.is_dir() or not any((path / name).is_file() for name in (runs.CONFIG, "sweep.json")):
+        raise CheckpointError(
+            f"resume={target}: is no run directory (it would hold {runs.CONFIG}); name that directory"
+        )
+    return path.resolve()
+
+
+def read(run_dir: Path) -> dict[str, Any]:
+    """A training run's ``config.yaml``: a mapping with the mappings ``config`` and (perhaps) the list ``resumes``.
+
+    Raises:
+        CheckpointError: it is damaged, or of another verb.
+    """
+    path = run_dir / runs.CONFIG
+    try:
+        record = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
+        raise CheckpointError(f"{path} cannot be read: {' '.join(str(error).split())[:160]}") from error
+    if not isinstance(record, dict) or not isinstance(record.get("config"), dict):
+        raise CheckpointError(f"{path} is damaged: it holds no config")
+    if record.get("verb") != "train":
+        raise CheckpointError(f"{run_dir} is a {record.get('verb')} run; only training runs can be resumed")
+    return record
+
+
+def note(record: dict[str, Any], changed: dict[str, tuple[Any, Any]]) -> None:
+    """Add one entry to the ``resumes`` of a run's record."""
+    changes = {key: {"from": old, "to": new} for key, (old, new) in changed.items()}
+    resumes = record.get("resumes")
+    entry = {"time": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "changes": changes}
+    record["resumes"] = [*(resumes if isinstance(resumes, list) else []), entry]
+
+
+def _parsed(words: list[str]) -> tuple[dict[str, Any], list[str]]:
+    from genlab.compose import parse_overrides
+
+    changes: dict[str, Any] = {}
+    trust: list[str] = []
+    for override in parse_overrides(words):
+        key = override.key_or_group
+        if override.is_sweep_override() or override.is_delete():
+            raise ConfigError(f"{override.input_line}: resume takes plain key=value settings")
+        if key == "trust":
+            value = override.value()
+            trust = [str(name) for name in value] if isinstance(value, list) else [str(value)]
+        elif key != "outputs":  # where to look for `last`; the run stays where it is
+            changes[key] = _plain(override.value())
+    return changes, trust
+
+
+def _plain(value: Any) -> Any:
+    """A value of Hydra's grammar in plain types; quoted strings lose their quotes."""
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    return getattr(value, "text", value)
+
+
+def _applied(config: dict[str, Any], changes: dict[str, Any]) -> tuple[dict[str, Any], dict[str, tuple[Any, Any]]]:
+    config = copy.deepcopy(config)
+    known = list(schema.keys(config))
+    changed: dict[str, tuple[Any, Any]] = {}
+    for key, value in changes.items():
+        *parents, leaf = key.split(".")
+        node: Any = config
+        for part in parents:
+            node = node.get(part) if isinstance(node, dict) else None
+        old = node.get(leaf, _MISSING) if isinstance(node, dict) else _MISSING
+        if old is _MISSING:
+            raise ConfigError(f"unknown key {key}{schema.suggest(key, known)}")
+        if type(old) is type(value) and old == value:
+            continue
+        if isinstance(old, dict) or not any(fnmatch.fnmatchcase(key, pattern) for pattern in PERMITTED):
+            raise ConfigError(
+                f"{key}={_shown(value)} would make it another run; start a new one without resume= "
+                f"(a resumed run may change {', '.join(PERMITTED[:3])}, ...)"
+            )
+        node[leaf] = value
+        changed[key] = (old, value)
+    return config, changed
+
+
+def finished(run_dir: Path) -> dict[str, Any] | None:
+    """A run's summary if the run came to its end, else None.
+
+    Raises:
+        CheckpointError: the summary is damaged.
+    """
+    path = run_dir / runs.SUMMARY
+    summary = runs.read_json(path) if path.is_file() else None
+    return summary if isinstance(summary, dict) and summary.get("status", "finished") == "finished" else None
+
+
+def _reopen(run_dir: Path) -> None:
+    """A finished run that goes on is not finished: killed on the way, it must not pass for what it was."""
+    summary = finished(run_dir)
+    if summary is not None:
+        runs.write_json(run_dir / runs.SUMMARY, {**summary, "status": "resumed"})
+
+
+def _shown(value: Any) -> str:
+    return "null" if value is None else str(value)

@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+
+@pytest.fixture(scope="session")
+def data_folder() -> Path:
+    """The folder of real data sets, or a skip."""
+    value = os.environ.get("GENLAB_DATA")
+    if not value:
+        pytest.skip("GENLAB_DATA is not set: no real data to test with")
+    if not Path(value).is_dir():
+        pytest.skip(f"GENLAB_DATA={value} is not a folder: no real data to test with")
+    return Path(value)
+
+
+@pytest.fixture
+def need(data_folder: Path):
+    """``need("MNIST")`` gives the data root if that data set is in it, else skips."""
+
+    def check(name: str) -> Path:
+        if not (data_folder / name).is_dir():
+            pytest.skip(f"{data_folder / name} is absent")
+        return data_folder
+
+    return check
+
+
+@pytest.fixture
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty cache for one test."""
+    home = tmp_path / "cache-home"
+    monkeypatch.setenv("GENLAB_CACHE", str(home))
+    return home
+
+
+@pytest.fixture
+def picture():
+    """``picture(path, width, height, seed)`` writes a picture of smooth random colours."""
+
+    def write(path: Path, width: int = 40, height: int = 30, *, seed: int = 0, mode: str = "RGB", **options) -> Path:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        small = np.random.RandomState(seed).randint(0, 256, (4, 4, 3), dtype=np.uint8)
+        image = Image.fromarray(small).resize((width, height), Image.Resampling.BICUBIC)
+        image.convert(mode).save(path, **options)
+        return path
+
+    return write
