@@ -188,7 +188,7 @@ def test_the_config_is_plain_and_named_by_its_choices():
     assert composed.config["name"] == "iwae-toy2d"
     assert composed.config["optim"]["lr"] == 3e-4
     assert composed.overrides == ["model=iwae", "data=toy2d", "optim.lr=3e-4"]
-    assert type(composed.config["model"]["hidden"]) is list
+    assert type(composed.config["optim"]["betas"]) is list
     assert yaml.safe_load(yaml.safe_dump(composed.config)) == composed.config
 
 

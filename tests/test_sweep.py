@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from genlab import jobs
+from genlab import compose, jobs
 from genlab.cli import main
 
 WORKER = """
@@ -37,7 +37,8 @@ if kind == "hangs":
 if kind in ("waits", "hangs") and not ready.exists():
     (run / "up").touch()
     time.sleep(60)
-value = 100.0 + config["model"]["latent_dim"] + config["optim"]["lr"]
+latent_dim = config["model"]["latent_dim"]
+value = 100.0 + (latent_dim if isinstance(latent_dim, int) else 20) + config["optim"]["lr"]
 val = {"value": value, "standard_error": 0.5, "unit": "nats per example", "kind": "upper bound"}
 (run / "summary.json").write_text(json.dumps({"val": val, "test": val, "status": "finished", "steps": 1}))
 """
@@ -189,6 +190,14 @@ def test_a_launcher_that_cannot_start_leaves_nothing(sweep, capfd, tmp_path):
     assert main(["train", "-m", "seed=0,1", "hydra/launcher=submitit_slurm"]) == 2
     assert "hydra/launcher=submitit_slurm: " in capfd.readouterr().err
     assert not (tmp_path / "outputs").exists()
+
+
+def test_no_job_starts_once_the_sweep_was_told_to_stop(sweep):
+    _, folder, rows = sweep("-m", "seed=0")
+    (folder / jobs.STOP).touch()
+    words = ["--multirun", "seed=5", f"hydra.sweep.dir={folder}", "hydra.sweep.subdir=jobs/7"]
+    compose.run_hydra("train", words, jobs.job)
+    assert [record["number"] for record in jobs.records(folder)] == [rows[0]["number"]]
 
 
 def start_process(tmp_path, *words):

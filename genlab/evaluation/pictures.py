@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -70,6 +71,12 @@ def mesh(bounds: tuple[float, float, float, float], resolution: int) -> Tensor:
     return torch.stack([xx.flatten(), yy.flatten()], 1)
 
 
+@lru_cache(maxsize=8)
+def _true_density(truth: Any, resolution: int) -> np.ndarray:
+    # quadrature along a curve takes seconds, and every validation of a run shows the same panel
+    return truth.log_prob(mesh(truth.bounds, resolution)).exp().reshape(resolution, resolution).numpy()
+
+
 def plane(
     samples: Tensor,
     *,
@@ -99,7 +106,7 @@ def plane(
     where = mesh(bounds, resolution)
     shape = (resolution, resolution)
     if truth is not None:
-        panels.append(("true density", truth.log_prob(where).exp().reshape(shape).numpy(), None))
+        panels.append(("true density", _true_density(truth, resolution), None))
     if log_prob is not None:
         panels.append((log_prob_name, log_prob(where).double().exp().cpu().reshape(shape).numpy(), None))
     if truth is not None:

@@ -287,11 +287,11 @@ class ConditionalVAE(_VAE, ClassConditional):
                 "binarized_mnist, cifar10, celeba with data.label=..., image_folder with one folder per class"
             )
         self.spec = spec
-        self._latent_dim = latent_dim
+        self._latent_dim = default_latent_dim(spec) if latent_dim == "auto" else latent_dim
         self.num_classes = spec.num_classes
         self.net = _Network(
             spec,
-            latent_dim=latent_dim,
+            latent_dim=self._latent_dim,
             hidden=hidden,
             network=network,
             channels=channels,

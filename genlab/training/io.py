@@ -38,6 +38,7 @@ def payload(trainer: pl.Trainer, *, step: int, meta: dict[str, Any]) -> dict[str
     """
     state = trainer._checkpoint_connector.dump_checkpoint(weights_only=False)
     state.pop("loops", None)
+    state["global_step"] = step  # Lightning counts from the last resume
     state["genlab"] = {**meta, "step": step}
     return state
 

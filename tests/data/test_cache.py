@@ -89,7 +89,7 @@ def test_nowhere_to_write(source, own_cache, monkeypatch):
         source.chmod(0o755)
 
 
-def test_the_name_is_given_to_a_whole_file(source, monkeypatch):
+def test_the_name_is_given_to_a_whole_file(source, own_cache, monkeypatch):
     seen = []
 
     def replace(part, path):
@@ -98,7 +98,8 @@ def test_the_name_is_given_to_a_whole_file(source, monkeypatch):
 
     monkeypatch.setattr(cache.os, "replace", replace)
     decoded(("k",), source, Build(ARRAY))
-    assert seen == [(source / ".genlab-cache", False, True)]
+    assert seen == [(source / ".genlab-cache", False, True), (own_cache, False, True)]
+    assert os.listdir(own_cache) == []
     assert os.listdir(source / ".genlab-cache") == []
 
 

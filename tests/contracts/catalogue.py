@@ -1,0 +1,80 @@
+"""Every model on every kind of data that it fits, small: one catalogue for all laws."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from genlab.data.loader import Batch
+from genlab.data.spec import DataSpec
+from genlab.models import VAE, ConditionalVAE
+from genlab.models.base import ClassConditional, GenerativeModel
+from genlab.objectives import ELBO, IWAE
+from genlab.objectives.base import Objective
+
+BINARY = DataSpec((1, 6, 6), 2, 3)
+GREY = DataSpec((1, 9, 7), 17, 3)
+RGB = DataSpec((3, 8, 8), 256, 3)
+PLANE = DataSpec((2,), None)
+LABELLED_PLANE = DataSpec((2,), None, 3)
+
+
+@dataclass(frozen=True)
+class Case:
+    name: str
+    spec: DataSpec
+    build: Callable[[DataSpec], GenerativeModel]
+    objective: Callable[[], Objective] = ELBO
+
+    def model(self, seed: int = 0) -> GenerativeModel:
+        torch.manual_seed(seed)
+        return self.build(self.spec)
+
+    def batch(self, n: int, seed: int = 1) -> Batch:
+        g = torch.Generator().manual_seed(seed)
+        y = None if self.spec.num_classes is None else torch.randint(self.spec.num_classes, (n,), generator=g)
+        if self.spec.levels is None:
+            return Batch(torch.randn(n, *self.spec.event_shape, generator=g), y)
+        return Batch(
+            torch.randint(self.spec.levels, (n, *self.spec.event_shape), generator=g, dtype=torch.uint8), y
+        )
+
+
+def labels(model: GenerativeModel, y: Tensor | None) -> dict[str, Tensor]:
+    return {"y": y} if isinstance(model, ClassConditional) else {}
+
+
+def _vae(spec: DataSpec) -> VAE:
+    return VAE(spec, latent_dim=3, hidden=[16])
+
+
+def _conv(spec: DataSpec) -> VAE:
+    return VAE(spec, latent_dim=3, network="conv", channels=8)
+
+
+def _cvae(spec: DataSpec) -> ConditionalVAE:
+    model = ConditionalVAE(spec, latent_dim=3, hidden=[16], variance="network")
+    torch.nn.init.normal_(model.prior.weight)  # the prior must not be trivial, or a wrong one would pass
+    return model
+
+
+def _conditional_conv(spec: DataSpec) -> ConditionalVAE:
+    return ConditionalVAE(spec, latent_dim=3, network="conv", channels=8)
+
+
+CATALOGUE = [
+    Case("vae-binary", BINARY, _vae),
+    Case("vae-grey", GREY, _vae),
+    Case("vae-plane", PLANE, _vae),
+    Case("vae-conv-binary", BINARY, _conv),
+    Case("vae-conv-grey", GREY, _conv),
+    Case("vae-conv-rgb", RGB, _conv),
+    Case("iwae-grey", GREY, _vae, lambda: IWAE(num_particles=3)),
+    Case("iwae-binary", BINARY, _vae, lambda: IWAE(num_particles=3)),
+    Case("cvae-binary", BINARY, _cvae),
+    Case("cvae-plane", LABELLED_PLANE, _cvae),
+    Case("cvae-conv-rgb", RGB, _conditional_conv),
+]

@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+
+from genlab.models.base import DecodesLatents, EncodesLatents, LikelihoodBound
+from tests.contracts.catalogue import CATALOGUE, Case, labels
+
+
+@pytest.fixture(params=CATALOGUE, ids=lambda case: case.name)
+def case(request: pytest.FixtureRequest) -> Case:
+    return request.param
+
+
+def seeded(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def test_samples_have_the_data_s_type_and_support(case: Case) -> None:
+    model, y = case.model(), case.batch(50).y
+    x = model.sample(50, generator=seeded(), **labels(model, y))
+    assert x.shape == (50, *case.spec.event_shape)
+    if case.spec.levels is None:
+        assert x.dtype == torch.float32
+        assert x.isfinite().all()
+    else:
+        assert x.dtype == torch.uint8
+        assert int(x.max()) < case.spec.levels
+        assert int(x.min()) < int(x.max())
+
+
+def test_the_same_generator_gives_the_same_samples(case: Case) -> None:
+    model, y = case.model(), case.batch(5).y
+    one, same, other = (model.sample(5, generator=seeded(seed), **labels(model, y)) for seed in (0, 0, 1))
+    assert torch.equal(one, same)
+    assert not torch.equal(one, other)
+
+
+def test_samples_do_not_touch_the_global_random_state(case: Case) -> None:
+    model, batch = case.model(), case.batch(4)
+    before = torch.get_rng_state()
+    model.sample(4, generator=seeded(), **labels(model, batch.y))
+    if isinstance(model, LikelihoodBound):
+        model.log_prob_bound(batch.x, 3, generator=seeded(), **labels(model, batch.y))
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_bounds_are_one_finite_number_of_nats_per_example(case: Case) -> None:
+    model, batch = case.model(), case.batch(6)
+    assert isinstance(model, LikelihoodBound)
+    for value in (
+        model.elbo(batch.x, generator=seeded(), **labels(model, batch.y)),
+        model.log_prob_bound(batch.x, 7, generator=seeded(), **labels(model, batch.y)),
+    ):
+        assert value.shape == (6,)
+        assert value.dtype == torch.float32
+        assert value.isfinite().all()
+        if case.spec.levels is not None:
+            assert (value < 0).all()
+
+
+def test_more_particles_tighten_the_bound(case: Case) -> None:
+    model, batch = case.model(), case.batch(400)
+    with torch.no_grad():  # far from initialisation, where posterior and prior nearly agree
+        for parameter in model.parameters():
+            parameter += 0.15 * torch.randn(parameter.shape, generator=seeded(5))
+    few, many = (
+        model.log_prob_bound(batch.x, k, generator=seeded(), **labels(model, batch.y)).double() for k in (1, 60)
+    )
+    gap = many - few
+    assert gap.mean() > 3 * gap.std() / len(gap) ** 0.5
+
+
+def test_each_example_has_random_numbers_of_its_own(case: Case) -> None:
+    """A generator per example: the bound of an example does not depend on its batch."""
+    model, batch = case.model(), case.batch(6)
+
+    def bound(rows: list[int]) -> torch.Tensor:
+        y = None if batch.y is None else batch.y[rows]
+        generators = [seeded(100 + row) for row in rows]
+        return model.log_prob_bound(batch.x[rows], 5, generator=generators, **labels(model, y))
+
+    whole = bound([0, 1, 2, 3, 4, 5])
+    assert torch.allclose(whole[[4, 1]], bound([4, 1]), rtol=1e-5, atol=1e-5)
+    assert not torch.allclose(bound([0]), model.log_prob_bound(
+        batch.x[:1], 5, generator=[seeded(7)], **labels(model, None if batch.y is None else batch.y[:1])
+    ))
+
+
+def test_latents_encode_and_decode_with_the_right_shapes(case: Case) -> None:
+    model, batch = case.model(), case.batch(6)
+    assert isinstance(model, EncodesLatents)
+    assert isinstance(model, DecodesLatents)
+    y = labels(model, batch.y)
+    z = model.encode(batch.x, **y)
+    assert z.shape == (6, model.latent_dim)
+    x = model.decode(z, **y)
+    assert x.shape == batch.x.shape
+    assert x.is_floating_point()
+    if case.spec.levels is not None:
+        assert x.min() >= 0
+        assert x.max() <= case.spec.levels - 1
+    assert model.sample_latents(6, generator=seeded(), **y).shape == (6, model.latent_dim)
+
+
+def test_the_loss_falls_on_eight_examples(case: Case) -> None:
+    model, objective, batch = case.model(), case.objective(), case.batch(8)
+    optimiser = torch.optim.Adam(model.parameters(), 1e-2)
+    torch.manual_seed(0)
+    values = []
+    for step in range(120):
+        optimiser.zero_grad()
+        loss = objective(model, batch, step=step)
+        loss.value.backward()
+        assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters()), "an unused parameter"
+        assert all(not term.requires_grad for term in loss.terms.values())
+        optimiser.step()
+        values.append(loss.value.item())
+    assert sum(values[-10:]) / 10 < 0.9 * sum(values[:3]) / 3
+
+
+def test_weights_saved_and_loaded_give_the_same_samples(case: Case) -> None:
+    model, other = case.model(seed=0), case.model(seed=1)
+    y = labels(model, case.batch(5).y)
+    expected = model.sample(5, generator=seeded(), **y)
+    assert not torch.equal(expected, other.sample(5, generator=seeded(), **y))
+    other.load_state_dict(copy.deepcopy(model.state_dict()))
+    assert torch.equal(expected, other.sample(5, generator=seeded(), **y))
+
+
+def test_bfloat16_autocast_keeps_likelihoods_in_float32(case: Case) -> None:
+    model, batch = case.model(), case.batch(6)
+    y = labels(model, batch.y)
+    full = model.elbo(batch.x, generator=seeded(), **y)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        mixed = model.elbo(batch.x, generator=seeded(), **y)
+    assert mixed.dtype == torch.float32
+    assert torch.allclose(full, mixed, rtol=0.05, atol=1.0)

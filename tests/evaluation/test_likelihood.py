@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from genlab.data.spec import DataSpec, Split
+from genlab.errors import ConfigError
+from genlab.evaluation import likelihood
+from genlab.models import VAE
+from genlab.models.base import ExactLikelihood, GenerativeModel
+
+SPEC = DataSpec((1, 4, 4), 256, 3)
+
+
+def split(n: int = 37) -> Split:
+    g = torch.Generator().manual_seed(0)
+    return Split(torch.randint(256, (n, 1, 4, 4), generator=g, dtype=torch.uint8))
+
+
+class Uniform(ExactLikelihood):
+    """Every 8-bit picture is equally likely."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.spec = SPEC
+        self.unused = nn.Parameter(torch.zeros(()))
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        return torch.full((len(x),), -SPEC.dim * math.log(256))
+
+
+class OnlySamples(GenerativeModel):
+    def __init__(self) -> None:
+        super().__init__()
+        self.spec = SPEC
+        self.weight = nn.Parameter(torch.zeros(()))
+
+
+def settings(batch_size: int = 10) -> dict:
+    return {"split_name": "test", "batch_size": batch_size, "seed": 0}
+
+
+def test_a_uniform_model_scores_exactly_8_bits_per_dimension() -> None:
+    record = likelihood.bpd(likelihood.nll(Uniform(), split(), num_particles=3, **settings()), Uniform())
+    assert record.value == pytest.approx(8.0, abs=1e-6)
+    assert (record.kind, record.unit, record.num_particles, record.n) == ("exact", "bits/dim", None, 37)
+    assert record.standard_error == pytest.approx(0.0, abs=1e-6)
+
+
+def test_the_value_depends_on_neither_batch_size_nor_training_mode() -> None:
+    torch.manual_seed(0)
+    model = VAE(SPEC, latent_dim=3, hidden=[16]).train()
+    reference = likelihood.nll(model, split(), num_particles=5, **settings(1))
+    for batch_size in (7, 10, 64):
+        record = likelihood.nll(model, split(), num_particles=5, **settings(batch_size))
+        assert record.value == pytest.approx(reference.value, rel=1e-6)
+        assert record.standard_error == pytest.approx(reference.standard_error, rel=1e-5)
+        assert record.n == 37
+    assert model.training
+    other = likelihood.nll(model, split(), num_particles=5, split_name="test", batch_size=7, seed=1)
+    assert other.value != pytest.approx(reference.value, rel=1e-6)
+
+
+def test_standard_error_is_that_of_the_mean() -> None:
+    values = torch.tensor([1.0, 2.0, 4.0, 9.0], dtype=torch.float64)
+    mean, error = likelihood.mean_and_error(values)
+    assert mean == 4.0
+    assert error == pytest.approx(values.numpy().std(ddof=1) / 2)
+
+
+def test_elbo_has_its_terms() -> None:
+    torch.manual_seed(0)
+    record = likelihood.elbo(VAE(SPEC, latent_dim=3, hidden=[16]), split(), **settings())
+    assert record.value == pytest.approx(sum(record.terms.values()), rel=1e-6)
+    assert record.kind == "lower bound"
+    assert record.terms["kl"] < 0
+
+
+def test_what_a_model_cannot_have_is_refused() -> None:
+    with pytest.raises(ConfigError, match="needs a likelihood; OnlySamples has none"):
+        likelihood.nll(OnlySamples(), split(), num_particles=3, **settings())
+    with pytest.raises(ConfigError, match="Uniform has none"):
+        likelihood.elbo(Uniform(), split(), **settings())
+    plane = VAE(DataSpec((2,), None), latent_dim=2, hidden=[4])
+    record = likelihood.nll(plane, Split(torch.randn(5, 2)), num_particles=3, **settings())
+    with pytest.raises(ConfigError, match="needs integer data"):
+        likelihood.bpd(record, plane)
