@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import time
@@ -33,6 +34,7 @@ from genlab.evaluation.pictures import save_png
 from genlab.evaluation.record import Record
 from genlab.models.base import GenerativeModel
 from genlab.training.io import VerifiedCheckpointIO
+from genlab.training.silent import SilentProfiler
 from genlab.training.single import SingleLoss
 
 VALIDATION_PARTICLES = 1
@@ -153,6 +155,7 @@ def _trainer(run_dir: Path, config: Mapping[str, Any], *, resume_step: int) -> p
         enable_progress_bar=False,
         enable_model_summary=False,
         plugins=[VerifiedCheckpointIO()],
+        profiler=SilentProfiler(),
         default_root_dir=str(run_dir),
     )
 
@@ -232,6 +235,8 @@ def _callbacks(
 
 
 def _fit(trainer: pl.Trainer, module: SingleLoss, loader: BatchLoader, source: Path | None) -> None:
+    gc.collect()
+    gc.freeze()  # a million objects of the imported libraries need not be visited at every collection
     try:
         trainer.fit(module, train_dataloaders=loader, ckpt_path=None if source is None else str(source))
     except GenlabError:
@@ -244,6 +249,8 @@ def _fit(trainer: pl.Trainer, module: SingleLoss, loader: BatchLoader, source: P
         if "can't allocate memory" in str(error) or "out of memory" in str(error).lower():
             raise TrainingError(_memory_advice(loader)) from error
         raise
+    finally:
+        gc.unfreeze()
 
 
 def _memory_advice(loader: BatchLoader) -> str:

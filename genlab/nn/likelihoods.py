@@ -65,23 +65,6 @@ def softplus_sum(logits: Tensor) -> Tensor:
     return logits.clamp_min(0).sum(-1) + factors.log_().sum(-1)
 
 
-class _BernoulliLogProb(torch.autograd.Function):
-    """``sum_i x_i l_i - softplus(l_i)`` with the gradient ``x - sigmoid(l)``: one pass over the pixels each way.
-
-    Autograd of the same formula stores and visits five intermediates the size of the batch.
-    """
-
-    @staticmethod
-    def forward(ctx, x: Tensor, logits: Tensor) -> Tensor:  # type: ignore[override]  # noqa: D102
-        ctx.save_for_backward(x, logits)
-        return (x * logits).sum(-1) - softplus_sum(logits)
-
-    @staticmethod
-    def backward(ctx, grad: Tensor) -> tuple[None, Tensor]:  # type: ignore[override]  # noqa: D102
-        x, logits = ctx.saved_tensors
-        return None, torch.sigmoid(logits).neg_().add_(x).mul_(grad.unsqueeze(-1))
-
-
 class Bernoulli(Likelihood):
     """Binary data: ``log p(x) = sum_i x_i l_i - softplus(l_i)`` with logits ``l``."""
 
@@ -90,11 +73,10 @@ class Bernoulli(Likelihood):
     def _log_prob(self, x: Tensor, params: Tensor) -> Tensor:
         logits = params.flatten(-len(self.event_dims) - 1)  # P = 1; a view, whose gradient costs nothing
         x = x.flatten(-len(self.event_dims))
-        if logits.requires_grad and torch.broadcast_shapes(x.shape, logits.shape) == logits.shape:
-            return _BernoulliLogProb.apply(x, logits)
-        if logits.requires_grad:
-            return (x * logits).sum(-1) - F.softplus(logits).sum(-1)
-        return (x * logits).sum(-1) - softplus_sum(logits.detach())
+        if logits.requires_grad:  # one fused kernel backward
+            x = x.expand_as(logits)
+            return -F.binary_cross_entropy_with_logits(logits, x, reduction="none").sum(-1)
+        return (x * logits).sum(-1) - softplus_sum(logits)
 
     def mean(self, params: Tensor) -> Tensor:
         """``P(x = 1)``."""
