@@ -43,7 +43,7 @@ class TrustError(GenlabError):
     exit_code = 6
 
 
-class Interrupted(GenlabError):
+class Interrupted(GenlabError):  # noqa: N818 - not a fault: a signal was obeyed
     """A signal ended the run; ``exit_code`` is 128 + its number."""
 
     def __init__(self, message: str, *, signum: int) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from genlab import __version__, runs
+from genlab import __version__, process, ranks, runs
 
 if TYPE_CHECKING:
     from genlab.compose import Composed
@@ -25,7 +25,7 @@ def start(verb: str, composed: Composed) -> int:
     Raises:
         GenlabError: whatever keeps the run from starting or going on.
     """
-    return work(prepare(verb, composed))
+    return work(ranks.together(Path(composed.config["outputs"]), lambda: prepare(verb, composed)))
 
 
 def prepare(verb: str, composed: Composed, *, quiet: bool = False) -> Path:
@@ -64,6 +64,9 @@ def write(run_dir: Path, record: dict[str, Any]) -> None:
 def work(run_dir: Path) -> int:
     """Run the worker on ``run_dir`` in this process."""
     sys.argv = [sys.argv[0], "_worker", str(run_dir)]
+    placed = ranks.external()
+    if placed is not None and placed[0] > 0:
+        process.silence_stdout()
     from genlab.commands import worker  # imports torch: not before the config is known to be right
 
     return worker.run(run_dir)

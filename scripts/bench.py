@@ -134,7 +134,9 @@ def loader() -> None:
     pairs = json.loads(python(LOADER))
     ours, plain = (statistics.median(column) for column in zip(*pairs, strict=True))
     ratio = statistics.median(a / b for a, b in pairs)
-    print(f"loader                 {ours:,.0f} images/s (target 500,000), plain indexing {plain:,.0f}, ratio {ratio:.2f}")
+    print(
+        f"loader                 {ours:,.0f} images/s (target 500,000), plain indexing {plain:,.0f}, ratio {ratio:.2f}"
+    )
 
 
 def genlab_epoch(hidden: list[int], latent: int, epochs: int) -> list[float]:

@@ -9,7 +9,12 @@ import torch
 
 from genlab.compose import compose
 
-SMALL = ["trainer.accelerator=cpu", "trainer.enable_progress_bar=false", "callbacks.samples.n=4", "test.num_particles=2"]
+SMALL = [
+    "trainer.accelerator=cpu",
+    "trainer.enable_progress_bar=false",
+    "callbacks.samples.n=4",
+    "test.num_particles=2",
+]
 
 
 @pytest.fixture(scope="session", autouse=True)

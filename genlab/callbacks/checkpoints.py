@@ -81,9 +81,7 @@ class Checkpoints(Callback):
         self._saved_at = time.monotonic()
         self._save(trainer, pl_module)
 
-    def on_train_batch_end(
-        self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
+    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
         """Save if due; stop if asked."""
         if trainer.fit_loop._should_accumulate():
             return  # half-accumulated gradients are in no checkpoint

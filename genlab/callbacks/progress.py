@@ -68,9 +68,7 @@ class ProgressBar(Callback):
             self.progress.start()
             self.task = self.progress.add_task("train", total=self.total, completed=pl_module.batches_done, text="")
 
-    def on_train_batch_end(
-        self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
+    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
         """Redraw twice a second, or print the tenths."""
         now, step = time.monotonic(), pl_module.batches_done
         if self.progress is not None:

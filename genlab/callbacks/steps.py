@@ -31,12 +31,10 @@ class Steps(Callback):
             group["lr"] = recipe.lr
             if schedulers:
                 group["initial_lr"] = recipe.lr
-                group["lr"] = recipe.lr * schedulers[0].lr_lambdas[0](schedulers[0].last_epoch)
+                group["lr"] = recipe.lr * schedulers[0].lr_lambdas[0](schedulers[0].last_epoch)  # type: ignore[attr-defined]
         self._since = (pl_module.batches_done, time.monotonic())
 
-    def on_train_batch_end(
-        self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
+    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
         """Count, average, log."""
         pl_module.end_step(updated=not trainer.fit_loop._should_accumulate())
         step = pl_module.batches_done

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytorch_lightning as pl
 from pytorch_lightning import Callback
+from pytorch_lightning.loggers import TensorBoardLogger
 from torch import nn
 
 from genlab.callbacks.loggers import CSVLog
@@ -56,9 +57,7 @@ class Validation(Callback):
         if trainer.strategy.broadcast(missing):
             self.run(trainer, pl_module)
 
-    def on_train_batch_end(
-        self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
+    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
         """Validate if due."""
         if self.due(pl_module.batches_done):
             self.run(trainer, pl_module)
@@ -75,6 +74,5 @@ class Validation(Callback):
         for name, picture in self.draw(pl_module.scored).items():
             save_png(self.folder / f"step-{step:08d}-{name}.png", picture)
             for logger in trainer.loggers:
-                writer = getattr(logger, "experiment", None)
-                if hasattr(writer, "add_image"):
-                    writer.add_image(name, picture, step, dataformats="HWC")
+                if isinstance(logger, TensorBoardLogger):
+                    logger.experiment.add_image(name, picture, step, dataformats="HWC")

@@ -14,6 +14,7 @@ from rich.table import Table
 from genlab import runs
 from genlab.callbacks.progress import track
 from genlab.commands.loaded import Loaded, device_of, load
+from genlab.commands.quiet import quiet
 from genlab.data.spec import Split
 from genlab.errors import ConfigError
 from genlab.evaluation import likelihood
@@ -42,6 +43,7 @@ def run(run_dir: Path, config: Mapping[str, Any], *, console: Console) -> list[R
         ConfigError: a metric that this model or data cannot have; the message names those it can.
         CheckpointError, DataError, TrustError: as loading raises.
     """
+    quiet()
     fabric = None
     if config["devices"] > 1:
         from lightning_fabric import Fabric
@@ -60,7 +62,7 @@ def run(run_dir: Path, config: Mapping[str, Any], *, console: Console) -> list[R
     data = loaded.dataset(root=config["data"]["root"], trust=config["trust"])
     records = _score(loaded, getattr(data, config["split"]), config, wanted, console=console)
     if fabric is None or fabric.is_global_zero:
-        summary = {"records": [record.to_dict() for record in records], "checkpoint": str(loaded.path)}
+        summary: dict[str, Any] = {"records": [record.to_dict() for record in records], "checkpoint": str(loaded.path)}
         summary |= {"step": loaded.step, "training": loaded.config["name"]}
         runs.write_json(run_dir / runs.SUMMARY, summary)
         _print(records, loaded, run_dir)
@@ -104,8 +106,6 @@ def _print(records: list[Record], loaded: Loaded, run_dir: Path) -> None:
     for r in records:
         metric = f"{r.metric} (given y)" if r.conditional else r.metric
         error = f"{r.standard_error:.4f}"
-        table.add_row(
-            metric, f"{r.value:.4f}", error, r.unit, r.kind, str(r.num_particles or "-"), str(r.n), r.split
-        )
+        table.add_row(metric, f"{r.value:.4f}", error, r.unit, r.kind, str(r.num_particles or "-"), str(r.n), r.split)
     Console(width=None if Console().is_terminal else 110).print(table)
     print(f"summary  {run_dir / runs.SUMMARY}")

@@ -79,5 +79,5 @@ def load(path: Path, *, trust: Sequence[str], device: torch.device) -> Loaded:
     prefix = "averaged.module." if any(key.startswith("averaged.module.") for key in state) else "model."
     weights = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
     checkpoint.load_weights(model, weights, source=str(path))
-    model.requires_grad_(False)
+    model.requires_grad_(requires_grad=False)
     return Loaded(path, config, spec, meta["step"], model.to(device).eval())  # type: ignore[arg-type]

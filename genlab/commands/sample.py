@@ -163,7 +163,8 @@ def _interpolate(loaded: Loaded, config: Mapping[str, Any]) -> tuple[np.ndarray,
     else:
         generator = torch.Generator(_device(model)).manual_seed(config["seed"])
         labels = _labels(loaded, config, rows, _device(model))
-        z = model.sample_latents(2 * rows, generator=generator)  # type: ignore[attr-defined]
+        assert isinstance(model, DecodesLatents)  # `_check` saw to it
+        z = model.sample_latents(2 * rows, generator=generator)
         note = "between pairs of prior draws, along great circles"
     half = len(z) // 2
     path = _slerp(z[:half], z[half : 2 * half], t)

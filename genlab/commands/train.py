@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import gc
-import logging
-import os
 import time
-import warnings
 from collections.abc import Mapping
 from datetime import timedelta
 from functools import partial
@@ -20,11 +17,13 @@ from torch import nn
 
 import genlab
 from genlab import build, checkpoint, runs
+from genlab.callbacks.chain import Chain
 from genlab.callbacks.checkpoints import Checkpoints
 from genlab.callbacks.loggers import CSVLog
 from genlab.callbacks.progress import ProgressBar, track
 from genlab.callbacks.steps import Steps
 from genlab.callbacks.validation import Validation
+from genlab.commands.quiet import quiet
 from genlab.data.loader import BatchLoader
 from genlab.data.spec import Dataset
 from genlab.errors import GenlabError, TrainingError
@@ -41,13 +40,14 @@ VALIDATION_PARTICLES = 1
 """Validation during training is the plain ELBO; the run's end scores both splits with ``test.num_particles``."""
 
 
-def run(run_dir: Path, config: Mapping[str, Any], *, console: Console) -> dict[str, Any]:
+def run(run_dir: Path, config: Mapping[str, Any], *, console: Console, first: bool = True) -> dict[str, Any]:
     """Train in ``run_dir``, from its latest checkpoint if it has one, and write ``summary.json``.
 
     Args:
         run_dir: an existing run directory that this process has locked (rank 0).
         config: a checked training config.
         console: where notes and bars go.
+        first: whether this process is rank 0, which alone writes.
 
     Returns:
         The summary: validation and test records, steps, seconds.
@@ -55,7 +55,7 @@ def run(run_dir: Path, config: Mapping[str, Any], *, console: Console) -> dict[s
     Raises:
         GenlabError: by the kind of fault; see `genlab.errors`.
     """
-    _quiet()
+    quiet()
     begun = time.monotonic()
     options, trust = config["trainer"], config["trust"]
     if options["threads"]:
@@ -71,7 +71,7 @@ def run(run_dir: Path, config: Mapping[str, Any], *, console: Console) -> dict[s
     source = checkpoint.latest(folder) if checkpoint.steps(folder) else None
     start = checkpoint.read(source)["genlab"]["step"] if source else 0
 
-    trainer = _trainer(run_dir, config, resume_step=start)
+    trainer = _trainer(run_dir, config, resume_step=start, first=first)
     loader, total = _loader(config, data, trainer, start=start)
     updates = -(-total // options["accumulate_grad_batches"])
     scaled = options["precision"] == "16-mixed" and options["gradient_clip_val"] is not None
@@ -110,25 +110,15 @@ def run(run_dir: Path, config: Mapping[str, Any], *, console: Console) -> dict[s
     return summary
 
 
-def _quiet() -> None:
-    # what these say to a library's user is noise to genlab's; errors still come through
-    logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
-    logging.getLogger("lightning_fabric").setLevel(logging.ERROR)
-    warnings.filterwarnings("ignore", module="pytorch_lightning|lightning_fabric|torch")
-    # Lightning turns this on, and then every optimiser step opens the NVIDIA driver anew
-    os.environ.pop("PYTORCH_NVML_BASED_CUDA_CHECK", None)
-
-
-def _trainer(run_dir: Path, config: Mapping[str, Any], *, resume_step: int) -> pl.Trainer:
+def _trainer(run_dir: Path, config: Mapping[str, Any], *, resume_step: int, first: bool) -> pl.Trainer:
     options, log = config["trainer"], config["logger"]
     loggers: list[Any] = []
-    first = int(os.environ.get("LOCAL_RANK", "0")) == 0 and int(os.environ.get("NODE_RANK", "0")) == 0
     if log["csv"] and first:
         loggers.append(CSVLog(run_dir / "metrics.csv", resume_step=resume_step))
     if log["tensorboard"] and first:
         from pytorch_lightning.loggers import TensorBoardLogger
 
-        purge = {"purge_step": resume_step + 1} if resume_step else {}
+        purge: dict[str, Any] = {"purge_step": resume_step + 1} if resume_step else {}
         loggers.append(TensorBoardLogger(str(run_dir), name="", version="tensorboard", **purge))
     if log["wandb"] and first:
         from pytorch_lightning.loggers import WandbLogger
@@ -160,9 +150,7 @@ def _trainer(run_dir: Path, config: Mapping[str, Any], *, resume_step: int) -> p
     )
 
 
-def _loader(
-    config: Mapping[str, Any], data: Dataset, trainer: pl.Trainer, *, start: int
-) -> tuple[BatchLoader, int]:
+def _loader(config: Mapping[str, Any], data: Dataset, trainer: pl.Trainer, *, start: int) -> tuple[BatchLoader, int]:
     options = config["trainer"]
     loader = BatchLoader(
         data.train,
@@ -230,7 +218,7 @@ def _callbacks(
     callbacks: list[pl.Callback] = [Steps(every=options["log_every_n_steps"], steps_per_epoch=per_epoch), validation]
     if options["enable_progress_bar"] and trainer.is_global_zero:
         callbacks.append(ProgressBar(total=total, steps_per_epoch=per_epoch, console=console))
-    trainer.callbacks = [*callbacks, checkpoints]  # type: ignore[attr-defined]
+    trainer.callbacks = [Chain([*callbacks, checkpoints])]  # type: ignore[attr-defined]
     return checkpoints
 
 
@@ -258,9 +246,7 @@ def _memory_advice(loader: BatchLoader) -> str:
     return f"out of memory with data.batch_size={loader.batch_size}; try data.batch_size={smaller} or a smaller model"
 
 
-def _final(
-    model: GenerativeModel, data: Dataset, config: Mapping[str, Any], *, split: str, console: Console
-) -> Record:
+def _final(model: GenerativeModel, data: Dataset, config: Mapping[str, Any], *, split: str, console: Console) -> Record:
     test = config["test"]
     return likelihood.nll(
         model,

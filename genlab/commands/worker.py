@@ -36,6 +36,16 @@ def read_config(run_dir: Path) -> tuple[str, dict[str, Any]]:
     return verb, validate(verb, config)
 
 
+def global_rank() -> int:
+    """This process's rank as its launcher says it: torchrun, srun, or Lightning (whose ranks know node and local)."""
+    env = os.environ
+    if "RANK" in env:
+        return int(env["RANK"])
+    if "SLURM_PROCID" in env and int(env.get("SLURM_NTASKS", "1")) > 1 and "SLURM_STEP_ID" in env:
+        return int(env["SLURM_PROCID"])
+    return int(env.get("LOCAL_RANK", "0")) or int(env.get("NODE_RANK", "0"))
+
+
 def _interrupt(signum: int, frame: FrameType | None) -> None:
     raise Interrupted(f"stopped by {signal.Signals(signum).name}", signum=signum)
 
@@ -48,7 +58,7 @@ def run(run_dir: Path) -> int:
     """
     run_dir = Path(run_dir)
     verb, config = read_config(run_dir)
-    rank = int(os.environ.get("LOCAL_RANK", "0")) or int(os.environ.get("NODE_RANK", "0"))
+    rank = global_rank()
     console = Console(file=sys.stderr, quiet=rank > 0)
     for signum in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signum, _interrupt)
@@ -56,7 +66,7 @@ def run(run_dir: Path) -> int:
         if verb == "train":
             from genlab.commands import train
 
-            summary = train.run(run_dir, config, console=console)
+            summary = train.run(run_dir, config, console=console, first=rank == 0)
             if rank == 0:
                 _report_training(run_dir, summary)
         elif verb == "sample":

@@ -26,7 +26,8 @@ class Batch(NamedTuple):
 
     def to(self, device: torch.device) -> Batch:
         """The same batch on ``device``."""
-        return Batch(*(None if part is None else part.to(device, non_blocking=True) for part in self))
+        y, x_b = (None if part is None else part.to(device, non_blocking=True) for part in (self.y, self.x_b))
+        return Batch(self.x.to(device, non_blocking=True), y, x_b)
 
 
 class BatchLoader:

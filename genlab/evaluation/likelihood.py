@@ -183,7 +183,9 @@ def elbo(
     """
     if not isinstance(model, LikelihoodBound) or not hasattr(model, "elbo_terms"):
         others = "metric=nll" if isinstance(model, ExactLikelihood | LikelihoodBound) else "sampling"
-        raise ConfigError(f"metric=elbo needs a latent-variable bound; {type(model).__name__} has none, it has {others}")
+        raise ConfigError(
+            f"metric=elbo needs a latent-variable bound; {type(model).__name__} has none, it has {others}"
+        )
 
     def values(model: GenerativeModel, batch: Batch, generators: list[torch.Generator]) -> dict[str, Tensor]:
         terms = model.elbo_terms(batch.x, generator=generators, **_labels(model, batch))  # type: ignore[operator]

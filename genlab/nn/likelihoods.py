@@ -31,8 +31,10 @@ class Likelihood(nn.Module):
 
     def log_prob(self, x: Tensor, params: Tensor) -> Tensor:
         """Log-probability in nats: ``x (..., *event)`` given ``params (..., P, *event)``, broadcast; ``(...)``."""
+        dtype = torch.promote_types(params.dtype, torch.float32)
+        if not torch.is_autocast_enabled(params.device.type):
+            return self._log_prob(x.to(dtype), params.to(dtype))
         with torch.autocast(params.device.type, enabled=False):
-            dtype = torch.promote_types(params.dtype, torch.float32)
             return self._log_prob(x.to(dtype), params.to(dtype))
 
     def _log_prob(self, x: Tensor, params: Tensor) -> Tensor:

@@ -83,17 +83,17 @@ class ConvDecoder(nn.Module):
         width = channels * min(2**steps, 4)
         self.base = (width, *self.sizes[0])
         self.stem = nn.Linear(inputs, width * self.sizes[0][0] * self.sizes[0][1])
-        blocks: list[nn.Module] = []
+        self.blocks, self.narrow = nn.ModuleList(), nn.ModuleList()
         for level in range(steps, 0, -1):
             shallower = channels * min(2 ** (level - 1), 4)
-            blocks.append(nn.Sequential(ResidualBlock(width), nn.Conv2d(width, shallower, 3, padding=1)))
+            self.blocks.append(ResidualBlock(width))
+            self.narrow.append(nn.Conv2d(width, shallower, 3, padding=1))
             width = shallower
-        self.blocks = nn.ModuleList(blocks)
         self.head = nn.Conv2d(width, out_channels, 3, padding=1)
 
     def forward(self, z: Tensor) -> Tensor:
         """Parameters of the pixels' distribution."""
         h = self.stem(z).view(-1, *self.base)
-        for block, size in zip(self.blocks, self.sizes[1:], strict=True):
-            h = block[1](F.interpolate(block[0](h), size=size))
+        for block, narrow, size in zip(self.blocks, self.narrow, self.sizes[1:], strict=True):
+            h = narrow(F.interpolate(block(h), size=size))
         return self.head(F.silu(h))

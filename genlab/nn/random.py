@@ -18,6 +18,9 @@ def normal(batch: int, *shape: int, like: Tensor, generator: Generators) -> Tens
     """Standard normal numbers ``(batch, *shape)`` on the device and with the dtype of ``like``.
 
     Args:
+        batch: number of examples.
+        *shape: of each example's numbers.
+        like: gives device and dtype.
         generator: one for the batch, a sequence of ``batch`` (one per example), or None for PyTorch's own state.
     """
     if generator is None or isinstance(generator, torch.Generator):

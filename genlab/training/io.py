@@ -19,7 +19,10 @@ class VerifiedCheckpointIO(CheckpointIO):
         raise TypeError("checkpoints are written by genlab.training.io.save")
 
     def load_checkpoint(
-        self, path: Any, map_location: Any | None = None, weights_only: bool | None = None
+        self,
+        path: Any,
+        map_location: Any | None = None,
+        weights_only: bool | None = None,  # noqa: FBT001 - Lightning's signature
     ) -> dict[str, Any]:
         """The verified payload on the CPU, without Lightning's loop counters: the position is the step's."""
         return checkpoint.read(Path(path))

@@ -42,9 +42,7 @@ class OptimiserRecipe:
         if self.name == "adamax":
             return torch.optim.Adamax(parameters, lr=self.lr, betas=(first, second), weight_decay=self.weight_decay)
         kind = torch.optim.AdamW if self.name == "adamw" else torch.optim.Adam
-        return kind(
-            parameters, lr=self.lr, betas=(first, second), weight_decay=self.weight_decay, fused=fused or None
-        )
+        return kind(parameters, lr=self.lr, betas=(first, second), weight_decay=self.weight_decay, fused=fused or None)
 
     def factor(self, total_steps: int) -> Callable[[int], float] | None:
         """``step -> multiplier`` of the learning rate; None when it is constantly 1."""

@@ -59,7 +59,7 @@ class SingleLoss(pl.LightningModule):
         if ema_decay is not None:
             # torch's own average as a submodule: in the checkpoint by construction, and nothing to swap
             self.averaged = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(ema_decay), use_buffers=False)
-            self.averaged.requires_grad_(False)
+            self.averaged.requires_grad_(requires_grad=False)
         self.batches_done = 0
         self.last: Loss | None = None
         self._loss = torch.compile(objective) if compiled else objective

@@ -38,9 +38,7 @@ class Case:
         y = None if self.spec.num_classes is None else torch.randint(self.spec.num_classes, (n,), generator=g)
         if self.spec.levels is None:
             return Batch(torch.randn(n, *self.spec.event_shape, generator=g), y)
-        return Batch(
-            torch.randint(self.spec.levels, (n, *self.spec.event_shape), generator=g, dtype=torch.uint8), y
-        )
+        return Batch(torch.randint(self.spec.levels, (n, *self.spec.event_shape), generator=g, dtype=torch.uint8), y)
 
 
 def labels(model: GenerativeModel, y: Tensor | None) -> dict[str, Tensor]:

@@ -84,9 +84,12 @@ def test_each_example_has_random_numbers_of_its_own(case: Case) -> None:
 
     whole = bound([0, 1, 2, 3, 4, 5])
     assert torch.allclose(whole[[4, 1]], bound([4, 1]), rtol=1e-5, atol=1e-5)
-    assert not torch.allclose(bound([0]), model.log_prob_bound(
-        batch.x[:1], 5, generator=[seeded(7)], **labels(model, None if batch.y is None else batch.y[:1])
-    ))
+    assert not torch.allclose(
+        bound([0]),
+        model.log_prob_bound(
+            batch.x[:1], 5, generator=[seeded(7)], **labels(model, None if batch.y is None else batch.y[:1])
+        ),
+    )
 
 
 def test_latents_encode_and_decode_with_the_right_shapes(case: Case) -> None:

@@ -25,7 +25,12 @@ from genlab.errors import TrainingError
 
 QUIET = Console(quiet=True)
 STEPS = 14
-BASE = [f"trainer.max_steps={STEPS}", "trainer.log_every_n_steps=2", "trainer.val_check_interval=5", "model.hidden=[16]"]
+BASE = [
+    f"trainer.max_steps={STEPS}",
+    "trainer.log_every_n_steps=2",
+    "trainer.val_check_interval=5",
+    "model.hidden=[16]",
+]
 VARIANTS = {
     "vae": ["optim.schedule=cosine"],
     "ema": ["callbacks.ema.decay=0.9"],
@@ -146,7 +151,11 @@ def test_a_non_finite_loss_stops_at_once_and_keeps_the_last_good_checkpoint(
 
     def poisoned(self: ELBO, model: Any, batch: Any, *, step: int) -> Loss:
         loss = forward(self, model, batch, step=step)
-        return Loss(loss.value * float("nan"), {**loss.terms, "kl": loss.terms["kl"] * float("inf")}) if step == 5 else loss
+        return (
+            Loss(loss.value * float("nan"), {**loss.terms, "kl": loss.terms["kl"] * float("inf")})
+            if step == 5
+            else loss
+        )
 
     monkeypatch.setattr(ELBO, "forward", poisoned)
     run = run_dir("a")
@@ -157,7 +166,9 @@ def test_a_non_finite_loss_stops_at_once_and_keeps_the_last_good_checkpoint(
     assert all(value.isfinite().all() for value in kept["state_dict"].values())
 
 
-def test_out_of_memory_advises_a_batch_size(config: Callable, run_dir: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_out_of_memory_advises_a_batch_size(
+    config: Callable, run_dir: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from genlab.objectives import ELBO
 
     def full(self: ELBO, model: Any, batch: Any, *, step: int) -> None:
@@ -195,8 +206,14 @@ def wait_for_step(run: Path, *, beyond: int) -> None:
         time.sleep(0.02)
 
 
-LONG = ["trainer.max_steps=600", "trainer.log_every_n_steps=50", "trainer.val_check_interval=300", "model.hidden=[16]",
-        "callbacks.checkpoint.every_n_steps=25", "trainer.threads=1"]
+LONG = [
+    "trainer.max_steps=600",
+    "trainer.log_every_n_steps=50",
+    "trainer.val_check_interval=300",
+    "model.hidden=[16]",
+    "callbacks.checkpoint.every_n_steps=25",
+    "trainer.threads=1",
+]
 
 
 def test_kill_9_and_sigterm_of_a_real_process(config: Callable, run_dir: Callable, tmp_path: Path) -> None:
