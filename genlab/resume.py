@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from genlab import launch, runs, schema
+from genlab import launch, ranks, runs, schema
 from genlab.errors import CheckpointError, ConfigError, TrustError
 
 if TYPE_CHECKING:
@@ -57,6 +57,9 @@ def resume(arguments: Arguments) -> int:
     if arguments.multirun or arguments.hydra:
         raise ConfigError(f"resume goes on with what {path} says; leave out {' '.join(arguments.hydra) or '-m'}")
     changes, trust = _parsed(words)
+    placed = ranks.external()
+    if placed is not None and placed[0] > 0:  # the first rank writes the config, the others wait for it
+        return launch.work(ranks.together(path, lambda: path))
     with runs.lock(path):
         record = read(path)
         record["config"], changed = _applied(record["config"], changes)
@@ -70,7 +73,7 @@ def resume(arguments: Arguments) -> int:
             print(f"resume: {key} {_shown(old)} -> {_shown(new)}", flush=True)
         note(record, changed)
         launch.write(path, record)
-    return launch.work(path)
+    return launch.work(ranks.together(path, lambda: path))
 
 
 def find(target: str, words: list[str]) -> Path:

@@ -1,0 +1,168 @@
+"""sample and eval on a real checkpoint: what they write, that it is reproducible, and what they refuse."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from rich.console import Console
+
+from genlab import checkpoint
+from genlab.commands import evaluate, sample, train
+from genlab.commands.loaded import load
+from genlab.compose import compose
+from genlab.errors import CheckpointError, ConfigError, TrustError
+
+QUIET = Console(quiet=True)
+QUICK = ["trainer.max_steps=3", "model.hidden=[8]", "trainer.accelerator=cpu", "trainer.enable_progress_bar=false"]
+PLANE = ["data=toy2d", "data.num_train=600", "data.num_val=50", "data.num_test=50"]
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    paths = {}
+    for name, overrides in {
+        "vae": [],
+        "cvae": ["model=cvae"],
+        "plane": PLANE,
+        "ema": ["callbacks.ema.decay=0.5"],
+    }.items():
+        run = tmp_path_factory.mktemp(name)
+        (run / "checkpoints").mkdir()
+        (run / "samples").mkdir()
+        composed = compose("train", [*QUICK, "test.num_particles=2", *overrides])
+        assert composed is not None
+        train.run(run, composed.config, console=QUIET)
+        paths[name] = checkpoint.latest(run / "checkpoints")
+    return paths
+
+
+def settings(verb: str, ckpt: Path, *overrides: str) -> dict[str, Any]:
+    composed = compose(verb, [f"ckpt={ckpt}", "accelerator=cpu", *overrides])
+    assert composed is not None
+    return composed.config
+
+
+def test_sampling_twice_with_one_seed_gives_identical_bytes(trained: dict[str, Path], tmp_path: Path) -> None:
+    written = []
+    for name, seed in (("a", 0), ("b", 0), ("c", 1)):
+        (tmp_path / name).mkdir()
+        paths = sample.run(tmp_path / name, settings("sample", trained["vae"], f"seed={seed}", "n=10"), console=QUIET)
+        written.append({kind: path.read_bytes() for kind, path in paths.items()})
+    assert written[0] == written[1]
+    assert written[0]["arrays"] != written[2]["arrays"]
+
+
+def test_the_arrays_hold_typed_samples_and_the_means_of_the_same_latents(
+    trained: dict[str, Path], tmp_path: Path
+) -> None:
+    paths = sample.run(tmp_path, settings("sample", trained["vae"], "n=40", "batch_size=16"), console=QUIET)
+    with np.load(paths["arrays"]) as arrays:
+        assert arrays["samples"].shape == (40, 1, 8, 8)
+        assert arrays["samples"].dtype == np.uint8
+        latents, means = torch.from_numpy(arrays["latents"]), arrays["means"]
+    model = load(trained["vae"], trust=[], device=torch.device("cpu")).model
+    assert np.allclose(model.decode(latents).numpy(), means, atol=1e-4)  # type: ignore[operator]
+    assert Image.open(paths["picture"]).mode == "RGB"
+
+
+@pytest.mark.parametrize("task", ["reconstruct", "interpolate", "traverse"])
+@pytest.mark.parametrize("name", ["vae", "cvae"])
+def test_tasks_of_models_that_encode_and_decode(trained: dict[str, Path], tmp_path: Path, name: str, task: str) -> None:
+    paths = sample.run(tmp_path, settings("sample", trained[name], f"task={task}", "n=8", "steps=5"), console=QUIET)
+    assert np.asarray(Image.open(paths["picture"])).std() > 5
+    with np.load(paths["arrays"]) as arrays:
+        if task == "reconstruct":
+            assert arrays["originals"].shape == arrays["reconstructions"].shape == (8, 1, 8, 8)
+        else:
+            assert arrays["means"].shape == (8 * 5, 1, 8, 8)
+
+
+def test_a_conditional_model_samples_class_by_class(trained: dict[str, Path], tmp_path: Path) -> None:
+    for name, words, expected in (("all", ["n=25"], np.arange(25) % 10), ("one", ["n=6", "label=3"], np.full(6, 3))):
+        (tmp_path / name).mkdir()
+        paths = sample.run(tmp_path / name, settings("sample", trained["cvae"], *words), console=QUIET)
+        with np.load(paths["arrays"]) as arrays:
+            assert (arrays["y"] == expected).all()
+
+
+def test_what_a_model_cannot_do_is_refused(trained: dict[str, Path], tmp_path: Path) -> None:
+    for verb, name, words, message in (
+        ("sample", "vae", ["label=3"], "not class-conditional"),
+        ("sample", "cvae", ["label=10"], "classes 0 to 9"),
+        ("sample", "plane", ["task=traverse"], "use task=sample"),
+        ("eval", "plane", ["metric=bpd"], "it can have metric=nll, metric=elbo"),
+    ):
+        run = sample.run if verb == "sample" else evaluate.run
+        with pytest.raises(ConfigError, match=message):
+            run(tmp_path, settings(verb, trained[name], *words), console=QUIET)
+    assert not list(tmp_path.iterdir())
+
+
+def test_evaluation_writes_the_ledger(trained: dict[str, Path], tmp_path: Path) -> None:
+    words = ["metric=[nll,bpd,elbo]", "metric.nll.num_particles=4", "metric.bpd.num_particles=4"]
+    evaluate.run(tmp_path, settings("eval", trained["vae"], *words), console=QUIET)
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    records = {record["metric"]: record for record in summary["records"]}
+    assert list(records) == ["nll", "bpd", "elbo"]
+    nll = records["nll"]
+    assert (nll["unit"], nll["kind"], nll["num_particles"], nll["n"]) == ("nats per example", "upper bound", 4, 300)
+    assert nll["split"] == "test"
+    assert nll["standard_error"] > 0
+    assert nll["checkpoint"] == str(trained["vae"])
+    assert records["bpd"]["value"] == pytest.approx(nll["value"] / (64 * np.log(2)))
+    assert -records["elbo"]["value"] > nll["value"]
+
+
+def test_the_averaged_weights_are_what_is_sampled(trained: dict[str, Path]) -> None:
+    state = checkpoint.read(trained["ema"])["state_dict"]
+    loaded = load(trained["ema"], trust=[], device=torch.device("cpu")).model.state_dict()
+    key = "net.decoder.0.weight"
+    assert torch.equal(loaded[key], state[f"averaged.module.{key}"])
+    assert not torch.equal(loaded[key], state[f"model.{key}"])
+
+
+def test_a_checkpoint_that_names_a_foreign_target_builds_nothing(trained: dict[str, Path], tmp_path: Path) -> None:
+    payload = checkpoint.read(trained["vae"])
+    payload["genlab"]["config"]["model"]["_target_"] = "torch.utils.collect_env.run"
+    payload["genlab"]["config"]["trust"] = ["torch"]  # what the file says of itself does not count
+    path = tmp_path / "step-000000003.ckpt"
+    checkpoint.write(path, payload)
+    with pytest.raises(TrustError, match=r"torch\.utils\.collect_env\.run"):
+        load(path, trust=[], device=torch.device("cpu"))
+
+
+def test_a_checkpoint_whose_config_does_not_describe_its_weights(trained: dict[str, Path], tmp_path: Path) -> None:
+    payload = checkpoint.read(trained["vae"])
+    payload["genlab"]["config"]["model"]["hidden"] = [9]
+    path = tmp_path / "step-000000003.ckpt"
+    checkpoint.write(path, payload)
+    with pytest.raises(CheckpointError, match=r"net\.encoder\.0\.weight"):
+        load(path, trust=[], device=torch.device("cpu"))
+
+
+@pytest.mark.slow
+def test_the_value_is_the_same_for_1_2_and_3_ranks(trained: dict[str, Path], tmp_path: Path) -> None:
+    values = []
+    for devices, batch_size in ((1, 64), (2, 7), (3, 1)):
+        words = ["metric=nll", "metric.nll.num_particles=3", f"devices={devices}", f"batch_size={batch_size}"]
+        done = subprocess.run(
+            [sys.executable, "-m", "genlab", "eval", f"ckpt={trained['vae']}", "accelerator=cpu", *words],
+            cwd=tmp_path, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        (summary,) = tmp_path.glob("outputs/eval/*/*/summary.json")
+        record = json.loads(summary.read_text())["records"][0]
+        assert record["n"] == 300
+        values.append(record["value"])
+        shutil.rmtree(tmp_path / "outputs")
+    assert values[1] == pytest.approx(values[0], rel=1e-6)
+    assert values[2] == pytest.approx(values[0], rel=1e-6)
