@@ -7,13 +7,16 @@ what Lightning starts again for further DDP ranks, so all ranks train the very s
 from __future__ import annotations
 
 import re
+import shutil
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from genlab import __version__, process, ranks, runs
+from genlab.errors import CheckpointError, ConfigError, DataError, TrustError
 
 if TYPE_CHECKING:
     from genlab.compose import Composed
@@ -25,7 +28,15 @@ def start(verb: str, composed: Composed) -> int:
     Raises:
         GenlabError: whatever keeps the run from starting or going on.
     """
-    return work(ranks.together(Path(composed.config["outputs"]), lambda: prepare(verb, composed)))
+    run_dir = ranks.together(Path(composed.config["outputs"]), lambda: prepare(verb, composed))
+    try:
+        return work(run_dir)
+    except (ConfigError, DataError, CheckpointError, TrustError):
+        if not any((run_dir / name).exists() for name in (runs.SUMMARY, "metrics.csv")):
+            shutil.rmtree(run_dir, ignore_errors=True)  # refused before it began: there is nothing to look at
+            with suppress(OSError):  # not empty: other runs of this name
+                run_dir.parent.rmdir()
+        raise
 
 
 def prepare(verb: str, composed: Composed, *, quiet: bool = False) -> Path:

@@ -1,0 +1,87 @@
+"""The import rules of pyproject.toml hold, and bite; modules stay small."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+LINES = 350
+LONGER = {"schema.py": 400}
+"""One table of types, read top to bottom."""
+
+MODULES = sorted((ROOT / "genlab").rglob("*.py"))
+
+
+def test_the_import_rules_hold():
+    pytest.importorskip("importlinter", reason="import-linter is part of the extra dev")
+    code = "import sys; from importlinter.cli import lint_imports_command; lint_imports_command(args=sys.argv[1:])"
+    done = subprocess.run(
+        [sys.executable, "-c", code, "--no-cache"], cwd=ROOT, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("importer", "imported"),
+    [
+        ("genlab.evaluation.record", "genlab.training.single"),
+        ("genlab.models.vae", "genlab.objectives.elbo"),
+        ("genlab.nn.random", "genlab.models.base"),
+        ("genlab.training.single", "genlab.build"),
+        ("genlab.callbacks.steps", "genlab.commands.train"),
+        ("genlab.data.spec", "genlab.nn.random"),
+        ("genlab.objectives.elbo", "genlab.training.single"),
+        ("genlab.checkpoint", "omegaconf"),
+    ],
+)
+def test_the_import_rules_bite(importer, imported, graph):
+    grimp_graph, contracts = graph
+    changed = _copied(grimp_graph)
+    changed.add_import(importer=importer, imported=imported)
+    assert not all(_kept(contract, changed) for contract in contracts)
+
+
+@pytest.fixture(scope="module")
+def graph():
+    """The import graph of the package and its contracts."""
+    pytest.importorskip("importlinter", reason="import-linter is part of the extra dev")
+    import grimp
+    from importlinter import configuration
+    from importlinter.application.use_cases import _register_contract_types, read_user_options
+    from importlinter.contracts import forbidden, layers
+
+    configuration.configure()
+    options = read_user_options(str(ROOT / "pyproject.toml"))
+    _register_contract_types(options)
+    kinds = {"layers": layers.LayersContract, "forbidden": forbidden.ForbiddenContract}
+    contracts = [
+        kinds[each["type"]](
+            each["name"],
+            options.session_options,
+            {key: value for key, value in each.items() if key not in {"id", "name", "type"}},
+        )
+        for each in options.contracts_options
+    ]
+    built = grimp.build_graph("genlab", include_external_packages=True, cache_dir=None)
+    assert all(_kept(contract, built) for contract in contracts)
+    return built, contracts
+
+
+def _kept(contract, graph) -> bool:
+    return contract.check(_copied(graph), verbose=False).kept
+
+
+def _copied(graph):
+    from copy import deepcopy
+
+    return deepcopy(graph)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(ROOT / "genlab").as_posix())
+def test_a_module_is_short(path):
+    name = path.relative_to(ROOT / "genlab").as_posix()
+    assert len(path.read_text(encoding="utf-8").splitlines()) < LONGER.get(name, LINES)

@@ -1,0 +1,192 @@
+"""Every YAML file composes, fits the code that it configures, and either trains or is refused in one sentence."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import importlib
+import inspect
+import json
+import os
+
+import numpy as np
+import pytest
+from PIL import Image
+from rich.console import Console
+
+from genlab import build, listing, schema
+from genlab.commands import train
+from genlab.compose import compose
+from genlab.data.spec import Split
+from genlab.errors import ConfigError, DataError
+
+MODELS, DATA = list(listing.choices("model")), list(listing.choices("data"))
+OWN = ("image_folder", "paired", "unpaired")
+DOWNLOADED = ("binarized_mnist", "celeba", "cifar10", "fashion_mnist", "mnist")
+SETTINGS = {
+    "toy2d": ["data.num_train=64", "data.num_val=16", "data.num_test=16"],
+    **dict.fromkeys(OWN, ["data.size=8"]),
+    **dict.fromkeys(DOWNLOADED, ["data.download=false"]),
+    "celeba": ["data.size=8"],
+}
+FIXED = {
+    "genlab.data.image_folder": {"val_fraction", "test_fraction"},
+    "genlab.data.unpaired": {"val_fraction"},
+    "genlab.data.paired": {"val_fraction"},
+}
+"""Arguments that no config sets: their defaults hold, so that splits stay comparable."""
+
+TWO_STEPS = ["trainer.max_steps=2", "test.num_particles=1", "logger=csv", "callbacks.samples.n=2"]
+KEPT = 24
+QUIET = Console(quiet=True)
+
+
+def composed(*overrides):
+    found = compose("train", list(overrides))
+    assert found is not None
+    return found.config
+
+
+@pytest.mark.parametrize("data", DATA)
+@pytest.mark.parametrize("model", MODELS)
+def test_every_pair_composes(model, data):
+    root = ["data.root=pictures"] if data in OWN else []
+    config = composed(f"model={model}", f"data={data}", *root)
+    assert config["name"] == f"{model}-{data}"
+
+
+@pytest.mark.parametrize(
+    "choice",
+    [f"{group}={name}" for group in ("trainer", "callbacks", "logger", "experiment") for name in listing.choices(group)],
+)
+def test_every_other_choice_composes(choice):
+    composed(choice)
+
+
+@pytest.mark.parametrize("name", listing.choices("metric"))
+def test_every_metric_composes(name):
+    found = compose("eval", [f"metric=[{name}]"])
+    assert found is not None
+    assert list(found.config["metric"]) == [name]
+
+
+@pytest.mark.parametrize("data", OWN)
+def test_a_folder_of_your_own_must_be_named(data):
+    with pytest.raises(ConfigError, match="data.root needs a value"):
+        composed(f"data={data}")
+
+
+@pytest.mark.parametrize("target", schema.TARGETS)
+def test_the_schema_has_the_arguments_of_what_it_configures(target):
+    module, _, name = target.rpartition(".")
+    made = getattr(importlib.import_module(module), name)
+    taken = {
+        parameter.name
+        for parameter in inspect.signature(made).parameters.values()
+        if parameter.kind is inspect.Parameter.KEYWORD_ONLY
+    }
+    given = set(schema.TARGETS[target].model_fields) - {"target", "batch_size"}
+    assert given == taken - FIXED.get(target, set())
+    positional = set(inspect.signature(made).parameters) - taken
+    assert positional == ({"spec"} if module == "genlab.models" else set())
+
+
+@pytest.mark.parametrize("choice", [f"model={name}" for name in MODELS] + [f"data={name}" for name in DATA])
+def test_every_file_sets_all_arguments_of_its_target(choice):
+    config = composed(choice, *(["data.root=pictures"] if choice.removeprefix("data=") in OWN else []))
+    for node in schema.NODES:
+        target = schema.TARGETS[config[node]["_target_"]]
+        assert set(config[node]) == set(target.model_fields) - {"target"} | {"_target_"}
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory):
+    """Small folders of pictures in the three layouts."""
+    root, random = tmp_path_factory.mktemp("pictures"), np.random.default_rng(0)
+    folders = {
+        "image_folder": {f"{part}/{name}": 8 for part in ("train", "val", "test") for name in ("cats", "dogs")},
+        "unpaired": {f"{part}{domain}": 8 for part in ("train", "test") for domain in "AB"},
+        "paired": dict.fromkeys(("train", "val", "test"), 8),
+    }
+    for data, parts in folders.items():
+        for part, count in parts.items():
+            (root / data / part).mkdir(parents=True)
+            for index in range(count):
+                shape = (8, 16, 3) if data == "paired" else (8, 8, 3)
+                pixels = random.integers(0, 256, shape, dtype=np.uint8)
+                Image.fromarray(pixels).save(root / data / part / f"{part.replace('/', '-')}-{index}.png")
+    return root
+
+
+@functools.cache
+def decoded(node):
+    return BUILD(json.loads(node), trust=[])
+
+
+BUILD = build.dataset
+
+
+@pytest.fixture
+def small(monkeypatch, tmp_path_factory):
+    """Data sets are read once for all tests, and cut to a few examples."""
+
+    def dataset(node, *, trust, root=None):
+        full = decoded(json.dumps(node))
+        parts = {part: cut(getattr(full, part)) for part in ("train", "val", "test")}
+        return dataclasses.replace(full, **parts)
+
+    if "GENLAB_CACHE" not in os.environ:
+        monkeypatch.setenv("GENLAB_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+    monkeypatch.setattr(build, "dataset", dataset)
+
+
+def cut(split):
+    return Split(*(None if part is None else part[:KEPT] for part in (split.x, split.y, split.x_b)))
+
+
+def two_steps(run, config):
+    """Train two steps in ``run``; skips where the data are not there."""
+    try:
+        summary = train.run(run, config, console=QUIET)
+    except DataError as error:
+        if not config["data"]["_target_"].removeprefix("genlab.data.") in DOWNLOADED:
+            raise
+        pytest.skip(f"the data are not under GENLAB_DATA: {error}")
+    assert summary["steps"] == 2
+    assert (run / "checkpoints" / "step-000000002.ckpt").is_file()
+    assert list((run / "samples").glob("final-*.png"))
+    return summary
+
+
+def needs_data(data):
+    if data in DOWNLOADED and "GENLAB_DATA" not in os.environ:
+        pytest.skip(f"data={data} is downloaded: set GENLAB_DATA to a folder that holds it")
+
+
+@pytest.mark.parametrize("data", DATA)
+@pytest.mark.parametrize("model", MODELS)
+def test_every_pair_trains_or_is_refused_in_one_sentence(model, data, config, run_dir, pictures, small):
+    needs_data(data)
+    settings = [f"model={model}", f"data={data}", "model.hidden=[8]", "model.channels=2", *SETTINGS.get(data, [])]
+    if data in OWN:
+        settings.append(f"data.root={pictures / data}")
+    made = config(*settings, *TWO_STEPS, "data.batch_size=4")
+    run = run_dir("run")
+    try:
+        summary = two_steps(run, made)
+    except ConfigError as error:
+        message = str(error)
+        assert len(message.splitlines()) == 1
+        assert f"model={model}" in message
+        assert "data=" in message  # the pairs that fit are named
+        assert not list((run / "checkpoints").iterdir())
+        return
+    assert summary["test"]["n"] <= KEPT
+    assert np.isfinite(summary["test"]["value"])
+
+
+@pytest.mark.parametrize("experiment", listing.choices("experiment"))
+def test_every_experiment_runs_two_steps(experiment, config, run_dir, small):
+    made = config(f"experiment={experiment}", *TWO_STEPS, "data.batch_size=4")
+    needs_data(made["data"]["_target_"].removeprefix("genlab.data."))
+    two_steps(run_dir("run"), made)
