@@ -84,14 +84,16 @@ def _report_training(run_dir: Path, summary: Mapping[str, Any]) -> None:
     from genlab.evaluation.record import Record
 
     shown = _relative(run_dir)
-    print(f"run      {shown}")
-    print(f"steps    {summary['steps']} in {summary['seconds']:.1f} s, {summary['parameters']:,} parameters")
+    lines: dict[str, object] = {"run": shown, "steps": f"{summary['steps']} in {summary['seconds']:.1f} s"}
+    lines["parameters"] = f"{summary['parameters']:,}"
     if "test" in summary:
-        print(f"test     {Record(**summary['test'])}")
-    for key, path in summary.items():
-        if key.endswith("_picture"):
-            print(f"{key.removesuffix('_picture')[:8]:8s} {_relative(Path(path))}")
-    print(f"next     genlab sample ckpt={shown}")
+        lines["test"] = Record(**summary["test"])
+    lines |= {
+        key.removesuffix("_picture"): _relative(Path(p)) for key, p in summary.items() if key.endswith("_picture")
+    }
+    lines["next"] = f"genlab sample ckpt={shown}"
+    for name, value in lines.items():
+        print(f"{name:<16} {value}")
 
 
 def _relative(path: Path) -> Path:
