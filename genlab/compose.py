@@ -64,6 +64,12 @@ def compose(verb: str, argv: list[str]) -> Composed | None:
         ConfigError: anything wrong with the overrides or the files, in one line.
         TrustError: a file would make Hydra or genlab build something foreign.
     """
+    for word in argv:
+        key = word.lstrip("+~").partition("=")[0]
+        if key in QUIET:
+            raise ConfigError(
+                f"{key}: Hydra's own output is off; a run's folder is chosen by outputs=FOLDER and name=NAME"
+            )
     composed = capture(verb, argv)
     if composed is not None:
         schema.validate(verb, composed.config)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from genlab import launch, ranks, runs, schema
+from genlab import checkpoint, launch, ranks, runs, schema
 from genlab.errors import CheckpointError, ConfigError, TrustError
 
 if TYPE_CHECKING:
@@ -68,6 +68,10 @@ def resume(arguments: Arguments) -> int:
         if finished(path) and not any(key in changed for key in _LONGER):
             print(f"{path} is finished; to train on, raise trainer.max_steps or trainer.max_epochs")
             return 0
+        newest = checkpoint.latest(path / runs.CHECKPOINTS)  # verified before anything is written
+        step, limit = int(newest.stem.rpartition("-")[2]), record["config"]["trainer"]["max_steps"]
+        if limit is not None and limit < step:
+            raise ConfigError(f"trainer.max_steps={limit}: the run is already at step {step}; give more than that")
         _reopen(path)
         for key, (old, new) in changed.items():
             print(f"resume: {key} {_shown(old)} -> {_shown(new)}", flush=True)

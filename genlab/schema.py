@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from genlab.errors import ConfigError
+from genlab.pairs import check_pair
 from genlab.trust import check_config
 
 Positive = Annotated[int, Field(gt=0)]
@@ -101,7 +102,18 @@ class CelebA(Target):
 class Toy2D(Target):
     """`genlab.data.toy2d`."""
 
-    name: Text
+    name: Literal[
+        "two_moons",
+        "standard_moons",
+        "eight_gaussians",
+        "gaussian_mixture",
+        "checkerboard",
+        "pinwheel",
+        "spirals",
+        "rings",
+        "circles",
+        "swiss_roll",
+    ]
     num_train: Positive
     num_val: Positive
     num_test: Positive
@@ -339,6 +351,8 @@ def validate(verb: str, config: dict[str, Any], *, known: list[str] | None = Non
             fallback = ExternalData if node == "data" else External
             schema = TARGETS.get(str(value.get("_target_")), fallback)
             problems += _problems(schema, value, (node,), names)
+    if verb == "train" and not problems:
+        problems += check_pair(config)
     if problems:
         raise ConfigError("; ".join(dict.fromkeys(problems)))
     return config

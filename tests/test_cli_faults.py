@@ -236,3 +236,24 @@ def test_a_damaged_yaml_of_ones_own(refused, tmp_path):
     folder.mkdir(parents=True)
     (folder / "bad.yaml").write_text("model: [1, 2\nx: {")
     assert "bad.yaml" in refused("train", "--config-dir", "mine", "model=bad", code=2)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["data=toy2d", "model=cvae"], "needs labels"),
+        (["data=unpaired", "data.root=."], "it fits data="),
+        (["data=toy2d", "data.name=two_mons"], "two_moons"),
+        (["model.likelihood=gaussian"], "use discretised_logistic"),
+        (["data=mnist", "model.likelihood=bernoulli"], "use data=binarized_mnist"),
+        (["data=toy2d", "model.network=conv"], "needs pictures"),
+    ],
+)
+def test_a_pair_that_does_not_fit_is_refused_before_torch_is_imported(words: list[str], message: str) -> None:
+    code = "import sys; from genlab.cli import main; status = main(); sys.exit(99 if 'torch' in sys.modules else status)"
+    done = subprocess.run(
+        [sys.executable, "-c", code, "train", *words], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 2, done.stderr
+    assert message in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1

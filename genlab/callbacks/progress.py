@@ -10,22 +10,41 @@ from typing import Any
 import pytorch_lightning as pl
 from pytorch_lightning import Callback
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Column
 
 REFRESH_SECONDS = 0.5
 LINES = 10
 
 
+def is_wide(console: Console) -> bool:
+    """Whether there is room for the bar itself, the epoch and the elapsed time."""
+    return console.width >= 125
+
+
 def bar(console: Console) -> Progress:
-    """A bar with counts, free text and ETA; drawn only on a terminal."""
+    """A bar with counts, free text and ETA on a terminal; a narrow one keeps the numbers and gives up the rest."""
+    columns: list[ProgressColumn] = [MofNCompleteColumn(table_column=Column(no_wrap=True))]
+    room = console.width - 34
+    if is_wide(console):
+        columns = [TextColumn("{task.description}"), BarColumn(bar_width=20), *columns]
+        room -= 36
+    columns.append(
+        TextColumn("{task.fields[text]}", table_column=Column(overflow="ellipsis", max_width=room, no_wrap=True))
+    )
+    if is_wide(console):
+        columns.append(TimeElapsedColumn(table_column=Column(no_wrap=True)))
+    columns += [TextColumn("ETA"), TimeRemainingColumn(table_column=Column(no_wrap=True))]
     return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=24),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[text]}"),
-        TimeElapsedColumn(),
-        TextColumn("ETA"),
-        TimeRemainingColumn(),
+        *columns,
         console=console,
         auto_refresh=False,
         transient=False,
@@ -82,7 +101,9 @@ class ProgressBar(Callback):
 
     def _text(self, pl_module: Any) -> str:
         loss = pl_module.last
-        parts = [f"epoch {pl_module.batches_done / self.steps_per_epoch:.1f}", f"loss {loss.value.item():.4g}"]
+        parts = [f"loss {loss.value.item():.4g}"]
+        if is_wide(self.console) or not self.console.is_terminal:
+            parts.insert(0, f"epoch {pl_module.batches_done / self.steps_per_epoch:.1f}")
         parts += [f"{name} {term.item():.4g}" for name, term in loss.terms.items()]
         return "  ".join(parts)
 

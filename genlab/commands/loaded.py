@@ -55,7 +55,7 @@ def device_of(accelerator: str) -> torch.device:
     if found is None or (wanted is not None and found.type != wanted):
         if accelerator == "auto":
             return torch.device("cpu")
-        raise ConfigError(f"accelerator={accelerator}: this machine has none; use accelerator=cpu")
+        raise ConfigError(f"accelerator={accelerator}: this machine has none; use cpu or auto")
     return torch.device(found.type)
 
 

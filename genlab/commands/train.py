@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gc
+import importlib.util
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -23,10 +25,11 @@ from genlab.callbacks.loggers import CSVLog
 from genlab.callbacks.progress import ProgressBar, track
 from genlab.callbacks.steps import Steps
 from genlab.callbacks.validation import Validation
+from genlab.commands.loaded import device_of
 from genlab.commands.quiet import quiet
 from genlab.data.loader import BatchLoader
 from genlab.data.spec import Dataset
-from genlab.errors import GenlabError, TrainingError
+from genlab.errors import ConfigError, GenlabError, TrainingError
 from genlab.evaluation import likelihood
 from genlab.evaluation.draw import draw
 from genlab.evaluation.pictures import save_png
@@ -60,6 +63,9 @@ def run(run_dir: Path, config: Mapping[str, Any], *, console: Console, first: bo
     options, trust = config["trainer"], config["trust"]
     if options["threads"]:
         torch.set_num_threads(options["threads"])
+    device_of(options["accelerator"])  # a missing one is told here, in one line
+    if config["logger"]["wandb"] and importlib.util.find_spec("wandb") is None:
+        raise ConfigError("logger.wandb=true needs Weights & Biases: pip install 'genlab[wandb]', or logger=default")
     torch.set_flush_denormal(True)  # before the first parallel kernel, whose threads inherit it
     data = build.dataset(config["data"], trust=trust)
     for note in data.notes:
@@ -73,6 +79,8 @@ def run(run_dir: Path, config: Mapping[str, Any], *, console: Console, first: bo
 
     trainer = _trainer(run_dir, config, resume_step=start, first=first)
     loader, total = _loader(config, data, trainer, start=start)
+    if start > total:
+        raise ConfigError(f"trainer.max_steps/max_epochs: {total} steps, but the run is already at {start}; raise them")
     updates = -(-total // options["accumulate_grad_batches"])
     scaled = options["precision"] == "16-mixed" and options["gradient_clip_val"] is not None
     module = SingleLoss(
@@ -95,14 +103,16 @@ def run(run_dir: Path, config: Mapping[str, Any], *, console: Console, first: bo
     scored = module.scored.to(trainer.strategy.root_device)
     summary = {
         "status": "finished",
-        "steps": total,
+        "steps": module.batches_done,
         "seconds": round(trained, 2),
         "parameters": sum(p.numel() for p in model.parameters()),
         "version": genlab.__version__,
     }
     if guard.asked is None and isinstance(scored, GenerativeModel):
         for split in ("val", "test"):
-            summary[split] = _final(scored, data, config, split=split, console=console).to_dict()
+            record = _final(scored, data, config, split=split, console=console)
+            latest = checkpoint.steps(folder)
+            summary[split] = replace(record, checkpoint=str(latest[-1]) if latest else None).to_dict()
     if trainer.is_global_zero:
         for name, picture in draw(scored, data, n=config["callbacks"]["samples"]["n"], seed=config["seed"]).items():
             summary[f"{name}_picture"] = str(save_png(run_dir / "samples" / f"final-{name}.png", picture))

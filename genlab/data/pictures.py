@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
 SUFFIXES = frozenset((".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm"))
-FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "PPM", "MPO")
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "PPM")  # MPO photographs come in through JPEG
 MAX_PIXELS = 1 << 26
 
 # What was done to a picture, as one byte per file beside the pixels.
