@@ -197,7 +197,12 @@ def test_every_model_and_data_set_composes():
     pairs += [("vae", data) for data in listing.choices("data")]
     for model, data in pairs:
         root = ["data.root=x"] if data in {"image_folder", "paired", "unpaired"} else []
-        assert compose.compose("train", [f"model={model}", f"data={data}", *root]) is not None
+        words = [f"model={model}", f"data={data}", *root]
+        if data in {"paired", "unpaired"}:
+            with pytest.raises(ConfigError, match="it fits data="):
+                compose.compose("train", words)
+        else:
+            assert compose.compose("train", words) is not None
 
 
 def test_hydra_is_gone_and_leaves_nothing(tmp_path, monkeypatch, capfd):

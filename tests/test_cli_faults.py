@@ -250,7 +250,7 @@ def test_a_damaged_yaml_of_ones_own(refused, tmp_path):
     ],
 )
 def test_a_pair_that_does_not_fit_is_refused_before_torch_is_imported(words: list[str], message: str) -> None:
-    code = "import sys; from genlab.cli import main; status = main(); sys.exit(99 if 'torch' in sys.modules else status)"
+    code = "import sys; from genlab.cli import main; s = main(); sys.exit(99 if 'torch' in sys.modules else s)"
     done = subprocess.run(
         [sys.executable, "-c", code, "train", *words], capture_output=True, text=True, check=False, timeout=60
     )
