@@ -66,7 +66,7 @@ def compose(verb: str, argv: list[str]) -> Composed | None:
     """
     for word in argv:
         key = word.lstrip("+~").partition("=")[0]
-        if key in QUIET:
+        if key in QUIET and "/" not in key:
             raise ConfigError(
                 f"{key}: Hydra's own output is off; a run's folder is chosen by outputs=FOLDER and name=NAME"
             )

@@ -68,8 +68,10 @@ def resume(arguments: Arguments) -> int:
         if finished(path) and not any(key in changed for key in _LONGER):
             print(f"{path} is finished; to train on, raise trainer.max_steps or trainer.max_epochs")
             return 0
-        newest = checkpoint.latest(path / runs.CHECKPOINTS)  # verified before anything is written
-        step, limit = int(newest.stem.rpartition("-")[2]), record["config"]["trainer"]["max_steps"]
+        folder, step = path / runs.CHECKPOINTS, 0  # a run that was killed before its first checkpoint starts anew
+        if checkpoint.steps(folder):
+            step = int(checkpoint.latest(folder).stem.rpartition("-")[2])  # verified before anything is written
+        limit = record["config"]["trainer"]["max_steps"]
         if limit is not None and limit < step:
             raise ConfigError(f"trainer.max_steps={limit}: the run is already at step {step}; give more than that")
         _reopen(path)

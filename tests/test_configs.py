@@ -16,7 +16,7 @@ from rich.console import Console
 
 from genlab import build, listing, schema
 from genlab.commands import train
-from genlab.compose import compose
+from genlab.compose import capture, compose
 from genlab.data.spec import Split
 from genlab.errors import ConfigError, DataError
 
@@ -53,7 +53,11 @@ def composed(*overrides):
 @pytest.mark.parametrize("model", MODELS)
 def test_every_pair_composes(model, data):
     root = ["data.root=pictures"] if data in OWN else []
-    config = composed(f"model={model}", f"data={data}", *root)
+    try:
+        config = composed(f"model={model}", f"data={data}", *root)
+    except ConfigError as error:
+        assert "it fits data=" in str(error)  # noqa: PT017 - either outcome is right, by pair
+        return
     assert config["name"] == f"{model}-{data}"
 
 
@@ -96,7 +100,9 @@ def test_the_schema_has_the_arguments_of_what_it_configures(target):
 
 @pytest.mark.parametrize("choice", [f"model={name}" for name in MODELS] + [f"data={name}" for name in DATA])
 def test_every_file_sets_all_arguments_of_its_target(choice):
-    config = composed(choice, *(["data.root=pictures"] if choice.removeprefix("data=") in OWN else []))
+    found = capture("train", [choice, *(["data.root=pictures"] if choice.removeprefix("data=") in OWN else [])])
+    assert found is not None
+    config = found.config
     for node in schema.NODES:
         target = schema.TARGETS[config[node]["_target_"]]
         assert set(config[node]) == set(target.model_fields) - {"target"} | {"_target_"}
@@ -173,10 +179,9 @@ def test_every_pair_trains_or_is_refused_in_one_sentence(model, data, config, ru
     settings = [f"model={model}", f"data={data}", "model.hidden=[8]", "model.channels=2", *SETTINGS.get(data, [])]
     if data in OWN:
         settings.append(f"data.root={pictures / data}")
-    made = config(*settings, *TWO_STEPS, "data.batch_size=4")
     run = run_dir("run")
     try:
-        summary = two_steps(run, made)
+        summary = two_steps(run, config(*settings, *TWO_STEPS, "data.batch_size=4"))
     except ConfigError as error:
         message = str(error)
         assert len(message.splitlines()) == 1

@@ -95,7 +95,7 @@ def test_killed_and_resumed_is_bit_identical(
     summary = train.run(killed, settings, console=QUIET)
     assert_same(weights(straight), weights(killed))
     assert (straight / "metrics.csv").read_text() == (killed / "metrics.csv").read_text()
-    assert summary["test"] == reference["test"]
+    assert {**summary["test"], "checkpoint": ""} == {**reference["test"], "checkpoint": ""}
     pictures = sorted(path.name for path in (straight / "samples").iterdir())
     assert pictures == sorted(path.name for path in (killed / "samples").iterdir())
     for name in pictures:
