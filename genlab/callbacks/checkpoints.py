@@ -108,13 +108,15 @@ class Checkpoints(Callback):
 
     def stop(self, trainer: pl.Trainer, pl_module: Any) -> None:
         """Save and raise `Interrupted`."""
-        assert self.asked is not None
         self._save(trainer, pl_module)
+        raise self.interrupted(pl_module.batches_done)
+
+    def interrupted(self, step: int) -> Interrupted:
+        """What to raise for the signal that asked, once ``step`` is saved."""
+        assert self.asked is not None
         name = signal.Signals(self.asked).name
-        where = self.folder.parent
-        raise Interrupted(
-            f"{name} at step {pl_module.batches_done}; saved. Go on with: genlab train resume={where}",
-            signum=self.asked,
+        return Interrupted(
+            f"{name} at step {step}; saved. Go on with: genlab train resume={self.folder.parent}", signum=self.asked
         )
 
     def _save(self, trainer: pl.Trainer, pl_module: Any) -> None:

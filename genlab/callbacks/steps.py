@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import pytorch_lightning as pl
@@ -19,10 +18,9 @@ class Steps(Callback):
     def __init__(self, *, every: int, steps_per_epoch: int) -> None:
         self.every = every
         self.steps_per_epoch = steps_per_epoch
-        self._since = (0, 0.0)
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
-        """Set learning rates (an override on resume counts) and start the clock."""
+        """Set learning rates: an override on resume counts."""
         recipe, optimiser = pl_module.optimiser, trainer.optimizers[0]
         schedulers = [config.scheduler for config in trainer.lr_scheduler_configs]
         for scheduler in schedulers:
@@ -32,7 +30,6 @@ class Steps(Callback):
             if schedulers:
                 group["initial_lr"] = recipe.lr
                 group["lr"] = recipe.lr * schedulers[0].lr_lambdas[0](schedulers[0].last_epoch)  # type: ignore[attr-defined]
-        self._since = (pl_module.batches_done, time.monotonic())
 
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
         """Count, average, log."""

@@ -99,6 +99,8 @@ def run(run_dir: Path, config: Mapping[str, Any], *, console: Console, first: bo
         _fit(trainer, module, loader, source)
     elif source is not None:
         module.load_state_dict(checkpoint.read(source)["state_dict"])
+    if guard.asked is not None:  # a signal between the last step and here; the last step is saved
+        raise guard.interrupted(module.batches_done)
     trained = time.monotonic() - begun
     scored = module.scored.to(trainer.strategy.root_device)
     summary = {
@@ -108,7 +110,7 @@ def run(run_dir: Path, config: Mapping[str, Any], *, console: Console, first: bo
         "parameters": sum(p.numel() for p in model.parameters()),
         "version": genlab.__version__,
     }
-    if guard.asked is None and isinstance(scored, GenerativeModel):
+    if isinstance(scored, GenerativeModel):
         for split in ("val", "test"):
             record = _final(scored, data, config, split=split, console=console)
             latest = checkpoint.steps(folder)

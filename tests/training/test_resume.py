@@ -166,6 +166,24 @@ def test_a_non_finite_loss_stops_at_once_and_keeps_the_last_good_checkpoint(
     assert all(value.isfinite().all() for value in kept["state_dict"].values())
 
 
+def test_a_signal_after_the_last_step_does_not_pass_for_a_finished_run(
+    config: Callable, run_dir: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from genlab.callbacks.chain import Chain
+    from genlab.errors import Interrupted
+
+    def ask(self: Chain, trainer: Any, pl_module: Any) -> None:
+        self.parts[-1].asked = signal.SIGTERM  # type: ignore[attr-defined]
+
+    run = run_dir("a")
+    with monkeypatch.context() as patch:
+        patch.setattr(Chain, "on_train_end", ask)
+        with pytest.raises(Interrupted, match=f"SIGTERM at step {STEPS}"):
+            train.run(run, config(*BASE), console=QUIET)
+    assert not (run / "summary.json").exists()
+    assert train.run(run, config(*BASE), console=QUIET)["test"]["n"] == 300
+
+
 def test_out_of_memory_advises_a_batch_size(
     config: Callable, run_dir: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
