@@ -5,29 +5,27 @@ The models check the data's own type again; a data set or a model of the user's 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 SINGLE = "digits, mnist, fashion_mnist, binarized_mnist, cifar10, celeba, image_folder, toy2d"
+PICTURES = "digits, mnist, fashion_mnist, binarized_mnist, cifar10, celeba, image_folder"
 LABELLED = (
     "digits, mnist, fashion_mnist, binarized_mnist, cifar10, celeba with data.label=..., "
     "image_folder with one folder per class"
 )
-_VAES = {"genlab.models.VAE": "vae", "genlab.models.ConditionalVAE": "cvae"}
+
+Rule = Callable[[Mapping[str, Any], Mapping[str, Any], str], Iterator[str]]
+"""``(model node, data node, source) -> `` one sentence for each reason why they do not go together."""
 
 
-def check_pair(config: Mapping[str, Any]) -> Iterator[str]:
-    """One sentence for each reason why the model cannot have this data; it names what fits."""
-    model, data = config["model"], config["data"]
-    name, source = _VAES.get(model["_target_"]), data["_target_"].removeprefix("genlab.data.")
-    if name is None or source == data["_target_"]:
-        return
-    if source in {"paired", "unpaired"}:
-        yield f"model={name} models one set of examples, data={source} is two; it fits data={SINGLE}"
-        return
+def labelled(source: str, data: Mapping[str, Any]) -> bool:
+    """Whether the data can have labels, as far as its config tells."""
+    return source != "toy2d" and not (source == "celeba" and data["label"] is None)
+
+
+def _vae(model: Mapping[str, Any], data: Mapping[str, Any], source: str) -> Iterator[str]:
     vectors, binary = source == "toy2d", source == "binarized_mnist"
-    if name == "cvae" and (vectors or (source == "celeba" and data["label"] is None)):
-        yield f"model=cvae needs labels, this data has none; it fits data={LABELLED}"
     if vectors and model["network"] == "conv":
         yield "model.network=conv needs pictures, data=toy2d is vectors; use model.network=mlp"
     if vectors and model["likelihood"] in {"bernoulli", "discretised_logistic"}:
@@ -39,3 +37,29 @@ def check_pair(config: Mapping[str, Any]) -> Iterator[str]:
         )
     if not vectors and not binary and model["likelihood"] == "bernoulli":
         yield "model.likelihood=bernoulli needs binary data; use data=binarized_mnist or discretised_logistic"
+
+
+def _cvae(model: Mapping[str, Any], data: Mapping[str, Any], source: str) -> Iterator[str]:
+    if not labelled(source, data):
+        yield f"model=cvae needs labels, this data has none; it fits data={LABELLED}"
+    yield from _vae(model, data, source)
+
+
+RULES: dict[str, tuple[str, Rule]] = {
+    "genlab.models.VAE": ("vae", _vae),
+    "genlab.models.ConditionalVAE": ("cvae", _cvae),
+}
+"""By ``_target_``: the model's name in a sentence, and its rule. All of these model one set of examples."""
+
+
+def check_pair(config: Mapping[str, Any]) -> Iterator[str]:
+    """One sentence for each reason why the model cannot have this data; it names what fits."""
+    model, data = config["model"], config["data"]
+    source = data["_target_"].removeprefix("genlab.data.")
+    if model["_target_"] not in RULES or source == data["_target_"]:
+        return
+    name, rule = RULES[model["_target_"]]
+    if source in {"paired", "unpaired"}:
+        yield f"model={name} models one set of examples, data={source} is two; it fits data={SINGLE}"
+        return
+    yield from rule(model, data, source)

@@ -1,0 +1,13 @@
+"""The tasks of ``genlab sample``, one file each: adding one is adding a file and an entry to `TASKS`."""
+
+from genlab.commands.tasks import interpolate, reconstruct, sample, traverse
+from genlab.commands.tasks.common import Drawn, Task
+
+TASKS: dict[str, Task] = {
+    "sample": sample.TASK,
+    "reconstruct": reconstruct.TASK,
+    "interpolate": interpolate.TASK,
+    "traverse": traverse.TASK,
+}
+
+__all__ = ["TASKS", "Drawn", "Task"]

@@ -1,0 +1,74 @@
+"""What the tasks of ``genlab sample`` share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from genlab.commands.loaded import Loaded
+from genlab.errors import ConfigError
+from genlab.evaluation.draw import class_cycle
+from genlab.models.base import ClassConditional, GenerativeModel
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """What a task has made.
+
+    Attributes:
+        picture: ``(H, W, 3) uint8``, for ``<task>.png``.
+        arrays: for ``<task>.npz``.
+        note: what the picture shows, in a few words.
+        files: further files by their ending, for example ``{"gif": b"..."}``.
+    """
+
+    picture: np.ndarray
+    arrays: dict[str, np.ndarray]
+    note: str
+    files: dict[str, bytes] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Task:
+    """A task: which models can do it, and how.
+
+    Attributes:
+        can: whether the model's type offers it.
+        run: ``(loaded, config of genlab sample) -> Drawn``; called without gradients.
+    """
+
+    can: Callable[[GenerativeModel], bool]
+    run: Callable[[Loaded, Mapping[str, Any]], Drawn]
+
+
+def labels(loaded: Loaded, config: Mapping[str, Any], n: int) -> dict[str, Tensor]:
+    """``{"y": (n,) int64}`` for a class-conditional model: ``label``, or all classes in turn; nothing for others."""
+    if not isinstance(loaded.model, ClassConditional):
+        return {}
+    classes = loaded.spec.num_classes or 1
+    y = class_cycle(n, classes) if config["label"] is None else torch.full((n,), config["label"])
+    return {"y": y.to(device(loaded.model))}
+
+
+def device(model: GenerativeModel) -> torch.device:
+    """Where the model is."""
+    return next(model.parameters()).device
+
+
+def held_out(loaded: Loaded, config: Mapping[str, Any], n: int) -> tuple[Tensor, dict[str, Tensor]]:
+    """``n`` test pictures drawn by ``seed``, of the class ``label`` if given, and their labels for the model."""
+    if not loaded.spec.is_image:
+        raise ConfigError(f"task={config['task']}: draws pictures, this data is vectors; use task=sample")
+    test = loaded.dataset(root=config["data"]["root"], trust=config["trust"]).test
+    chosen = torch.arange(len(test))
+    if config["label"] is not None and test.y is not None:
+        chosen = chosen[test.y == config["label"]]
+    chosen = chosen[torch.randperm(len(chosen), generator=torch.Generator().manual_seed(config["seed"]))[:n]]
+    where = device(loaded.model)
+    given = {"y": test.y[chosen].to(where)} if isinstance(loaded.model, ClassConditional) else {}  # type: ignore[index]
+    return test.x[chosen].to(where), given

@@ -1,0 +1,27 @@
+"""``task=reconstruct``: test pictures and what the model makes of their latents."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from genlab.commands.loaded import Loaded
+from genlab.commands.tasks.common import Drawn, Task, held_out
+from genlab.evaluation.draw import alternate
+from genlab.evaluation.pictures import grid
+from genlab.models.base import (
+    DecodesLatents,
+    EncodesLatents,
+)
+
+
+def run(loaded: Loaded, config: Mapping[str, Any]) -> Drawn:
+    """Draw it; see `genlab.commands.tasks.Task`."""
+    x, given = held_out(loaded, config, config["n"])
+    again = loaded.model.decode(loaded.model.encode(x, **given), **given)  # type: ignore[operator]
+    arrays = {"originals": x.cpu().numpy(), "reconstructions": again.cpu().numpy()}
+    sheet = grid(alternate(x, again, 8), loaded.spec, columns=8)
+    return Drawn(sheet, arrays, "test pictures, and below each row its reconstruction E[x | z]")
+
+
+TASK = Task(lambda model: isinstance(model, DecodesLatents) and isinstance(model, EncodesLatents), run)

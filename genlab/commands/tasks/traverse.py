@@ -1,0 +1,43 @@
+"""``task=traverse``: one latent at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from genlab.commands.loaded import Loaded
+from genlab.commands.tasks.common import Drawn, Task, device, labels
+from genlab.errors import ConfigError
+from genlab.evaluation.pictures import grid
+from genlab.models.base import (
+    DecodesLatents,
+)
+
+TRAVERSE_RANGE = 2.5
+"""Traversals move a latent from minus to plus this many prior standard deviations."""
+
+
+def run(loaded: Loaded, config: Mapping[str, Any]) -> Drawn:
+    """Draw it; see `genlab.commands.tasks.Task`."""
+    model, spec, steps = loaded.model, loaded.spec, config["steps"]
+    assert isinstance(model, DecodesLatents)
+    if not spec.is_image:
+        raise ConfigError("task=traverse: draws pictures, this data is vectors; use task=sample")
+    where = device(model)
+    dims = min(model.latent_dim, config["n"])
+    generator = torch.Generator(where).manual_seed(config["seed"])
+    given = labels(loaded, {**config, "label": config["label"] or 0}, 1)
+    z = model.sample_latents(1, generator=generator, **given).repeat(dims * steps, 1)
+    values = torch.linspace(-TRAVERSE_RANGE, TRAVERSE_RANGE, steps, device=where)
+    for dim in range(dims):
+        z[dim * steps : (dim + 1) * steps, dim] = values
+    repeated = {name: value.repeat(len(z)) for name, value in given.items()}
+    means = model.decode(z, **repeated)
+    arrays = {"latents": z.cpu().numpy(), "means": means.cpu().numpy()}
+    note = f"one row per latent dimension, from -{TRAVERSE_RANGE} to {TRAVERSE_RANGE}"
+    return Drawn(grid(means, spec, columns=steps), arrays, note)
+
+
+TASK = Task(lambda model: isinstance(model, DecodesLatents), run)

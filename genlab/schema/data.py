@@ -1,0 +1,92 @@
+"""Schemas of the data sources."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from genlab.schema.nodes import External, Positive, Seed, Target, Text
+
+
+class ExternalData(External):
+    """A user's own data source."""
+
+    batch_size: Positive
+
+
+class Digits(Target):
+    """`genlab.data.digits`."""
+
+    batch_size: Positive
+
+
+class Downloaded(Target):
+    """The sets that are downloaded: MNIST, Fashion-MNIST, binarised MNIST, CIFAR-10."""
+
+    root: Text | None
+    download: bool
+    batch_size: Positive
+
+
+class CelebA(Target):
+    """`genlab.data.celeba`."""
+
+    root: Text | None
+    size: Positive
+    crop: Annotated[int, Field(gt=0, le=178)]
+    label: Text | None
+    skip_bad: bool
+    batch_size: Positive
+
+
+class Toy2D(Target):
+    """`genlab.data.toy2d`."""
+
+    name: Literal[
+        "two_moons",
+        "standard_moons",
+        "eight_gaussians",
+        "gaussian_mixture",
+        "checkerboard",
+        "pinwheel",
+        "spirals",
+        "rings",
+        "circles",
+        "swiss_roll",
+    ]
+    num_train: Positive
+    num_val: Positive
+    num_test: Positive
+    seed: Seed
+    batch_size: Positive
+
+
+class ImageFolder(Target):
+    """`genlab.data.image_folder` and `genlab.data.unpaired`."""
+
+    root: Text
+    size: Positive
+    channels: Literal[1, 3]
+    skip_bad: bool
+    batch_size: Positive
+
+
+class Paired(ImageFolder):
+    """`genlab.data.paired`."""
+
+    direction: Literal["AtoB", "BtoA"]
+
+
+TARGETS: dict[str, type[Target]] = {
+    "genlab.data.digits": Digits,
+    "genlab.data.mnist": Downloaded,
+    "genlab.data.fashion_mnist": Downloaded,
+    "genlab.data.binarized_mnist": Downloaded,
+    "genlab.data.cifar10": Downloaded,
+    "genlab.data.celeba": CelebA,
+    "genlab.data.toy2d": Toy2D,
+    "genlab.data.image_folder": ImageFolder,
+    "genlab.data.unpaired": ImageFolder,
+    "genlab.data.paired": Paired,
+}

@@ -1,0 +1,156 @@
+"""Schemas of the commands."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from genlab.schema.nodes import Node, NonNegative, NonNegativeFloat, Positive, PositiveFloat, Seed, Text, Unit
+
+
+class Optim(Node):
+    """Optimiser and learning-rate schedule."""
+
+    name: Literal["adam", "adamw", "adamax", "sgd"]
+    lr: PositiveFloat
+    betas: Annotated[list[Unit], Field(min_length=2, max_length=2)]
+    weight_decay: NonNegativeFloat
+    schedule: Literal["constant", "cosine", "linear"]
+    warmup_steps: NonNegative
+
+
+class Trainer(Node):
+    """Lightning's options, by Lightning's names."""
+
+    accelerator: Literal["auto", "cpu", "gpu", "cuda", "mps"]
+    devices: Positive | Literal["auto"] | list[NonNegative]
+    num_nodes: Positive
+    strategy: Literal["auto", "ddp"]
+    precision: Literal["32-true", "bf16-mixed", "16-mixed", "bf16-true", "64-true"]
+    max_epochs: Positive
+    max_steps: Positive | None
+    gradient_clip_val: PositiveFloat | None
+    accumulate_grad_batches: Positive
+    log_every_n_steps: Positive
+    check_val_every_n_epoch: Positive
+    val_check_interval: Positive | None
+    compile: bool
+    threads: Positive | None
+    timeout: PositiveFloat
+    enable_progress_bar: bool
+
+
+class CheckpointCallback(Node):
+    """When checkpoints are written, and how many are kept."""
+
+    every_n_steps: Positive | None
+    every_seconds: PositiveFloat | None
+    keep: Annotated[int, Field(ge=1)]
+
+
+class Samples(Node):
+    """Pictures drawn at every validation."""
+
+    n: Positive
+
+
+class EMA(Node):
+    """Exponential moving average of the weights."""
+
+    decay: Annotated[float, Field(gt=0, lt=1)] | None
+
+
+class Callbacks(Node):
+    """What happens around the training steps."""
+
+    checkpoint: CheckpointCallback
+    samples: Samples
+    ema: EMA
+
+
+class Logger(Node):
+    """Where scalars and pictures go."""
+
+    csv: bool
+    tensorboard: bool
+    wandb: bool
+
+
+class Test(Node):
+    """The likelihood on the test split that ends a run."""
+
+    num_particles: Positive
+    batch_size: Positive
+
+
+class Train(Node):
+    """`genlab train`. The nodes that build objects are checked by the schema of their ``_target_``."""
+
+    name: Text
+    seed: Seed
+    outputs: Text
+    resume: Text | None
+    trust: list[Text]
+    test: Test
+    trainer: Trainer
+    callbacks: Callbacks
+    logger: Logger
+    optim: Optim
+    data: dict[str, Any]
+    model: dict[str, Any]
+    objective: dict[str, Any]
+
+
+class DataRoot(Node):
+    """Where the data is now, if it has moved since training."""
+
+    root: Text | None
+
+
+class Sample(Node):
+    """`genlab sample`."""
+
+    ckpt: Text
+    task: Literal["sample", "reconstruct", "interpolate", "traverse"]
+    n: Positive
+    seed: Seed
+    label: NonNegative | None
+    steps: Annotated[int, Field(ge=2)]
+    batch_size: Positive
+    accelerator: Literal["auto", "cpu", "gpu", "cuda", "mps"]
+    outputs: Text
+    trust: list[Text]
+    data: DataRoot
+
+
+class Particles(Node):
+    """Options of a likelihood metric."""
+
+    num_particles: Positive
+
+
+class Metrics(Node):
+    """The metrics and their options; the names that are present are what is computed."""
+
+    nll: Particles | None = None
+    bpd: Particles | None = None
+    elbo: Node | None = None
+
+
+class Eval(Node):
+    """`genlab eval`."""
+
+    ckpt: Text
+    split: Literal["train", "val", "test"]
+    seed: Seed
+    batch_size: Positive
+    accelerator: Literal["auto", "cpu", "gpu", "cuda", "mps"]
+    devices: Positive
+    outputs: Text
+    trust: list[Text]
+    data: DataRoot
+    metric: Metrics
+
+
+VERBS: dict[str, type[Node]] = {"train": Train, "sample": Sample, "eval": Eval}
