@@ -9,14 +9,17 @@ import pytorch_lightning as pl
 from pytorch_lightning import Callback
 
 
+class StepCallback(Callback):
+    """A callback that is told of every step; Lightning's own hooks see windows of several."""
+
+    def end_step(self, trainer: pl.Trainer, pl_module: Any) -> None:
+        """A step has ended; ``pl_module.batches_done`` counts it."""
+
+
 class Chain(Callback):
-    """Calls its parts in order, for the hooks that genlab uses.
+    """Calls its parts in order, for the hooks that genlab uses."""
 
-    Lightning visits every callback at six hooks of every step, most of which are empty: with four callbacks that
-    costs as much as a small layer.
-    """
-
-    def __init__(self, parts: Sequence[Callback]) -> None:
+    def __init__(self, parts: Sequence[StepCallback]) -> None:
         self.parts = list(parts)
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
@@ -25,9 +28,13 @@ class Chain(Callback):
             part.on_train_start(trainer, pl_module)
 
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+        """The end of a window's last step."""
+        self.end_step(trainer, pl_module)
+
+    def end_step(self, trainer: pl.Trainer, pl_module: Any) -> None:
         """Forward."""
         for part in self.parts:
-            part.on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
+            part.end_step(trainer, pl_module)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
         """Forward."""

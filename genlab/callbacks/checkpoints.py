@@ -12,14 +12,14 @@ from types import FrameType
 from typing import Any
 
 import pytorch_lightning as pl
-from pytorch_lightning import Callback
 
+from genlab.callbacks.chain import StepCallback
 from genlab.callbacks.validation import Validation
 from genlab.errors import Interrupted
 from genlab.training.io import save, save_best
 
 
-class Checkpoints(Callback):
+class Checkpoints(StepCallback):
     """Writes a checkpoint at the start, every so many steps or seconds, at the end, and when a signal asks to stop.
 
     SIGTERM and SIGINT let the step under way finish, save, and raise `Interrupted`; a second SIGINT exits at once.
@@ -81,9 +81,9 @@ class Checkpoints(Callback):
         self._saved_at = time.monotonic()
         self._save(trainer, pl_module)
 
-    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+    def end_step(self, trainer: pl.Trainer, pl_module: Any) -> None:
         """Save if due; stop if asked."""
-        if trainer.fit_loop._should_accumulate():
+        if pl_module.pending:
             return  # half-accumulated gradients are in no checkpoint
         step = pl_module.batches_done
         due = step == self.last_step or (self.every_n_steps is not None and step % self.every_n_steps == 0)

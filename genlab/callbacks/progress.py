@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import pytorch_lightning as pl
-from pytorch_lightning import Callback
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -20,6 +19,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.table import Column
+
+from genlab.callbacks.chain import StepCallback
 
 REFRESH_SECONDS = 0.5
 LINES = 10
@@ -68,7 +69,7 @@ def track(batches: Iterable, total: int, *, description: str, console: Console) 
         progress.refresh()
 
 
-class ProgressBar(Callback):
+class ProgressBar(StepCallback):
     """Draws the bar on a terminal; elsewhere prints a line at every tenth of the run."""
 
     def __init__(self, *, total: int, steps_per_epoch: int, console: Console) -> None:
@@ -87,7 +88,7 @@ class ProgressBar(Callback):
             self.progress.start()
             self.task = self.progress.add_task("train", total=self.total, completed=pl_module.batches_done, text="")
 
-    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+    def end_step(self, trainer: pl.Trainer, pl_module: Any) -> None:
         """Redraw twice a second, or print the tenths."""
         now, step = time.monotonic(), pl_module.batches_done
         if self.progress is not None:

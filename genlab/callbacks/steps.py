@@ -1,15 +1,16 @@
-"""Counting, averaging and logging: the first callback of every step."""
+"""Learning rates at the start, and scalars every so many steps: the first callback."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pytorch_lightning as pl
-from pytorch_lightning import Callback
+
+from genlab.callbacks.chain import StepCallback
 
 
-class Steps(Callback):
-    """Counts the batch, moves the averaged weights, and every ``every`` steps logs the loss with its terms.
+class Steps(StepCallback):
+    """Every ``every`` steps logs the loss with its terms.
 
     The values logged are those of that step, not averages since the last row, so that a resumed run writes the very
     rows of the straight one.
@@ -31,9 +32,8 @@ class Steps(Callback):
                 group["initial_lr"] = recipe.lr
                 group["lr"] = recipe.lr * schedulers[0].lr_lambdas[0](schedulers[0].last_epoch)  # type: ignore[attr-defined]
 
-    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
-        """Count, average, log."""
-        pl_module.end_step(updated=not trainer.fit_loop._should_accumulate())
+    def end_step(self, trainer: pl.Trainer, pl_module: Any) -> None:
+        """Log if due."""
         step = pl_module.batches_done
         if step % self.every == 0 and trainer.loggers:
             metrics = {"epoch": step / self.steps_per_epoch, "train/loss": pl_module.last.value.item()}

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytorch_lightning as pl
-from pytorch_lightning import Callback
 from pytorch_lightning.loggers import TensorBoardLogger
 from torch import nn
 
+from genlab.callbacks.chain import StepCallback
 from genlab.callbacks.loggers import CSVLog
 from genlab.evaluation.pictures import save_png
 from genlab.evaluation.record import Record
@@ -23,7 +23,7 @@ Draw = Callable[[nn.Module], dict[str, np.ndarray]]
 """Named pictures of a model, ``(H, W, 3) uint8``."""
 
 
-class Validation(Callback):
+class Validation(StepCallback):
     """Every ``every`` steps and at the last one: the validation record to the loggers, pictures to ``folder``.
 
     It runs between steps in plain code: Lightning's validation loop would bring loop state of its own into the
@@ -57,7 +57,7 @@ class Validation(Callback):
         if trainer.strategy.broadcast(missing):
             self.run(trainer, pl_module)
 
-    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+    def end_step(self, trainer: pl.Trainer, pl_module: Any) -> None:
         """Validate if due."""
         if self.due(pl_module.batches_done):
             self.run(trainer, pl_module)

@@ -19,7 +19,7 @@ from torch import nn
 
 import genlab
 from genlab import build, checkpoint, runs
-from genlab.callbacks.chain import Chain
+from genlab.callbacks.chain import Chain, StepCallback
 from genlab.callbacks.checkpoints import Checkpoints
 from genlab.callbacks.loggers import CSVLog
 from genlab.callbacks.progress import ProgressBar, track
@@ -38,6 +38,7 @@ from genlab.models.base import GenerativeModel
 from genlab.training.io import VerifiedCheckpointIO
 from genlab.training.silent import SilentProfiler
 from genlab.training.single import SingleLoss
+from genlab.training.stepwise import Windows, window_size
 
 VALIDATION_PARTICLES = 1
 """Validation during training is the plain ELBO; the run's end scores both splits with ``test.num_particles``."""
@@ -81,14 +82,15 @@ def run(run_dir: Path, config: Mapping[str, Any], *, console: Console, first: bo
     loader, total = _loader(config, data, trainer, start=start)
     if start > total:
         raise ConfigError(f"trainer.max_steps/max_epochs: {total} steps, but the run is already at {start}; raise them")
-    updates = -(-total // options["accumulate_grad_batches"])
     scaled = options["precision"] == "16-mixed" and options["gradient_clip_val"] is not None
     module = SingleLoss(
         model,
         objective,
         optimiser=build.optimiser(config["optim"]),
         seed=config["seed"],
-        total_steps=updates,
+        num_batches=total,
+        accumulate=options["accumulate_grad_batches"],
+        clip=options["gradient_clip_val"],
         ema_decay=config["callbacks"]["ema"]["decay"],
         compiled=options["compile"],
         fused=not scaled,  # a fused optimiser unscales inside its kernel, after clipping would have to happen
@@ -148,8 +150,6 @@ def _trainer(run_dir: Path, config: Mapping[str, Any], *, resume_step: int, firs
         strategy=strategy,
         precision=options["precision"],
         max_epochs=1,  # the loader is the whole run: no seams between epochs, one position to resume
-        gradient_clip_val=options["gradient_clip_val"],
-        accumulate_grad_batches=options["accumulate_grad_batches"],
         limit_val_batches=0,
         logger=loggers or False,
         log_every_n_steps=options["log_every_n_steps"],
@@ -227,10 +227,12 @@ def _callbacks(
         last_step=total,
         validation=validation,
     )
-    callbacks: list[pl.Callback] = [Steps(every=options["log_every_n_steps"], steps_per_epoch=per_epoch), validation]
+    callbacks: list[StepCallback] = [Steps(every=options["log_every_n_steps"], steps_per_epoch=per_epoch), validation]
     if options["enable_progress_bar"] and trainer.is_global_zero:
         callbacks.append(ProgressBar(total=total, steps_per_epoch=per_epoch, console=console))
-    trainer.callbacks = [Chain([*callbacks, checkpoints])]  # type: ignore[attr-defined]
+    chain = Chain([*callbacks, checkpoints])
+    module.on_step_end = partial(chain.end_step, trainer, module)
+    trainer.callbacks = [chain]  # type: ignore[attr-defined]
     return checkpoints
 
 
@@ -238,7 +240,11 @@ def _fit(trainer: pl.Trainer, module: SingleLoss, loader: BatchLoader, source: P
     gc.collect()
     gc.freeze()  # a million objects of the imported libraries need not be visited at every collection
     try:
-        trainer.fit(module, train_dataloaders=loader, ckpt_path=None if source is None else str(source))
+        trainer.fit(
+            module,
+            train_dataloaders=Windows(loader, size=window_size(trainer)),
+            ckpt_path=None if source is None else str(source),
+        )
     except GenlabError:
         raise
     except (MemoryError, torch.OutOfMemoryError) as error:

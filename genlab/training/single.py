@@ -5,33 +5,31 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import pytorch_lightning as pl
 import torch
+from pytorch_lightning.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from genlab.data.loader import Batch
 from genlab.errors import TrainingError
 from genlab.objectives.base import Loss, Objective
-from genlab.seeding import derive
 from genlab.training.optim import OptimiserRecipe
+from genlab.training.stepwise import Stepwise, drop_gradients
 
 
-class SingleLoss(pl.LightningModule):
+class SingleLoss(Stepwise):
     """``step -> loss -> gradient -> update`` of built objects; no family and no config is known here.
 
     Args:
         model: what is trained.
         objective: ``(model, batch, step) -> Loss``.
         optimiser: how.
-        seed: with step and rank, seeds the random state of every step.
-        total_steps: of the whole run, for schedules.
+        seed, num_batches, accumulate, clip: as in `Stepwise`.
         ema_decay: keep an exponential moving average of the weights, or None.
         compiled: run the loss through ``torch.compile``.
         fused: use fused optimiser kernels.
 
     Attributes:
-        batches_done: number of training batches that are behind the current weights.
         last: the loss of the latest step.
         scored: the model that is evaluated and sampled: the averaged one where there is one.
     """
@@ -43,55 +41,60 @@ class SingleLoss(pl.LightningModule):
         *,
         optimiser: OptimiserRecipe,
         seed: int,
-        total_steps: int,
+        num_batches: int,
+        accumulate: int = 1,
+        clip: float | None = None,
         ema_decay: float | None = None,
         compiled: bool = False,
         fused: bool = True,
     ) -> None:
-        super().__init__()
+        super().__init__(seed=seed, num_batches=num_batches, accumulate=accumulate, clip=clip)
         self.model = model
         self.objective = objective
         self.optimiser = optimiser
-        self.seed = seed
-        self.total_steps = total_steps
         self.fused = fused
         self.averaged: AveragedModel | None = None
         if ema_decay is not None:
             # torch's own average as a submodule: in the checkpoint by construction, and nothing to swap
             self.averaged = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(ema_decay), use_buffers=False)
             self.averaged.requires_grad_(requires_grad=False)
-        self.batches_done = 0
         self.last: Loss | None = None
         self._loss = torch.compile(objective) if compiled else objective
         self._unchecked: tuple[int, Loss] | None = None
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        # Lightning sets this name 40 times a step, and nn.Module searches parameters and buffers each time
-        if name in {"_current_fx_name", "last", "batches_done", "_unchecked", "_loss"}:
-            self.__dict__[name] = value
-        else:
-            super().__setattr__(name, value)
 
     @property
     def scored(self) -> nn.Module:
         """The model that is evaluated and sampled."""
         return self.model if self.averaged is None else self.averaged.module
 
-    def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
-        """Move the batch; on the CPU there is nothing to do."""
-        return batch if device.type == "cpu" else batch.to(device)
+    def step(self, batch: Batch) -> None:
+        """Loss, gradient and, unless gradients still accumulate, update."""
+        optimiser: LightningOptimizer = self.optimizers()  # type: ignore[assignment]
+        if self.pending == 0:
+            drop_gradients(optimiser.optimizer)
+        updates = self.ends_update()
 
-    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """The loss of one batch.
+        def backward() -> Tensor:
+            with self.synchronised(updates=updates):
+                loss = self.loss(batch)
+                self.manual_backward(loss.value if self.accumulate == 1 else loss.value / self.accumulate)
+            return loss.value
+
+        if not updates:
+            backward()
+            return
+        optimiser.step(closure=backward)
+        for config in self.trainer.lr_scheduler_configs:
+            config.scheduler.step()  # type: ignore[call-arg]
+        if self.averaged is not None:
+            self.averaged.update_parameters(self.model)
+
+    def loss(self, batch: Batch) -> Loss:
+        """The objective on one batch, checked.
 
         Raises:
-            TrainingError: a non-finite loss; the weights are those of the step before.
+            TrainingError: it is not finite; the weights are those of the step before.
         """
-        seed = derive(self.seed, "step", self.batches_done, self.global_rank)
-        if self.device.type == "cpu":
-            torch.default_generator.manual_seed(seed)  # manual_seed() also visits every absent accelerator
-        else:
-            torch.manual_seed(seed)
         loss = self._loss(self.model, batch, step=self.batches_done)
         self.last = loss
         if self.device.type == "cpu":
@@ -101,24 +104,12 @@ class SingleLoss(pl.LightningModule):
             previous, self._unchecked = self._unchecked, (self.batches_done, loss)
             if previous is not None:
                 check_finite(previous[1], step=previous[0])
-        return loss.value
-
-    def end_step(self, *, updated: bool) -> None:
-        """Count the batch; after an optimiser step also average the weights. The first callback calls it."""
-        self.batches_done += 1
-        if updated and self.averaged is not None:
-            self.averaged.update_parameters(self.model)
-
-    def optimizer_zero_grad(self, epoch: int, batch_idx: int, optimizer: Any) -> None:
-        """Drop the gradients; `Optimizer.zero_grad` spends its time on profiler hooks."""
-        for group in optimizer.param_groups:
-            for parameter in group["params"]:
-                parameter.grad = None
+        return loss
 
     def configure_optimizers(self) -> Any:
         """The optimiser and, unless constant, its schedule per optimiser step."""
         optimiser = self.optimiser.build(self.model.parameters(), fused=self.fused)
-        factor = self.optimiser.factor(self.total_steps)
+        factor = self.optimiser.factor(-(-self.num_batches // self.accumulate))
         if factor is None:
             return optimiser
         schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, factor)

@@ -49,14 +49,14 @@ class Killed(BaseException):
 
 def kill_at(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """End the process's life, as far as the run can tell, after ``step`` batches and before they are saved."""
-    end = Checkpoints.on_train_batch_end
+    end = Checkpoints.end_step
 
     def dying(self: Checkpoints, trainer: Any, pl_module: Any, *rest: Any) -> None:
         if pl_module.batches_done == step:
             raise Killed
         end(self, trainer, pl_module, *rest)
 
-    monkeypatch.setattr(Checkpoints, "on_train_batch_end", dying)
+    monkeypatch.setattr(Checkpoints, "end_step", dying)
 
 
 def weights(run_dir: Path) -> dict[str, Any]:

@@ -1,0 +1,84 @@
+"""Windows of steps are invisible: the same steps, weights and callbacks whatever their size."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from rich.console import Console
+
+from genlab import checkpoint
+from genlab.callbacks.steps import Steps
+from genlab.commands import train
+from genlab.data.loader import BatchLoader
+from genlab.data.spec import Split
+from genlab.training import stepwise
+
+QUIET = Console(quiet=True)
+BASE = ["model.hidden=[8]", "trainer.max_steps=19", "test.num_particles=1", "callbacks.samples.n=2", "logger=csv"]
+
+
+@pytest.mark.parametrize(("start", "sizes"), [(0, [4, 4, 3]), (7, [4]), (10, [1]), (11, [])])
+def test_windows_hold_every_batch_once(start: int, sizes: list[int]) -> None:
+    split = Split(torch.arange(40, dtype=torch.uint8).view(40, 1, 1, 1))
+    loader = BatchLoader(split, batch_size=5, seed=0, num_steps=11, start=start)
+    windows = stepwise.Windows(loader, size=4)
+    seen = [[batch.x for batch in window] for window in windows]
+    assert [len(window) for window in seen] == sizes
+    assert len(windows) == len(sizes)
+    flat = [x for window in seen for x in window]
+    assert all(torch.equal(a, b.x) for a, b in zip(flat, loader, strict=True))
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        [],
+        ["trainer.accumulate_grad_batches=3", "trainer.gradient_clip_val=0.5"],
+        ["callbacks.ema.decay=0.9", "optim.schedule=cosine"],
+    ],
+    ids=["plain", "accumulate-clip", "ema-schedule"],
+)
+def test_the_size_of_a_window_changes_nothing(
+    extra: list[str], config: Callable, run_dir: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended: list[list[int]] = []
+    end = Steps.end_step
+
+    def counting(self: Steps, trainer: Any, pl_module: Any) -> None:
+        ended[-1].append(pl_module.batches_done)
+        end(self, trainer, pl_module)
+
+    monkeypatch.setattr(Steps, "end_step", counting)
+    states = []
+    for size in (1, 16):
+        ended.append([])
+        monkeypatch.setattr(stepwise, "WINDOW", size)
+        run: Path = run_dir(f"window-{size}")
+        train.run(run, config(*BASE, *extra), console=QUIET)
+        states.append(checkpoint.read(run / "checkpoints" / "step-000000019.ckpt")["state_dict"])
+    assert ended[0] == ended[1] == list(range(1, 20))
+    assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+
+
+def test_the_gradient_is_clipped(config: Callable, run_dir: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+    norms: list[float] = []
+    step = torch.optim.SGD.step
+
+    def watched(self: torch.optim.SGD, closure: Any = None) -> Any:
+        def looking() -> Any:
+            value = closure()
+            gradients = [p.grad.flatten() for group in self.param_groups for p in group["params"]]
+            norms.append(torch.cat(gradients).norm().item())
+            return value
+
+        return step(self, looking)
+
+    monkeypatch.setattr(torch.optim.SGD, "step", watched)
+    settings = ["optim.name=sgd", "optim.lr=1e-5", "trainer.gradient_clip_val=0.125"]
+    train.run(run_dir("run"), config(*BASE, *settings), console=QUIET)
+    assert len(norms) == 19
+    assert norms == pytest.approx([0.125] * 19, rel=1e-4)
