@@ -45,9 +45,15 @@ def _cvae(model: Mapping[str, Any], data: Mapping[str, Any], source: str) -> Ite
     yield from _vae(model, data, source)
 
 
+def _flow(model: Mapping[str, Any], data: Mapping[str, Any], source: str) -> Iterator[str]:
+    yield from ()  # vectors exactly, pictures dequantised: every single set fits
+
+
 RULES: dict[str, tuple[str, Rule]] = {
     "genlab.models.VAE": ("vae", _vae),
     "genlab.models.ConditionalVAE": ("cvae", _cvae),
+    "genlab.models.realnvp": ("realnvp", _flow),
+    "genlab.models.nice": ("nice", _flow),
 }
 """By ``_target_``: the model's name in a sentence, and its rule. All of these model one set of examples."""
 

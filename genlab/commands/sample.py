@@ -19,6 +19,7 @@ from genlab.errors import ConfigError
 from genlab.evaluation.pictures import save_png
 from genlab.models.base import (
     ClassConditional,
+    Tempered,
 )
 
 
@@ -50,11 +51,14 @@ def run(run_dir: Path, config: Mapping[str, Any], *, console: Console) -> dict[s
 
 
 def _check(loaded: Loaded, config: Mapping[str, Any]) -> None:
-    model, task, label = loaded.model, config["task"], config["label"]
+    model, task, label, temperature = loaded.model, config["task"], config["label"], config["temperature"]
     if label is not None and not isinstance(model, ClassConditional):
         raise ConfigError(f"label={label}: {type(model).__name__} is not class-conditional; train with model=cvae")
     if label is not None and label >= (loaded.spec.num_classes or 0):
         raise ConfigError(f"label={label}: this data has the classes 0 to {(loaded.spec.num_classes or 0) - 1}")
+    if temperature != 1 and (task != "sample" or not isinstance(model, Tempered)):
+        who = f"task={task}" if task != "sample" else type(model).__name__
+        raise ConfigError(f"temperature={temperature}: {who} has none; it is for task=sample of a flow: model=realnvp")
     if not TASKS[task].can(model):
         can = ", ".join(sorted(name for name, each in TASKS.items() if each.can(model)))
         raise ConfigError(f"task={task}: {type(model).__name__} cannot do it; it can do {can}")

@@ -115,6 +115,7 @@ class Sample(Node):
     task: Literal["sample", "reconstruct", "interpolate", "traverse"]
     n: Positive
     seed: Seed
+    temperature: PositiveFloat
     label: NonNegative | None
     steps: Annotated[int, Field(ge=2)]
     batch_size: Positive

@@ -10,9 +10,10 @@ from torch import Tensor
 
 from genlab.data.loader import Batch
 from genlab.data.spec import DataSpec
-from genlab.models import VAE, ConditionalVAE
-from genlab.models.base import ClassConditional, GenerativeModel
-from genlab.objectives import ELBO, IWAE
+from genlab.models import VAE, ConditionalVAE, nice, realnvp
+from genlab.models.base import ClassConditional, ExactLikelihood, GenerativeModel
+from genlab.nn.random import Generators
+from genlab.objectives import ELBO, IWAE, MaximumLikelihood
 from genlab.objectives.base import Objective
 
 BINARY = DataSpec((1, 6, 6), 2, 3)
@@ -45,6 +46,34 @@ def labels(model: GenerativeModel, y: Tensor | None) -> dict[str, Tensor]:
     return {"y": y} if isinstance(model, ClassConditional) else {}
 
 
+def score(model: GenerativeModel, batch: Batch, *, generator: Generators) -> Tensor:
+    """The exact likelihood, or a one-sample bound."""
+    y = labels(model, batch.y)
+    if isinstance(model, ExactLikelihood):
+        return model.log_prob(batch.x, **y)
+    return model.elbo(batch.x, generator=generator, **y)  # type: ignore[operator]
+
+
+def off_identity(model: GenerativeModel) -> GenerativeModel:
+    """With weights at which nothing is the identity, which a flow starts as."""
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter += 0.05 * torch.randn(parameter.shape)
+    return model
+
+
+def _realnvp(spec: DataSpec) -> GenerativeModel:
+    return off_identity(realnvp(spec, couplings=2, hidden=[16], channels=4, blocks=1))
+
+
+def _batchnorm(spec: DataSpec) -> GenerativeModel:
+    return off_identity(realnvp(spec, couplings=2, hidden=[16], channels=4, blocks=1, norm="batchnorm"))
+
+
+def _nice(spec: DataSpec) -> GenerativeModel:
+    return off_identity(nice(spec, hidden=[32]))
+
+
 def _vae(spec: DataSpec) -> VAE:
     return VAE(spec, latent_dim=3, hidden=[16])
 
@@ -75,4 +104,11 @@ CATALOGUE = [
     Case("cvae-binary", BINARY, _cvae),
     Case("cvae-plane", LABELLED_PLANE, _cvae),
     Case("cvae-conv-rgb", RGB, _conditional_conv),
+    Case("realnvp-plane", PLANE, _realnvp, MaximumLikelihood),
+    Case("realnvp-batchnorm-plane", PLANE, _batchnorm, MaximumLikelihood),
+    Case("realnvp-binary", BINARY, _realnvp, MaximumLikelihood),
+    Case("realnvp-grey", GREY, _realnvp, MaximumLikelihood),
+    Case("realnvp-rgb", RGB, _realnvp, MaximumLikelihood),
+    Case("nice-plane", PLANE, _nice, MaximumLikelihood),
+    Case("nice-grey", GREY, _nice, MaximumLikelihood),
 ]

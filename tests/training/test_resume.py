@@ -38,6 +38,8 @@ VARIANTS = {
     "cvae": ["model=cvae", "optim.name=adamw"],
     "bf16": ["trainer.precision=bf16-mixed"],
     "accumulate": ["trainer.accumulate_grad_batches=2", "trainer.gradient_clip_val=1.0"],
+    "flow": ["model=realnvp", "model.couplings=1", "model.channels=4", "model.blocks=1"],
+    "flow-batchnorm": ["model=realnvp", "model.norm=batchnorm", "data=toy2d", "callbacks.ema.decay=0.9"],
     "warm-up": ["objective.warmup_steps=9", "optim.warmup_steps=5", "optim.name=adamax"],
     "plane": ["data=toy2d", "data.num_train=900", "data.num_val=50", "data.num_test=50", "optim.name=sgd"],
 }

@@ -17,6 +17,7 @@ from genlab.models.base import (
     DecodesLatents,
     ExactLikelihood,
     LikelihoodBound,
+    Tempered,
 )
 
 
@@ -26,20 +27,21 @@ def run(loaded: Loaded, config: Mapping[str, Any]) -> Drawn:
     where = device(model)
     generator = torch.Generator(where).manual_seed(config["seed"])
     given = labels(loaded, config, n)
+    heat = {"temperature": config["temperature"]} if isinstance(model, Tempered) else {}
     parts: dict[str, list[Tensor]] = {"samples": [], "means": [], "latents": []}
     for index in torch.arange(n, device=where).split(config["batch_size"]):
         y = {name: value[index] for name, value in given.items()}
         if isinstance(model, DecodesLatents):
             # the means and the samples of the same latents, so that the grid shows what the array holds
             state = generator.get_state()
-            parts["samples"].append(model.sample(len(index), generator=generator, **y))
+            parts["samples"].append(model.sample(len(index), generator=generator, **y, **heat))
             again = torch.Generator(where)
             again.set_state(state)
-            z = model.sample_latents(len(index), generator=again, **y)
+            z = model.sample_latents(len(index), generator=again, **y, **heat)
             parts["latents"].append(z)
             parts["means"].append(model.decode(z, **y))
         else:
-            parts["samples"].append(model.sample(len(index), generator=generator, **y))
+            parts["samples"].append(model.sample(len(index), generator=generator, **y, **heat))
     arrays = {name: torch.cat(values).cpu().numpy() for name, values in parts.items() if values}
     arrays |= {name: value.cpu().numpy() for name, value in given.items()}
     samples = torch.from_numpy(arrays["samples"])
@@ -48,6 +50,7 @@ def run(loaded: Loaded, config: Mapping[str, Any]) -> Drawn:
         classes = spec.num_classes or 99
         columns = classes if given and config["label"] is None and classes <= 16 else None
         note = "the grid shows E[x | z], the array also draws x ~ p(x | z)" if "means" in arrays else "samples"
+        note = f"samples at temperature {config['temperature']}" if heat else note
         return Drawn(grid(shown, spec, columns=columns), arrays, note)
     if spec.dim != 2:
         raise ConfigError(f"task=sample: no picture of {spec.dim}-dimensional vectors")

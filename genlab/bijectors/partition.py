@@ -1,0 +1,121 @@
+"""Which entries of an example a coupling conditions on, and which it transforms.
+
+"Density Estimation using Real NVP", L. Dinh, J. Sohl-Dickstein, S. Bengio, 2017, https://arxiv.org/abs/1605.08803
+(section 3.4 and figure 3: the masks)
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+
+import torch
+from torch import Tensor, nn
+
+
+class Partition(nn.Module):
+    """A part A that stays and a part B that moves.
+
+    Attributes:
+        inputs: number of features (channels) of the condition that `split` returns.
+        moved: number of features (channels) of the part that moves.
+    """
+
+    inputs: int
+    moved: int
+
+    @abstractmethod
+    def split(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """``x -> (condition, x_B)``: what the network sees, and what moves."""
+
+    @abstractmethod
+    def merge(self, x: Tensor, moved: Tensor) -> Tensor:
+        """``x`` with its part B replaced by ``moved``."""
+
+    def restrict(self, parameters: Tensor) -> Tensor:
+        """The network's output, zero wherever nothing is to move."""
+        return parameters
+
+
+class Alternating(Partition):
+    """Vectors: every other entry of ``(B, D)`` stays.
+
+    Args:
+        dim: D, at least 2.
+        keep: 0, and the even entries stay; 1, and the odd ones do.
+    """
+
+    def __init__(self, dim: int, *, keep: int) -> None:
+        super().__init__()
+        self.keep = keep
+        self.inputs = (dim + 1 - keep) // 2
+        self.moved = dim - self.inputs
+
+    def split(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """``(B, D) -> (B, inputs), (B, moved)``."""
+        return x[:, self.keep :: 2], x[:, 1 - self.keep :: 2]
+
+    def merge(self, x: Tensor, moved: Tensor) -> Tensor:
+        """Interleave; the last entry of an odd D is even."""
+        stay = x[:, self.keep :: 2]
+        even, odd = (moved, stay) if self.keep else (stay, moved)
+        pairs = odd.shape[1]
+        woven = torch.stack([even[:, :pairs], odd], 2).flatten(1)
+        return woven if even.shape[1] == pairs else torch.cat([woven, even[:, pairs:]], 1)
+
+
+class ChannelHalves(Partition):
+    """Pictures: half of the channels of ``(B, C, H, W)`` stay.
+
+    Args:
+        channels: C, even.
+        keep: 0, and the first half stays; 1, and the second does.
+    """
+
+    def __init__(self, channels: int, *, keep: int) -> None:
+        super().__init__()
+        self.keep = keep
+        self.inputs = self.moved = channels // 2
+
+    def split(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """``(B, C, H, W) -> (B, C / 2, H, W), (B, C / 2, H, W)``."""
+        halves = x.chunk(2, 1)
+        return halves[self.keep], halves[1 - self.keep]
+
+    def merge(self, x: Tensor, moved: Tensor) -> Tensor:
+        """The half that stayed beside the one that moved."""
+        stay = x.chunk(2, 1)[self.keep]
+        return torch.cat([moved, stay] if self.keep else [stay, moved], 1)
+
+
+class Checkerboard(Partition):
+    """Pictures: the pixels where ``(i + j) mod 2 = keep`` stay, in all channels.
+
+    The condition is the picture with the other pixels blanked, and the mask itself as one more channel: zero is a
+    value that a pixel may have.
+
+    Args:
+        shape: ``(C, H, W)``.
+        keep: 0 or 1.
+    """
+
+    mask: Tensor
+
+    def __init__(self, shape: tuple[int, ...], *, keep: int) -> None:
+        super().__init__()
+        channels, height, width = shape
+        board = (torch.arange(height)[:, None] + torch.arange(width)) % 2 == keep
+        self.register_buffer("mask", board.to(torch.get_default_dtype())[None, None], persistent=False)
+        self.inputs, self.moved = channels + 1, channels
+
+    def split(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """``(B, C, H, W) -> (B, C + 1, H, W), (B, C, H, W)``; the latter is all of x: `restrict` holds A in place."""
+        mask = self.mask.to(x.dtype)
+        return torch.cat([x * mask, mask.expand(len(x), -1, -1, -1)], 1), x
+
+    def merge(self, x: Tensor, moved: Tensor) -> Tensor:
+        """``moved`` has the pixels that stay in their places."""
+        return moved
+
+    def restrict(self, parameters: Tensor) -> Tensor:
+        """Zero on the pixels that stay."""
+        return parameters * (1 - self.mask.to(parameters.dtype))

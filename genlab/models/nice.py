@@ -1,0 +1,49 @@
+"""NICE: additive couplings, a scale per dimension, a logistic prior.
+
+"NICE: Non-linear Independent Components Estimation", L. Dinh, D. Krueger, Y. Bengio, 2015,
+https://arxiv.org/abs/1410.8516
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Literal
+
+from genlab.bijectors import AdditiveCoupling, Alternating, Bijector, Chain, DiagonalScale, Flatten
+from genlab.data.spec import DataSpec
+from genlab.models.dequantised import Dequantised
+from genlab.models.flow import Flow
+from genlab.models.realnvp import check_fits
+from genlab.nn.networks import mlp
+from genlab.nn.priors import StandardLogistic
+
+
+def nice(
+    spec: DataSpec,
+    *,
+    couplings: int = 4,
+    hidden: Sequence[int] | Literal["auto"] = "auto",
+) -> Flow | Dequantised:
+    """NICE for the data: a `Flow` on vectors, exact; a `Dequantised` flow on pictures, a bound.
+
+    Pictures are flattened, and scaled to [0, 1] without a logit, as in the paper.
+
+    Args:
+        spec: the data's type.
+        couplings: their number; the paper has 4.
+        hidden: widths of the hidden layers; "auto": three of 64 for vectors, three of 400 for pictures.
+
+    Raises:
+        ConfigError: data that a coupling cannot split.
+    """
+    check_fits(spec, model="nice")
+    if hidden == "auto":
+        hidden = (400,) * 3 if spec.is_image else (64,) * 3
+    parts: list[Bijector] = [Flatten(spec.event_shape)] if spec.is_image else []
+    for i in range(couplings):
+        partition = Alternating(spec.dim, keep=i % 2)
+        parts.append(AdditiveCoupling(partition, mlp(partition.inputs, hidden, partition.moved)))
+    parts.append(DiagonalScale(spec.dim))
+    flow = Flow(replace(spec, levels=None), bijector=Chain(parts), prior=StandardLogistic())
+    return Dequantised(spec, flow=flow, alpha=None) if spec.is_image else flow
