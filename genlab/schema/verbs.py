@@ -112,11 +112,12 @@ class Sample(Node):
     """`genlab sample`."""
 
     ckpt: Text
-    task: Literal["sample", "reconstruct", "interpolate", "traverse"]
+    task: Literal["sample", "reconstruct", "interpolate", "traverse", "complete"]
     n: Positive
     seed: Seed
     label: NonNegative | None
     steps: Annotated[int, Field(ge=2)]
+    keep: Text
     batch_size: Positive
     accelerator: Literal["auto", "cpu", "gpu", "cuda", "mps"]
     outputs: Text
