@@ -165,7 +165,7 @@ class _GatedRows(RowNetwork):
         yield from self.head.steps(group, self.h[group])
 
     def end(self) -> None:
-        push(self.above[0], self.image.row[self.image.pad :].permute(2, 1, 0))
+        push(self.above[0], self.image.values())
 
 
 class GatedPixelCNN(UnconditionalPixelModel):

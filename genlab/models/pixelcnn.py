@@ -58,7 +58,6 @@ class PixelModel(Autoregressive):
         x = (x.to(dtype) / (self.spec.levels - 1)).contiguous(memory_format=torch.channels_last)
         return self._network(x, y)
 
-    @torch.no_grad()
     def _draw(
         self,
         n: int,
@@ -70,8 +69,9 @@ class PixelModel(Autoregressive):
         keep: Tensor | None = None,
     ) -> Tensor:
         device = next(self.parameters()).device
-        with torch.autocast(device.type, enabled=False):
-            return draw_rows(
+        # inference mode: tens of thousands of small operations, for each of which autograd's books cost as much again
+        with torch.inference_mode(), torch.autocast(device.type, enabled=False):
+            drawn = draw_rows(
                 self._rows(n, y),
                 self.output,
                 height=self.spec.event_shape[1],
@@ -80,6 +80,7 @@ class PixelModel(Autoregressive):
                 keep=keep,
                 progress=progress,
             )
+        return drawn.clone()  # an ordinary tensor
 
 
 class UnconditionalPixelModel(PixelModel):

@@ -20,7 +20,6 @@ from itertools import pairwise
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from genlab.nn.causal import CausalConv2d
 from genlab.nn.pixels import PixelOutput
@@ -68,7 +67,7 @@ class CausalRow:
         groups: of channels.
 
     Attributes:
-        row: ``(k + width, n, batch)``: the input at this row, after ``k`` columns of padding.
+        row: ``(k + width + k, n, batch)``: the input at this row, between ``k`` columns of padding.
         base: ``(width, m, batch)``: bias and contribution of the rows above, features sorted by group.
         order: which feature comes where in that order, ``(m,) int64``.
     """
@@ -77,13 +76,18 @@ class CausalRow:
         assert conv.bias is not None
         self.order = torch.tensor(conv.output_groups, device=conv.weight.device).argsort(stable=True)
         weight = conv.masked_weight()[self.order]
-        _, inputs, rows, columns = weight.shape
+        features, inputs, rows, columns = weight.shape
         self.pad = columns // 2
-        self.above, self.bias = weight[:, :, :-1], conv.bias[self.order]
-        self.left = weight[:, :, -1, : self.pad + 1].transpose(1, 2).flatten(1)
-        self.row = weight.new_zeros(self.pad + width, inputs, batch)
-        self.base = self.bias[None, :, None].repeat(width, 1, batch)
-        self.past = weight.new_zeros(batch, inputs, rows - 1, width)
+        *above, own = weight.transpose(1, 3).unbind(2)  # (m, columns, n) for each row of the kernel
+        self.left = own[:, : self.pad + 1].flatten(1)
+        self.bias = conv.bias[self.order]
+        self.row = weight.new_zeros(width + 2 * self.pad, inputs, batch)
+        self.base = weight.new_empty(width, features, batch)
+        self.past = [torch.zeros_like(self.row) for _ in range(rows - 1)]
+        # what the kernel sees of a row, column by column: overlapping views, for one batched product
+        shape, stride = (width, columns * inputs, batch), (inputs * batch, batch, 1)
+        self.windows = [row.as_strided(shape, stride) for row in self.past]
+        self.above = [part.flatten(1).expand(width, -1, -1) for part in above]
         self.x, self.out = spans(conv.input_groups, groups), spans(conv.output_groups, groups)
         centre = conv.mask[self.order, :, rows - 1, self.pad]
         # how far into a pixel's features each group may look
@@ -102,18 +106,20 @@ class CausalRow:
 
     def begin(self, other: Tensor | None = None) -> None:
         """What the rows above contribute to this one, and ``other (batch, m, width)`` if there is more."""
-        if self.past.shape[2]:
-            base = F.conv2d(self.past, self.above, self.bias, padding=(0, self.pad))[:, :, 0]
-            self.base.copy_(base.permute(2, 1, 0))
-        elif other is not None:
-            self.base.copy_(self.bias[:, None])
+        self.base.copy_(self.bias[:, None])
+        for weight, window in zip(self.above, self.windows, strict=True):
+            self.base.baddbmm_(weight, window)
         if other is not None:
             self.base += other[:, self.order].permute(2, 1, 0)
 
     def end(self) -> None:
         """This row becomes the nearest of the rows above."""
-        if self.past.shape[2]:
-            push(self.past, self.row[self.pad :].permute(2, 1, 0))
+        for above, below in pairwise([*self.past, self.row]):
+            above.copy_(below)
+
+    def values(self) -> Tensor:
+        """The input at this row as a picture has it, ``(batch, n, width)``."""
+        return self.row[self.pad : len(self.row) - self.pad].permute(2, 1, 0)
 
 
 def push(rows: Tensor, row: Tensor) -> None:
@@ -167,7 +173,7 @@ def draw_rows(
         progress: shows a bar over the rows.
     """
     image = network.image
-    width, (channels, n) = len(image.row) - image.pad, image.row.shape[1:]
+    n, channels, width = image.values().shape
     scale, top = 1 / (output.levels - 1), output.levels - 1
     pictures = torch.zeros(n, channels, height, width, dtype=torch.uint8, device=image.row.device)
     noise = torch.zeros(width, output.num_noise, n, device=image.row.device)
@@ -195,5 +201,5 @@ def draw_rows(
         for step in programme:
             step()
         network.end()
-        pictures[:, :, i] = (image.row[image.pad :] * top).round().permute(2, 1, 0).to(torch.uint8)
+        pictures[:, :, i] = (image.values() * top).round().to(torch.uint8)
     return pictures

@@ -61,9 +61,7 @@ def run(loaded: Loaded, config: Mapping[str, Any]) -> Drawn:
     parts = []
     for index in torch.arange(len(x), device=where).split(config["batch_size"]):
         y = {name: value[index] for name, value in given.items()}
-        parts.append(
-            model.complete(x[index], mask.to(where), generator=generator, progress=bar("complete"), **y)  # type: ignore[call-arg]
-        )
+        parts.append(model.complete(x[index], mask.to(where), generator=generator, progress=bar("complete"), **y))
     done = torch.cat(parts).cpu()
     originals = x.cpu()
     assert spec.levels is not None
