@@ -1,4 +1,4 @@
-"""Speed against the floor, as ratios measured in one run: ``python scripts/bench.py [startup] [loader] [epoch]``.
+"""Speed against the floor, as ratios measured in one run: ``python scripts/bench.py [startup|loader|epoch|sampler]``.
 
 Nothing else should run on the machine. MNIST is read from ``$GENLAB_DATA``. Prints one line per figure; times are
 medians. Never a test: a loaded machine would fail it for no fault of the code.
@@ -183,14 +183,51 @@ def epoch(*, rounds: int, epochs: int) -> None:
         )
 
 
+def sampler(*, threads: int) -> None:
+    """The incremental sampler of the PixelCNNs against a full pass per pixel, 28x28 binary pictures."""
+    import torch
+
+    from genlab.data.spec import DataSpec
+    from genlab.models import GatedPixelCNN, PixelCNN
+
+    torch.set_num_threads(threads)
+    torch.set_flush_denormal(True)
+    spec = DataSpec((1, 28, 28), 2)
+    for name, model, sizes in (
+        ("PixelCNN 15 blocks, 32 channels", PixelCNN(spec), (16, 64, 256)),
+        ("Gated PixelCNN 10 blocks, 128 channels", GatedPixelCNN(spec, channels=128, blocks=10), (16, 64)),
+    ):
+        for n in sizes:
+            x = model.sample(n)
+            times = []
+            for _ in range(5):
+                start = time.perf_counter()
+                model.sample(n)
+                times.append(time.perf_counter() - start)
+            passes = 3
+            with torch.inference_mode():
+                model.outputs(x)
+                start = time.perf_counter()
+                for _ in range(passes):
+                    model.outputs(x)
+                full = (time.perf_counter() - start) / passes * 784
+            ours = statistics.median(times)
+            print(
+                f"{name}, {n:3d} pictures, {threads} thread(s): {ours:.2f} s; a full pass per pixel {full:.0f} s "
+                f"({passes} of 784 passes measured): ratio {full / ours:.0f}",
+                flush=True,
+            )
+
+
 def main() -> None:
     """Run the named benchmarks, all of them when none is named."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", nargs="*", help="startup, loader, epoch")
+    parser.add_argument("what", nargs="*", help="startup, loader, epoch, sampler")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=1, help="of the sampler")
     options = parser.parse_args()
-    what = options.what or ["startup", "loader", "epoch"]
+    what = options.what or ["startup", "loader", "epoch", "sampler"]
     print(f"{os.cpu_count()} cores, Python {sys.version.split()[0]}")
     if "startup" in what:
         startup()
@@ -198,6 +235,8 @@ def main() -> None:
         loader()
     if "epoch" in what:
         epoch(rounds=options.rounds, epochs=options.epochs)
+    if "sampler" in what:
+        sampler(threads=options.threads)
 
 
 if __name__ == "__main__":

@@ -30,6 +30,10 @@ SETTINGS = {
     **{name: ["data.download=false"] for name in DOWNLOADED},
     "celeba": ["data.size=8"],
 }
+VAE_SMALL = ["model.hidden=[8]", "model.channels=2"]
+SMALL = {name: ["model.channels=2", "model.blocks=1", "model.head_channels=4"] for name in MODELS if "pixelcnn" in name}
+"""What makes a model small, where it is not what makes a VAE small."""
+
 FIXED = {
     **{f"genlab.data.{name}": {"val_size"} for name in DOWNLOADED},
     "genlab.data.image_folder": {"val_fraction", "test_fraction"},
@@ -176,7 +180,7 @@ def needs_data(data):
 @pytest.mark.parametrize("model", MODELS)
 def test_every_pair_trains_or_is_refused_in_one_sentence(model, data, config, run_dir, pictures, small):
     needs_data(data)
-    settings = [f"model={model}", f"data={data}", "model.hidden=[8]", "model.channels=2", *SETTINGS.get(data, [])]
+    settings = [f"model={model}", f"data={data}", *SMALL.get(model, VAE_SMALL), *SETTINGS.get(data, [])]
     if data in OWN:
         settings.append(f"data.root={pictures / data}")
     run = run_dir("run")

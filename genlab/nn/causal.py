@@ -37,7 +37,7 @@ class CausalConv2d(nn.Conv2d):
         inputs: group of each input feature, ``(n,) int64``.
         outputs: group of each output feature, ``(m,) int64``.
         mask: "A" for the layer that reads the picture, "B" for all others.
-        kernel_size: rows and columns, odd; rows = 1 leaves only what is left of the centre.
+        kernel_size: rows and columns, odd. With one row the kernel ends at its centre.
     """
 
     mask: Tensor
@@ -45,10 +45,11 @@ class CausalConv2d(nn.Conv2d):
     def __init__(
         self, inputs: Tensor, outputs: Tensor, *, mask: Literal["A", "B"], kernel_size: tuple[int, int]
     ) -> None:
-        rows, columns = kernel_size
-        super().__init__(len(inputs), len(outputs), kernel_size)
+        above, left = kernel_size[0] // 2, kernel_size[1] // 2
+        columns = kernel_size[1] if above else left + 1
+        super().__init__(len(inputs), len(outputs), (kernel_size[0], columns))
+        self.above, self.left = above, left
         self.input_groups, self.output_groups = inputs.tolist(), outputs.tolist()
-        above, left = rows // 2, columns // 2
         seen = torch.ones(len(outputs), len(inputs), above + 1, columns)
         seen[:, :, above, left + 1 :] = 0
         g_o, g_i = outputs[:, None], inputs[None, :]
@@ -57,15 +58,14 @@ class CausalConv2d(nn.Conv2d):
         self.unmasked = bool(seen.all())  # a 1x1 convolution of one group
 
     def masked_weight(self) -> Tensor:
-        """``(m, n, rows // 2 + 1, columns)``: the rows above the centre, and its own."""
-        weight = self.weight[:, :, : self.mask.shape[2]]
+        """``(m, n, above + 1, columns)``: the rows above the centre, and its own."""
+        weight = self.weight[:, :, : self.above + 1]
         return weight if self.unmasked else weight * self.mask
 
     def forward(self, x: Tensor) -> Tensor:
         """Features of ``x: (B, n, H, W)``."""
-        above, left = self.mask.shape[2] - 1, self.mask.shape[3] // 2
-        y = F.conv2d(x, self.masked_weight(), self.bias, padding=(above, left))
-        return y[:, :, : x.shape[2]] if above else y
+        y = F.conv2d(x, self.masked_weight(), self.bias, padding=(self.above, self.left))
+        return y[:, :, : x.shape[2], : x.shape[3]]
 
 
 class VerticalConv2d(nn.Conv2d):

@@ -77,7 +77,7 @@ class CausalRow:
         self.order = torch.tensor(conv.output_groups, device=conv.weight.device).argsort(stable=True)
         weight = conv.masked_weight()[self.order]
         features, inputs, rows, columns = weight.shape
-        self.pad = columns // 2
+        self.pad = conv.left
         *above, own = weight.transpose(1, 3).unbind(2)  # (m, columns, n) for each row of the kernel
         self.left = own[:, : self.pad + 1].flatten(1)
         self.bias = conv.bias[self.order]
@@ -203,3 +203,30 @@ def draw_rows(
         network.end()
         pictures[:, :, i] = (image.values() * top).round().to(torch.uint8)
     return pictures
+
+
+def draw_by_definition(
+    outputs: Callable[[Tensor], Tensor],
+    output: PixelOutput,
+    *,
+    n: int,
+    shape: tuple[int, ...],
+    generator: torch.Generator | None,
+) -> Tensor:
+    """What `draw_rows` must agree with: a full evaluation for every pixel and group. For tests and benchmarks.
+
+    Args:
+        outputs: ``(n, C, H, W) uint8 -> (n, num_outputs, H, W)``, the network.
+        output: the distribution of its outputs.
+        n: number of pictures.
+        shape: ``(C, H, W)``.
+        generator: of the random numbers.
+    """
+    x = torch.zeros(n, *shape, dtype=torch.uint8)
+    for i in range(shape[1]):
+        noise = output.noise(shape[2], n, like=x, generator=generator)
+        for j in range(shape[2]):
+            for group, channels in enumerate(x[:, :, i, j].chunk(output.groups, 1)):
+                said = outputs(x)[:, :, i, j].chunk(output.groups, 1)[group]
+                channels.copy_(output.draw(group, said.T, noise[j]).T)
+    return x

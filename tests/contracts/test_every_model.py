@@ -5,13 +5,19 @@ import copy
 import pytest
 import torch
 
-from genlab.models.base import DecodesLatents, EncodesLatents, LikelihoodBound
+from genlab.models.base import DecodesLatents, EncodesLatents, ExactLikelihood, LikelihoodBound
 from tests.contracts.catalogue import CATALOGUE, Case, labels
 
 
 @pytest.fixture(params=CATALOGUE, ids=lambda case: case.name)
 def case(request: pytest.FixtureRequest) -> Case:
     return request.param
+
+
+def of(*kinds: type) -> pytest.MarkDecorator:
+    """Only the cases whose model is of all these types."""
+    cases = [case for case in CATALOGUE if all(isinstance(case.model(), kind) for kind in kinds)]
+    return pytest.mark.parametrize("case", cases, ids=lambda case: case.name)
 
 
 def seeded(seed: int = 0) -> torch.Generator:
@@ -47,9 +53,9 @@ def test_samples_do_not_touch_the_global_random_state(case: Case) -> None:
     assert torch.equal(before, torch.get_rng_state())
 
 
+@of(LikelihoodBound)
 def test_bounds_are_one_finite_number_of_nats_per_example(case: Case) -> None:
     model, batch = case.model(), case.batch(6)
-    assert isinstance(model, LikelihoodBound)
     for value in (
         model.elbo(batch.x, generator=seeded(), **labels(model, batch.y)),
         model.log_prob_bound(batch.x, 7, generator=seeded(), **labels(model, batch.y)),
@@ -61,6 +67,20 @@ def test_bounds_are_one_finite_number_of_nats_per_example(case: Case) -> None:
             assert (value < 0).all()
 
 
+@of(ExactLikelihood)
+def test_exact_likelihoods_are_one_finite_number_of_nats_per_example(case: Case) -> None:
+    model, batch = case.model(), case.batch(6)
+    value = model.log_prob(batch.x, **labels(model, batch.y))
+    assert value.shape == (6,)
+    assert value.dtype == torch.float32
+    assert value.isfinite().all()
+    if case.spec.levels is not None:
+        assert (value < 0).all()
+    one = model.log_prob(batch.x[2:3], **labels(model, None if batch.y is None else batch.y[2:3]))
+    assert torch.allclose(one, value[2:3], rtol=1e-5, atol=1e-4)
+
+
+@of(LikelihoodBound)
 def test_more_particles_tighten_the_bound(case: Case) -> None:
     model, batch = case.model(), case.batch(400)
     with torch.no_grad():  # far from initialisation, where posterior and prior nearly agree
@@ -73,6 +93,7 @@ def test_more_particles_tighten_the_bound(case: Case) -> None:
     assert gap.mean() > 3 * gap.std() / len(gap) ** 0.5
 
 
+@of(LikelihoodBound)
 def test_each_example_has_random_numbers_of_its_own(case: Case) -> None:
     """A generator per example: the bound of an example does not depend on its batch."""
     model, batch = case.model(), case.batch(6)
@@ -92,10 +113,9 @@ def test_each_example_has_random_numbers_of_its_own(case: Case) -> None:
     )
 
 
+@of(EncodesLatents, DecodesLatents)
 def test_latents_encode_and_decode_with_the_right_shapes(case: Case) -> None:
     model, batch = case.model(), case.batch(6)
-    assert isinstance(model, EncodesLatents)
-    assert isinstance(model, DecodesLatents)
     y = labels(model, batch.y)
     z = model.encode(batch.x, **y)
     assert z.shape == (6, model.latent_dim)
@@ -136,8 +156,14 @@ def test_weights_saved_and_loaded_give_the_same_samples(case: Case) -> None:
 def test_bfloat16_autocast_keeps_likelihoods_in_float32(case: Case) -> None:
     model, batch = case.model(), case.batch(6)
     y = labels(model, batch.y)
-    full = model.elbo(batch.x, generator=seeded(), **y)
+
+    def score() -> torch.Tensor:
+        if isinstance(model, ExactLikelihood):
+            return model.log_prob(batch.x, **y)
+        return model.elbo(batch.x, generator=seeded(), **y)
+
+    full = score()
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        mixed = model.elbo(batch.x, generator=seeded(), **y)
+        mixed = score()
     assert mixed.dtype == torch.float32
     assert torch.allclose(full, mixed, rtol=0.05, atol=1.0)
