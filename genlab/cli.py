@@ -168,7 +168,7 @@ VERBS: dict[str, Verb] = {
         examples=(
             "genlab sample                                      # the newest run: a grid and an .npz",
             "genlab sample ckpt=outputs/train/vae-digits/RUN n=100 seed=1",
-            "genlab sample task=reconstruct                     # or interpolate, traverse",
+            "genlab sample task=reconstruct                     # or interpolate, traverse, complete",
             "genlab sample label=3                              # one class of a conditional model",
         ),
         flags={"ckpt": False, "n": False, "seed": False, "task": False, "label": False, "outputs": False},

@@ -49,11 +49,24 @@ def _flow(model: Mapping[str, Any], data: Mapping[str, Any], source: str) -> Ite
     yield from ()  # vectors exactly, pictures dequantised: every single set fits
 
 
+def _pixelcnn(model: Mapping[str, Any], data: Mapping[str, Any], source: str) -> Iterator[str]:
+    if source == "toy2d":
+        yield f"a PixelCNN models the levels of pictures, data=toy2d is real vectors; it fits data={PICTURES}"
+
+
+def _conditional_pixelcnn(model: Mapping[str, Any], data: Mapping[str, Any], source: str) -> Iterator[str]:
+    if not labelled(source, data):
+        yield f"model=conditional_gated_pixelcnn needs labels, this data has none; it fits data={LABELLED}"
+
+
 RULES: dict[str, tuple[str, Rule]] = {
     "genlab.models.VAE": ("vae", _vae),
     "genlab.models.ConditionalVAE": ("cvae", _cvae),
     "genlab.models.realnvp": ("realnvp", _flow),
     "genlab.models.nice": ("nice", _flow),
+    "genlab.models.PixelCNN": ("pixelcnn", _pixelcnn),
+    "genlab.models.GatedPixelCNN": ("gated_pixelcnn", _pixelcnn),
+    "genlab.models.ConditionalGatedPixelCNN": ("conditional_gated_pixelcnn", _conditional_pixelcnn),
 }
 """By ``_target_``: the model's name in a sentence, and its rule. All of these model one set of examples."""
 

@@ -1,4 +1,4 @@
-"""Speed against the floor, as ratios measured in one run: ``python scripts/bench.py [startup] [loader] [epoch] [flow]``.
+"""Speed against the floor, as ratios measured in one run: ``python scripts/bench.py [startup] [loader] [epoch]``.
 
 Nothing else should run on the machine. MNIST is read from ``$GENLAB_DATA``. Prints one line per figure; times are
 medians. Never a test: a loaded machine would fail it for no fault of the code.
@@ -95,53 +95,6 @@ print(json.dumps([[ours(), plain()] for _ in range(7)]))
 """
 
 
-FLOW = """
-import json, sys, time
-import torch
-from torch import nn
-from genlab.data.loader import Batch
-from genlab.data.spec import DataSpec
-from genlab.models import realnvp
-from genlab.objectives import MaximumLikelihood
-torch.set_num_threads(1)
-torch.set_flush_denormal(True)
-dim, width, batch, couplings, norm = json.loads(sys.argv[1])
-x = torch.randn(batch, dim)
-class Bare(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.nets = nn.ModuleList(
-            nn.Sequential(nn.Linear(dim // 2, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU(), nn.Linear(width, dim))
-            for _ in range(couplings)
-        )
-    def forward(self, x):
-        a, b = x.chunk(2, 1)
-        log_det = 0
-        for net in self.nets:
-            s, t = net(a).chunk(2, 1)
-            s = torch.tanh(s)
-            a, b = b * torch.exp(s) + t, a
-            log_det = log_det + s.sum(1)
-        z = torch.cat([a, b], 1)
-        return (0.5 * z.square().sum(1) - log_det).mean()
-def rate(model, loss):
-    optimiser = torch.optim.Adam(model.parameters(), 1e-3, fused=True)
-    steps, start = 0, None
-    while start is None or time.perf_counter() - start < 3:
-        if steps == 5: start, steps = time.perf_counter(), 6
-        optimiser.zero_grad(set_to_none=True)
-        loss().backward()
-        optimiser.step()
-        steps += 1
-    return (steps - 6) / (time.perf_counter() - start)
-ours = realnvp(DataSpec((dim,), None), couplings=couplings, hidden=[width, width], norm=norm)
-objective, data = MaximumLikelihood(), Batch(x)
-bare = Bare()
-pairs = [[rate(ours, lambda: objective(ours, data, step=0).value), rate(bare, lambda: bare(x))] for _ in range(5)]
-print(json.dumps(pairs))
-"""
-
-
 def timed(command: list[str], *, runs: int = 5, ok: tuple[int, ...] = (0,)) -> float:
     """Median wall time of a command, seconds, after one warm-up."""
     times = []
@@ -230,28 +183,14 @@ def epoch(*, rounds: int, epochs: int) -> None:
         )
 
 
-def flow() -> None:
-    """Training steps of Real NVP on vectors, one thread, against a bare loop without normalisation layers."""
-    for dim, width, batch in ((2, 64, 512), (784, 256, 128)):
-        for norm in ("none", "actnorm"):
-            pairs = json.loads(python(FLOW, json.dumps([dim, width, batch, 8, norm])))
-            ours, bare = (statistics.median(column) for column in zip(*pairs, strict=True))
-            ratio = statistics.median(a / b for a, b in pairs)
-            print(
-                f"Real NVP {dim:3d}-D          8 couplings, width {width}, batch {batch}, norm={norm}: {ours:.1f} steps/s, "
-                f"bare loop {bare:.1f}, ratio {ratio:.2f}",
-                flush=True,
-            )
-
-
 def main() -> None:
     """Run the named benchmarks, all of them when none is named."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", nargs="*", help="startup, loader, epoch, flow")
+    parser.add_argument("what", nargs="*", help="startup, loader, epoch")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--epochs", type=int, default=3)
     options = parser.parse_args()
-    what = options.what or ["startup", "loader", "epoch", "flow"]
+    what = options.what or ["startup", "loader", "epoch"]
     print(f"{os.cpu_count()} cores, Python {sys.version.split()[0]}")
     if "startup" in what:
         startup()
@@ -259,8 +198,6 @@ def main() -> None:
         loader()
     if "epoch" in what:
         epoch(rounds=options.rounds, epochs=options.epochs)
-    if "flow" in what:
-        flow()
 
 
 if __name__ == "__main__":

@@ -38,7 +38,11 @@ FIXED = {
 }
 """Arguments that no config sets: their defaults hold, so that splits stay comparable."""
 
-SMALL = {"nice": ["model.hidden=[8]"], "realnvp": ["model.hidden=[8]", "model.channels=2", "model.couplings=1"]}
+SMALL = {
+    "nice": ["model.hidden=[8]"],
+    "realnvp": ["model.hidden=[8]", "model.channels=2", "model.couplings=1"],
+    **{name: ["model.channels=2", "model.blocks=1", "model.head_channels=4"] for name in MODELS if "pixelcnn" in name},
+}
 """What makes a model small, where it is not what makes a VAE small."""
 
 TWO_STEPS = ["trainer.max_steps=2", "test.num_particles=1", "logger=csv", "callbacks.samples.n=2"]

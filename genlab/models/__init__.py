@@ -2,8 +2,20 @@
 
 from genlab.models.dequantised import Dequantised
 from genlab.models.flow import Flow
+from genlab.models.gated_pixelcnn import ConditionalGatedPixelCNN, GatedPixelCNN
 from genlab.models.nice import nice
+from genlab.models.pixelcnn import PixelCNN
 from genlab.models.realnvp import realnvp
 from genlab.models.vae import VAE, ConditionalVAE
 
-__all__ = ["VAE", "ConditionalVAE", "Dequantised", "Flow", "nice", "realnvp"]
+__all__ = [
+    "VAE",
+    "ConditionalGatedPixelCNN",
+    "ConditionalVAE",
+    "Dequantised",
+    "Flow",
+    "GatedPixelCNN",
+    "PixelCNN",
+    "nice",
+    "realnvp",
+]

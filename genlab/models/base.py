@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from genlab.data.spec import DataSpec
+from genlab.nn.incremental import Progress
 from genlab.nn.random import Generators
 
 
@@ -45,6 +46,34 @@ class ExactLikelihood(GenerativeModel):
     @abstractmethod
     def log_prob(self, x: Tensor) -> Tensor:
         """``(B,)`` nats per example, at integers for integer data and at reals for real data."""
+
+
+class Autoregressive(ExactLikelihood):
+    """Factorises ``p(x) = prod_i p(x_i | x_<i)`` over pixels and channels in a fixed order, and draws in that order."""
+
+    @abstractmethod
+    def log_prob_per_dim(self, x: Tensor) -> Tensor:
+        """``log p(x_i | x_<i)`` in nats, ``(B, *event_shape)``; `log_prob` is its sum."""
+
+    @abstractmethod
+    def sample(self, n: int, *, generator: torch.Generator | None = None, progress: Progress | None = None) -> Tensor:
+        """``n`` draws, one value after the other; ``progress`` shows a bar."""
+
+    @abstractmethod
+    def complete(
+        self,
+        x: Tensor,
+        keep: Tensor,
+        *,
+        generator: torch.Generator | None = None,
+        progress: Progress | None = None,
+    ) -> Tensor:
+        """``x (B, C, H, W)`` with all pixels but those of ``keep (H, W) or (B, H, W) bool`` drawn anew.
+
+        Each value is drawn given all values before it, drawn or kept. If the kept pixels come first in the order, this
+        is a draw from their exact conditional; otherwise it is the usual approximation, in which a pixel does not know
+        the kept pixels that come after it.
+        """
 
 
 class LikelihoodBound(GenerativeModel):

@@ -90,10 +90,10 @@ class Bernoulli(Likelihood):
         return torch.bernoulli(p, generator=generator).to(torch.uint8)
 
 
-class DiscretisedLogistic(Likelihood):
-    """Integer data of L levels: a logistic distribution integrated over each level's bin (Kingma et al., 2016).
+def log_logistic_bin(x: Tensor, location: Tensor, log_scale: Tensor, *, levels: int) -> Tensor:
+    """Log-probability of level x under a logistic distribution integrated over each level's bin (Kingma et al., 2016).
 
-    Pixels are mapped to ``c = 2 x / (L - 1) - 1`` with bins of half-width ``h = 1 / (L - 1)``; the outer bins reach
+    Levels are mapped to ``c = 2 x / (L - 1) - 1`` with bins of half-width ``h = 1 / (L - 1)``; the outer bins reach
     to infinity, so the L probabilities sum to 1. With ``a = (c + h - mu) / s`` and ``b = (c - h - mu) / s``
 
         P(x) = sigmoid(a) - sigmoid(b) = sigmoid(a) sigmoid(-b) (1 - exp(b - a)),
@@ -101,6 +101,18 @@ class DiscretisedLogistic(Likelihood):
     whose logarithm has no cancellation. "Improved Variational Inference with Inverse Autoregressive Flow", D. P.
     Kingma, T. Salimans, R. Jozefowicz, X. Chen, I. Sutskever, M. Welling, 2016, https://arxiv.org/abs/1606.04934
     """
+    half = 1.0 / (levels - 1)
+    inverse_scale = torch.exp(-log_scale)
+    centred = (2 * half) * x - 1 - location
+    log_upper = F.logsigmoid((centred + half) * inverse_scale)
+    log_lower = F.logsigmoid((half - centred) * inverse_scale)
+    log_width = torch.log(-torch.expm1(-2 * half * inverse_scale))
+    inner = log_upper + log_lower + log_width
+    return torch.where(x == 0, log_upper, torch.where(x == levels - 1, log_lower, inner))
+
+
+class DiscretisedLogistic(Likelihood):
+    """Integer data of L levels: a logistic distribution integrated over each level's bin (see `log_logistic_bin`)."""
 
     num_params = 2
     log_scale_bounds = (-6.0, 2.0)
@@ -118,14 +130,7 @@ class DiscretisedLogistic(Likelihood):
 
     def _log_prob(self, x: Tensor, params: Tensor) -> Tensor:
         location, log_scale = self._location_scale(params)
-        half = 1.0 / (self.levels - 1)
-        inverse_scale = torch.exp(-log_scale)
-        centred = (2 * half) * x - 1 - location
-        log_upper = F.logsigmoid((centred + half) * inverse_scale)
-        log_lower = F.logsigmoid((half - centred) * inverse_scale)
-        log_width = torch.log(-torch.expm1(-2 * half * inverse_scale))
-        inner = log_upper + log_lower + log_width
-        value = torch.where(x == 0, log_upper, torch.where(x == self.levels - 1, log_lower, inner))
+        value = log_logistic_bin(x, location, log_scale, levels=self.levels)
         return value.sum(self.event_dims)
 
     def mean(self, params: Tensor) -> Tensor:

@@ -10,13 +10,19 @@ from pydantic import ValidationError
 
 from genlab.errors import ConfigError
 from genlab.pairs import check_pair
-from genlab.schema import data, flow, likelihood, vae
+from genlab.schema import data, flow, likelihood, pixelcnn, vae
 from genlab.schema.data import ExternalData
 from genlab.schema.nodes import External, Node, Target
 from genlab.schema.verbs import VERBS
 from genlab.trust import check_config
 
-TARGETS: dict[str, type[Target]] = {**data.TARGETS, **vae.TARGETS, **flow.TARGETS, **likelihood.TARGETS}
+TARGETS: dict[str, type[Target]] = {
+    **data.TARGETS,
+    **vae.TARGETS,
+    **pixelcnn.TARGETS,
+    **flow.TARGETS,
+    **likelihood.TARGETS,
+}
 """The positive list: what a config may build, and the schema of its arguments."""
 
 NODES = ("data", "model", "objective")

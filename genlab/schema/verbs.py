@@ -112,12 +112,13 @@ class Sample(Node):
     """`genlab sample`."""
 
     ckpt: Text
-    task: Literal["sample", "reconstruct", "interpolate", "traverse"]
+    task: Literal["sample", "reconstruct", "interpolate", "traverse", "complete"]
     n: Positive
     seed: Seed
     temperature: PositiveFloat
     label: NonNegative | None
     steps: Annotated[int, Field(ge=2)]
+    keep: Text
     batch_size: Positive
     accelerator: Literal["auto", "cpu", "gpu", "cuda", "mps"]
     outputs: Text

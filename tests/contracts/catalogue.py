@@ -10,7 +10,7 @@ from torch import Tensor
 
 from genlab.data.loader import Batch
 from genlab.data.spec import DataSpec
-from genlab.models import VAE, ConditionalVAE, nice, realnvp
+from genlab.models import VAE, ConditionalGatedPixelCNN, ConditionalVAE, GatedPixelCNN, PixelCNN, nice, realnvp
 from genlab.models.base import ClassConditional, ExactLikelihood, GenerativeModel
 from genlab.nn.random import Generators
 from genlab.objectives import ELBO, IWAE, MaximumLikelihood
@@ -92,6 +92,24 @@ def _conditional_conv(spec: DataSpec) -> ConditionalVAE:
     return ConditionalVAE(spec, latent_dim=3, network="conv", channels=8)
 
 
+def _pixelcnn(spec: DataSpec) -> PixelCNN:
+    return PixelCNN(spec, channels=12, blocks=2, kernel_size=5, head_channels=12)
+
+
+def _gated(spec: DataSpec) -> GatedPixelCNN:
+    return GatedPixelCNN(spec, channels=9, blocks=2, kernel_size=3, head_channels=9)
+
+
+def _gated_mixture(spec: DataSpec) -> GatedPixelCNN:
+    return GatedPixelCNN(
+        spec, channels=16, blocks=1, kernel_size=5, head_channels=32, output="logistic_mixture", num_mixtures=5
+    )
+
+
+def _conditional_gated(spec: DataSpec) -> ConditionalGatedPixelCNN:
+    return ConditionalGatedPixelCNN(spec, channels=8, blocks=2, kernel_size=3, head_channels=8)
+
+
 CATALOGUE = [
     Case("vae-binary", BINARY, _vae),
     Case("vae-grey", GREY, _vae),
@@ -111,4 +129,10 @@ CATALOGUE = [
     Case("realnvp-rgb", RGB, _realnvp, MaximumLikelihood),
     Case("nice-plane", PLANE, _nice, MaximumLikelihood),
     Case("nice-grey", GREY, _nice, MaximumLikelihood),
+    Case("pixelcnn-binary", BINARY, _pixelcnn, MaximumLikelihood),
+    Case("pixelcnn-grey", GREY, _pixelcnn, MaximumLikelihood),
+    Case("pixelcnn-rgb", RGB, _pixelcnn, MaximumLikelihood),
+    Case("gated-pixelcnn-grey", GREY, _gated, MaximumLikelihood),
+    Case("gated-pixelcnn-mixture-rgb", RGB, _gated_mixture, MaximumLikelihood),
+    Case("conditional-gated-pixelcnn-binary", BINARY, _conditional_gated, MaximumLikelihood),
 ]

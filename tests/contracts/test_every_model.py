@@ -5,7 +5,8 @@ import copy
 import pytest
 import torch
 
-from genlab.models.base import DecodesLatents, EncodesLatents, LikelihoodBound
+from genlab.data.loader import Batch
+from genlab.models.base import DecodesLatents, EncodesLatents, ExactLikelihood, LikelihoodBound
 from tests.contracts.catalogue import CATALOGUE, Case, labels, score
 
 
@@ -66,6 +67,14 @@ def test_likelihoods_and_bounds_are_one_finite_number_of_nats_per_example(case: 
             assert (value < 0).all()
 
 
+@having(ExactLikelihood)
+def test_an_exact_likelihood_does_not_depend_on_the_batch(case: Case) -> None:
+    model, batch = case.model().eval(), case.batch(6)
+    one = Batch(batch.x[2:3], None if batch.y is None else batch.y[2:3])
+    whole, alone = (score(model, part, generator=seeded()) for part in (batch, one))
+    assert torch.allclose(alone, whole[2:3], rtol=1e-5, atol=1e-4)
+
+
 @having(LikelihoodBound)
 def test_more_particles_tighten_the_bound(case: Case) -> None:
     model, batch = case.model(), case.batch(400)
@@ -99,6 +108,7 @@ def test_each_example_has_random_numbers_of_its_own(case: Case) -> None:
     )
 
 
+@having(DecodesLatents)
 def test_latents_encode_and_decode_with_the_right_shapes(case: Case) -> None:
     model, batch = case.model(), case.batch(6)
     assert isinstance(model, EncodesLatents)

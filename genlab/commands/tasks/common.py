@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
+from rich.console import Console
 from torch import Tensor
 
+from genlab.callbacks.progress import track
 from genlab.commands.loaded import Loaded
 from genlab.errors import ConfigError
 from genlab.evaluation.draw import class_cycle
 from genlab.models.base import ClassConditional, GenerativeModel
+from genlab.nn.incremental import Progress
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,11 @@ def labels(loaded: Loaded, config: Mapping[str, Any], n: int) -> dict[str, Tenso
 def device(model: GenerativeModel) -> torch.device:
     """Where the model is."""
     return next(model.parameters()).device
+
+
+def bar(description: str) -> Progress:
+    """A bar on the terminal for the sequential models, whose pictures take a while."""
+    return partial(track, description=description, console=Console(stderr=True))
 
 
 def held_out(loaded: Loaded, config: Mapping[str, Any], n: int) -> tuple[Tensor, dict[str, Tensor]]:

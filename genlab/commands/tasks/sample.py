@@ -9,11 +9,12 @@ import torch
 from torch import Tensor
 
 from genlab.commands.loaded import Loaded
-from genlab.commands.tasks.common import Drawn, Task, device, labels
+from genlab.commands.tasks.common import Drawn, Task, bar, device, labels
 from genlab.errors import ConfigError
 from genlab.evaluation.draw import PLANE_PARTICLES, log_density
 from genlab.evaluation.pictures import grid, plane
 from genlab.models.base import (
+    Autoregressive,
     DecodesLatents,
     ExactLikelihood,
     LikelihoodBound,
@@ -40,6 +41,9 @@ def run(loaded: Loaded, config: Mapping[str, Any]) -> Drawn:
             z = model.sample_latents(len(index), generator=again, **y, **heat)
             parts["latents"].append(z)
             parts["means"].append(model.decode(z, **y))
+        elif isinstance(model, Autoregressive):
+            drawn = model.sample(len(index), generator=generator, progress=bar("sample"), **y)
+            parts["samples"].append(drawn)
         else:
             parts["samples"].append(model.sample(len(index), generator=generator, **y, **heat))
     arrays = {name: torch.cat(values).cpu().numpy() for name, values in parts.items() if values}

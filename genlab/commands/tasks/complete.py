@@ -1,0 +1,81 @@
+"""``task=complete``: a part of test pictures is kept, the rest is drawn by an autoregressive model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from genlab.commands.loaded import Loaded
+from genlab.commands.tasks.common import Drawn, Task, bar, device, held_out
+from genlab.errors import ConfigError
+from genlab.evaluation.pictures import grid
+from genlab.models.base import Autoregressive
+
+COLUMNS = 8
+
+
+def kept(keep: str, height: int, width: int) -> Tensor:
+    """``(height, width) bool``: ``keep`` is "top", "left", or a picture whose light pixels are kept.
+
+    Raises:
+        ConfigError: no such file, no picture, or not of this size.
+    """
+    mask = torch.zeros(height, width, dtype=torch.bool)
+    if keep == "top":
+        mask[: (height + 1) // 2] = True
+        return mask
+    if keep == "left":
+        mask[:, : (width + 1) // 2] = True
+        return mask
+    import numpy as np
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with Image.open(Path(keep)) as picture:
+            if picture.size != (width, height):
+                have = "{}x{}".format(*picture.size)
+                raise ConfigError(f"keep={keep}: is {have}, the pictures are {width}x{height} (width x height)")
+            return torch.from_numpy(np.asarray(picture.convert("L")) >= 128)
+    except (OSError, UnidentifiedImageError) as error:
+        raise ConfigError(f"keep={keep}: give top, left, or a mask whose light pixels are kept: {error}") from error
+
+
+def is_prefix(mask: Tensor) -> bool:
+    """Whether the kept pixels are the first ones, row by row."""
+    flat = mask.flatten()
+    return bool(flat[: int(flat.sum())].all())
+
+
+def run(loaded: Loaded, config: Mapping[str, Any]) -> Drawn:
+    """Draw it; see `genlab.commands.tasks.Task`."""
+    model, spec = loaded.model, loaded.spec
+    assert isinstance(model, Autoregressive)  # `TASK` says so
+    where = device(model)
+    mask = kept(config["keep"], *spec.event_shape[1:])
+    x, given = held_out(loaded, config, config["n"])
+    generator = torch.Generator(where).manual_seed(config["seed"])
+    parts = []
+    for index in torch.arange(len(x), device=where).split(config["batch_size"]):
+        y = {name: value[index] for name, value in given.items()}
+        parts.append(model.complete(x[index], mask.to(where), generator=generator, progress=bar("complete"), **y))
+    done = torch.cat(parts).cpu()
+    originals = x.cpu()
+    assert spec.levels is not None
+    shown = torch.where(mask, originals.float(), (spec.levels - 1) / 2)
+    columns = (part.float().split(COLUMNS) for part in (originals, shown, done))
+    rows = torch.cat([row for three in zip(*columns, strict=True) for row in three])
+    conditional = (
+        "each a draw from the exact conditional"
+        if is_prefix(mask)
+        else "pixel by pixel given all before it: a pixel does not know the kept ones that come after it"
+    )
+    arrays = {"originals": originals.numpy(), "keep": mask.numpy(), "completions": done.numpy()}
+    note = f"test pictures, below each row what is kept, below that the completions, {conditional}"
+    return Drawn(grid(rows, spec, columns=min(COLUMNS, len(x))), arrays, note)
+
+
+TASK = Task(lambda model: isinstance(model, Autoregressive), run)
