@@ -133,8 +133,8 @@ class ResidualBlock(nn.Module):
 class PixelCNN(UnconditionalPixelModel):
     """PixelCNN with residual blocks (van den Oord et al., 2016, table 1 and figure 5).
 
-    Its masks leave a blind spot: what lies above a pixel and further right than its row is higher is never seen,
-    however deep the network (see `GatedPixelCNN`).
+    Its masks leave a blind spot, however deep the network: after a first kernel of size k, a pixel d rows above is
+    seen up to ``d + (k - 3) / 2`` columns to the right and no further (see `GatedPixelCNN`).
 
     Args:
         spec: the data's type: pictures of integer levels.

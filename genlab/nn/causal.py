@@ -65,7 +65,10 @@ class CausalConv2d(nn.Conv2d):
     def forward(self, x: Tensor) -> Tensor:
         """Features of ``x: (B, n, H, W)``."""
         y = F.conv2d(x, self.masked_weight(), self.bias, padding=(self.above, self.left))
-        return y[:, :, : x.shape[2], : x.shape[3]]
+        if y.shape[2:] == x.shape[2:]:
+            return y
+        # a view of a larger picture would slow down every layer after this one
+        return y[:, :, : x.shape[2], : x.shape[3]].contiguous(memory_format=torch.channels_last)
 
 
 class VerticalConv2d(nn.Conv2d):

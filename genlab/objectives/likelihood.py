@@ -12,6 +12,9 @@ from genlab.objectives.base import Loss, Objective, labels
 class MaximumLikelihood(Objective):
     """``loss = -log p(x)`` averaged over the batch, nats per example; ``-elbo(x)`` for a model that knows a bound."""
 
+    def __init__(self) -> None:
+        super().__init__()
+
     def forward(self, model: nn.Module, batch: Batch, *, step: int) -> Loss:
         """The loss; its one term ``nll`` (or ``bound``) is the loss itself."""
         exact = isinstance(model, ExactLikelihood)
