@@ -45,9 +45,15 @@ def _cvae(model: Mapping[str, Any], data: Mapping[str, Any], source: str) -> Ite
     yield from _vae(model, data, source)
 
 
+def _ebm(model: Mapping[str, Any], data: Mapping[str, Any], source: str) -> Iterator[str]:
+    if source == "toy2d" and model["network"] == "conv":
+        yield "model.network=conv needs pictures, data=toy2d is vectors; use model.network=mlp"
+
+
 RULES: dict[str, tuple[str, Rule]] = {
     "genlab.models.VAE": ("vae", _vae),
     "genlab.models.ConditionalVAE": ("cvae", _cvae),
+    "genlab.models.EBM": ("ebm", _ebm),
 }
 """By ``_target_``: the model's name in a sentence, and its rule. All of these model one set of examples."""
 

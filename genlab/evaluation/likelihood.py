@@ -17,6 +17,7 @@ from genlab.data.spec import Split
 from genlab.errors import ConfigError
 from genlab.evaluation.record import Record
 from genlab.models.base import ClassConditional, ExactLikelihood, GenerativeModel, LikelihoodBound
+from genlab.models.grid import GridNormalised
 from genlab.seeding import derive
 
 Progress = Callable[[Iterable, int], Iterable]
@@ -139,6 +140,7 @@ def nll(
         num_particles=particles,
         conditional=isinstance(model, ClassConditional),
         terms={"model": value},
+        method=model.method if isinstance(model, GridNormalised) else None,
     )
 
 

@@ -1,6 +1,6 @@
 """The tasks of ``genlab sample``, one file each: adding one is adding a file and an entry to `TASKS`."""
 
-from genlab.commands.tasks import interpolate, reconstruct, sample, traverse
+from genlab.commands.tasks import denoise, inpaint, interpolate, reconstruct, sample, traverse
 from genlab.commands.tasks.common import Drawn, Task
 
 TASKS: dict[str, Task] = {
@@ -8,6 +8,8 @@ TASKS: dict[str, Task] = {
     "reconstruct": reconstruct.TASK,
     "interpolate": interpolate.TASK,
     "traverse": traverse.TASK,
+    "denoise": denoise.TASK,
+    "inpaint": inpaint.TASK,
 }
 
 __all__ = ["TASKS", "Drawn", "Task"]
