@@ -76,7 +76,7 @@ class Guard(Callback):
             before = f" after {len(self.rollbacks)} rollbacks" if self.rollbacks else ""
             raise TrainingError(
                 f"training diverged at step {step} ({said}){before}; the last good checkpoint is kept: start again "
-                "with a smaller optim.lr or model.step_size, a larger objective.energy_penalty, model.spectral_norm=true"
+                "with a smaller optim.lr or model.step_size, objective.energy_penalty=1 or model.spectral_norm=true"
             )
         self.rollbacks.append(step)
         pl_module.load_state_dict(snapshot["state"])

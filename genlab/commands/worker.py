@@ -88,7 +88,7 @@ def _report_training(run_dir: Path, summary: Mapping[str, Any]) -> None:
     lines["parameters"] = f"{summary['parameters']:,}"
     if "test" in summary:
         lines["test"] = Record(**summary["test"])
-    if "rollbacks" in summary:
+    if summary.get("rollbacks"):
         lines["rollbacks"] = f"{len(summary['rollbacks'])} (after steps {', '.join(map(str, summary['rollbacks']))})"
     if "energy" in summary:
         of = summary["energy"]
