@@ -30,6 +30,11 @@ SETTINGS = {
     **{name: ["data.download=false"] for name in DOWNLOADED},
     "celeba": ["data.size=8"],
 }
+SMALL = {
+    "ebm": ["model.chain_steps=2", "objective.steps=2", "objective.replay_size=8"],
+}
+"""Per model, what makes it small, beside ``model.hidden`` and ``model.channels``."""
+
 FIXED = {
     **{f"genlab.data.{name}": {"val_size"} for name in DOWNLOADED},
     "genlab.data.image_folder": {"val_fraction", "test_fraction"},
@@ -176,7 +181,8 @@ def needs_data(data):
 @pytest.mark.parametrize("model", MODELS)
 def test_every_pair_trains_or_is_refused_in_one_sentence(model, data, config, run_dir, pictures, small):
     needs_data(data)
-    settings = [f"model={model}", f"data={data}", "model.hidden=[8]", "model.channels=2", *SETTINGS.get(data, [])]
+    settings = [f"model={model}", f"data={data}", "model.hidden=[8]", "model.channels=2"]
+    settings += [*SMALL.get(model, []), *SETTINGS.get(data, [])]
     if data in OWN:
         settings.append(f"data.root={pictures / data}")
     run = run_dir("run")
@@ -188,8 +194,11 @@ def test_every_pair_trains_or_is_refused_in_one_sentence(model, data, config, ru
         assert "it fits data=" in message  # the pairs that fit are named
         assert not list((run / "checkpoints").iterdir())
         return
-    assert summary["test"]["n"] <= KEPT
-    assert np.isfinite(summary["test"]["value"])
+    if "test" in summary:
+        assert summary["test"]["n"] <= KEPT
+        assert np.isfinite(summary["test"]["value"])
+    else:
+        assert np.isfinite(summary["energy"]["data"]["mean"])
 
 
 @pytest.mark.parametrize("experiment", listing.choices("experiment"))

@@ -10,9 +10,9 @@ from torch import Tensor
 
 from genlab.data.loader import Batch
 from genlab.data.spec import DataSpec
-from genlab.models import VAE, ConditionalVAE
+from genlab.models import EBM, VAE, ConditionalVAE
 from genlab.models.base import ClassConditional, GenerativeModel
-from genlab.objectives import ELBO, IWAE
+from genlab.objectives import ELBO, IWAE, ContrastiveDivergence
 from genlab.objectives.base import Objective
 
 BINARY = DataSpec((1, 6, 6), 2, 3)
@@ -63,6 +63,19 @@ def _conditional_conv(spec: DataSpec) -> ConditionalVAE:
     return ConditionalVAE(spec, latent_dim=3, network="conv", channels=8)
 
 
+def _ebm(spec: DataSpec) -> EBM:
+    # longer steps than the default: a few must do
+    return EBM(spec, hidden=[16], channels=4, chain_steps=5, step_size=0.1 if spec.levels is None else 10.0)
+
+
+def _ebm_normalised(spec: DataSpec) -> EBM:
+    return EBM(spec, network="mlp", hidden=[16, 16], chain_steps=5, spectral_norm=True)
+
+
+def _contrast() -> ContrastiveDivergence:
+    return ContrastiveDivergence(steps=2, replay_size=64)
+
+
 CATALOGUE = [
     Case("vae-binary", BINARY, _vae),
     Case("vae-grey", GREY, _vae),
@@ -75,4 +88,9 @@ CATALOGUE = [
     Case("cvae-binary", BINARY, _cvae),
     Case("cvae-plane", LABELLED_PLANE, _cvae),
     Case("cvae-conv-rgb", RGB, _conditional_conv),
+    Case("ebm-binary", BINARY, _ebm, _contrast),
+    Case("ebm-grey", GREY, _ebm, _contrast),
+    Case("ebm-rgb", RGB, _ebm, _contrast),
+    Case("ebm-plane", PLANE, _ebm, _contrast),
+    Case("ebm-mlp-spectral-grey", GREY, _ebm_normalised, _contrast),
 ]

@@ -5,13 +5,26 @@ import copy
 import pytest
 import torch
 
-from genlab.models.base import DecodesLatents, EncodesLatents, LikelihoodBound
+from genlab.models.base import (
+    DecodesLatents,
+    EncodesLatents,
+    ExactLikelihood,
+    LikelihoodBound,
+    UnnormalisedDensity,
+)
 from tests.contracts.catalogue import CATALOGUE, Case, labels
 
 
 @pytest.fixture(params=CATALOGUE, ids=lambda case: case.name)
 def case(request: pytest.FixtureRequest) -> Case:
     return request.param
+
+
+def those(*types: type) -> pytest.MarkDecorator:
+    """A law for the models that can do one of ``types``."""
+    return pytest.mark.parametrize(
+        "case", [case for case in CATALOGUE if isinstance(case.model(), types)], ids=lambda case: case.name
+    )
 
 
 def seeded(seed: int = 0) -> torch.Generator:
@@ -47,6 +60,7 @@ def test_samples_do_not_touch_the_global_random_state(case: Case) -> None:
     assert torch.equal(before, torch.get_rng_state())
 
 
+@those(LikelihoodBound)
 def test_bounds_are_one_finite_number_of_nats_per_example(case: Case) -> None:
     model, batch = case.model(), case.batch(6)
     assert isinstance(model, LikelihoodBound)
@@ -61,6 +75,7 @@ def test_bounds_are_one_finite_number_of_nats_per_example(case: Case) -> None:
             assert (value < 0).all()
 
 
+@those(LikelihoodBound)
 def test_more_particles_tighten_the_bound(case: Case) -> None:
     model, batch = case.model(), case.batch(400)
     with torch.no_grad():  # far from initialisation, where posterior and prior nearly agree
@@ -73,6 +88,7 @@ def test_more_particles_tighten_the_bound(case: Case) -> None:
     assert gap.mean() > 3 * gap.std() / len(gap) ** 0.5
 
 
+@those(LikelihoodBound)
 def test_each_example_has_random_numbers_of_its_own(case: Case) -> None:
     """A generator per example: the bound of an example does not depend on its batch."""
     model, batch = case.model(), case.batch(6)
@@ -92,6 +108,7 @@ def test_each_example_has_random_numbers_of_its_own(case: Case) -> None:
     )
 
 
+@those(EncodesLatents)
 def test_latents_encode_and_decode_with_the_right_shapes(case: Case) -> None:
     model, batch = case.model(), case.batch(6)
     assert isinstance(model, EncodesLatents)
@@ -108,6 +125,7 @@ def test_latents_encode_and_decode_with_the_right_shapes(case: Case) -> None:
     assert model.sample_latents(6, generator=seeded(), **y).shape == (6, model.latent_dim)
 
 
+@those(LikelihoodBound, ExactLikelihood)
 def test_the_loss_falls_on_eight_examples(case: Case) -> None:
     model, objective, batch = case.model(), case.objective(), case.batch(8)
     optimiser = torch.optim.Adam(model.parameters(), 1e-2)
@@ -133,6 +151,31 @@ def test_weights_saved_and_loaded_give_the_same_samples(case: Case) -> None:
     assert torch.equal(expected, other.sample(5, generator=seeded(), **y))
 
 
+@those(UnnormalisedDensity)
+def test_energies_are_one_finite_number_per_example(case: Case) -> None:
+    model, batch = case.model().eval(), case.batch(6)
+    energy = model.energy(batch.x)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        mixed = model.energy(batch.x)
+    assert energy.shape == (6,)
+    assert energy.dtype == mixed.dtype == torch.float32
+    assert energy.isfinite().all()
+    assert torch.allclose(energy, mixed, rtol=0.05, atol=0.05)
+    assert torch.allclose(energy[[4, 1]], model.energy(batch.x[[4, 1]]), atol=1e-5), "an example depends on its batch"
+
+
+@those(UnnormalisedDensity)
+def test_every_parameter_of_an_energy_learns(case: Case) -> None:
+    model, objective, batch = case.model(), case.objective(), case.batch(8)
+    objective.prepare(model)
+    loss = objective(model, batch, step=0)
+    loss.value.backward()
+    # the last bias moves both energies alike, and has a gradient through the penalty only
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters()), "an unused parameter"
+    assert all(not term.requires_grad for term in loss.terms.values())
+
+
+@those(LikelihoodBound)
 def test_bfloat16_autocast_keeps_likelihoods_in_float32(case: Case) -> None:
     model, batch = case.model(), case.batch(6)
     y = labels(model, batch.y)
