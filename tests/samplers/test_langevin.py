@@ -58,7 +58,7 @@ def test_without_noise_it_is_gradient_descent() -> None:
 def test_a_clamped_gradient_bounds_every_move() -> None:
     far = torch.full((3, 2), 1000.0)
     x = Langevin(step_size=0.5, noise=0.0, clamp=0.1).run(gaussian, far, steps=4)
-    assert torch.allclose(far - x, torch.full((3, 2), 4 * 0.5 * 0.1))
+    assert torch.allclose(far - x, torch.full((3, 2), 4 * 0.5 * 0.1), atol=1e-3)
 
 
 def test_a_scaled_step_keeps_the_temperature() -> None:
