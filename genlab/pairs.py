@@ -59,6 +59,11 @@ def _conditional_pixelcnn(model: Mapping[str, Any], data: Mapping[str, Any], sou
         yield f"model=conditional_gated_pixelcnn needs labels, this data has none; it fits data={LABELLED}"
 
 
+def _ebm(model: Mapping[str, Any], data: Mapping[str, Any], source: str) -> Iterator[str]:
+    if source == "toy2d" and model["network"] == "conv":
+        yield "model.network=conv needs pictures, data=toy2d is vectors; use model.network=mlp"
+
+
 RULES: dict[str, tuple[str, Rule]] = {
     "genlab.models.VAE": ("vae", _vae),
     "genlab.models.ConditionalVAE": ("cvae", _cvae),
@@ -67,6 +72,7 @@ RULES: dict[str, tuple[str, Rule]] = {
     "genlab.models.PixelCNN": ("pixelcnn", _pixelcnn),
     "genlab.models.GatedPixelCNN": ("gated_pixelcnn", _pixelcnn),
     "genlab.models.ConditionalGatedPixelCNN": ("conditional_gated_pixelcnn", _conditional_pixelcnn),
+    "genlab.models.EBM": ("ebm", _ebm),
 }
 """By ``_target_``: the model's name in a sentence, and its rule. All of these model one set of examples."""
 

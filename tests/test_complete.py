@@ -93,9 +93,9 @@ def test_one_seed_gives_one_file_and_a_label_its_class(trained: dict[str, Path],
 def test_masks_that_do_not_fit_are_refused(trained: dict[str, Path], tmp_path: Path) -> None:
     (tmp_path / "no.png").write_text("no picture")
     for keep, message in (
-        (masked(tmp_path, (8, 6)), "is 8x6, the pictures are 8x8"),
-        (tmp_path / "no.png", "light pixels are kept"),
-        (tmp_path / "missing.png", "give top, left, or a mask"),
+        (masked(tmp_path, (8, 6)), "is 8x6 pixels, the data is 8x8"),
+        (tmp_path / "no.png", "cannot be read as a PNG"),
+        (tmp_path / "missing.png", "is neither top nor left nor a PNG file"),
     ):
         config = settings("sample", trained["pixelcnn"], "task=complete", f"keep={keep}")
         with pytest.raises(ConfigError, match=message):

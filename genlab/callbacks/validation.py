@@ -16,8 +16,8 @@ from genlab.callbacks.loggers import CSVLog
 from genlab.evaluation.pictures import save_png
 from genlab.evaluation.record import Record
 
-Score = Callable[[nn.Module], Record]
-"""The validation number of a model."""
+Score = Callable[[nn.Module], Record | None]
+"""The validation number of a model, if it can have one."""
 
 Draw = Callable[[nn.Module], dict[str, np.ndarray]]
 """Named pictures of a model, ``(H, W, 3) uint8``."""
@@ -66,9 +66,10 @@ class Validation(StepCallback):
         """Score and draw now."""
         step = pl_module.batches_done
         self.latest = self.score(pl_module.scored)
-        metrics = {f"val/{self.latest.metric}": self.latest.value, "val/standard_error": self.latest.standard_error}
-        for logger in trainer.loggers:
-            logger.log_metrics(metrics, step=step)
+        if self.latest is not None:
+            metrics = {f"val/{self.latest.metric}": self.latest.value, "val/standard_error": self.latest.standard_error}
+            for logger in trainer.loggers:
+                logger.log_metrics(metrics, step=step)
         if not trainer.is_global_zero:
             return
         for name, picture in self.draw(pl_module.scored).items():

@@ -19,13 +19,14 @@ from genlab.data.spec import Split
 from genlab.errors import ConfigError
 from genlab.evaluation import likelihood
 from genlab.evaluation.record import Record
-from genlab.models.base import DecodesLatents, ExactLikelihood, LikelihoodBound
+from genlab.evaluation.validate import has_likelihood, with_likelihood
+from genlab.models.base import DecodesLatents, LikelihoodBound
 
 
 def offered(loaded: Loaded) -> list[str]:
     """Names of the metrics that this checkpoint can be asked for."""
     model, names = loaded.model, []
-    if isinstance(model, ExactLikelihood | LikelihoodBound):
+    if has_likelihood(model):
         names.append("nll")
         if loaded.spec.levels is not None:
             names.append("bpd")
@@ -60,6 +61,7 @@ def run(run_dir: Path, config: Mapping[str, Any], *, console: Console) -> list[R
             kind = type(loaded.model).__name__
             raise ConfigError(f"metric={name}: {kind} on this data cannot have it; it can have {have}")
     data = loaded.dataset(root=config["data"]["root"], trust=config["trust"])
+    loaded = dataclasses.replace(loaded, model=with_likelihood(loaded.model, data) or loaded.model)
     records = _score(loaded, getattr(data, config["split"]), config, wanted, console=console)
     if fabric is None or fabric.is_global_zero:
         summary: dict[str, Any] = {"records": [record.to_dict() for record in records], "checkpoint": str(loaded.path)}
@@ -108,4 +110,6 @@ def _print(records: list[Record], loaded: Loaded, run_dir: Path) -> None:
         error = f"{r.standard_error:.4f}"
         table.add_row(metric, f"{r.value:.4f}", error, r.unit, r.kind, str(r.num_particles or "-"), str(r.n), r.split)
     Console(width=None if Console().is_terminal else 110).print(table)
+    for method in dict.fromkeys(r.method for r in records if r.method):
+        print(f"method   {method}")
     print(f"summary  {run_dir / runs.SUMMARY}")

@@ -21,6 +21,7 @@ import genlab
 from genlab import build, checkpoint, runs
 from genlab.callbacks.chain import Chain, StepCallback
 from genlab.callbacks.checkpoints import Checkpoints
+from genlab.callbacks.guard import Guard
 from genlab.callbacks.loggers import CSVLog
 from genlab.callbacks.progress import ProgressBar, track
 from genlab.callbacks.steps import Steps
@@ -30,15 +31,20 @@ from genlab.commands.quiet import quiet
 from genlab.data.loader import BatchLoader
 from genlab.data.spec import Dataset
 from genlab.errors import ConfigError, GenlabError, TrainingError
-from genlab.evaluation import likelihood
 from genlab.evaluation.draw import draw
+from genlab.evaluation.energies import energies
 from genlab.evaluation.pictures import save_png
 from genlab.evaluation.record import Record
-from genlab.models.base import GenerativeModel
+from genlab.evaluation.validate import validate
+from genlab.models.base import GenerativeModel, UnnormalisedDensity
+from genlab.objectives.base import Recoverable
 from genlab.training.io import VerifiedCheckpointIO
 from genlab.training.silent import SilentProfiler
 from genlab.training.single import SingleLoss
 from genlab.training.stepwise import Windows, window_size
+
+ENERGIES = 1000
+"""Examples of each kind whose energies the summary describes."""
 
 VALIDATION_PARTICLES = 1
 """Validation during training is the plain ELBO; the run's end scores both splits with ``test.num_particles``."""
@@ -100,7 +106,10 @@ def run(run_dir: Path, config: Mapping[str, Any], *, console: Console, first: bo
     if start < total:
         _fit(trainer, module, loader, source)
     elif source is not None:
-        module.load_state_dict(checkpoint.read(source)["state_dict"])
+        held = checkpoint.read(source)
+        module.load_state_dict(held["state_dict"])
+        for callback in trainer.callbacks:  # type: ignore[attr-defined]
+            callback.load_state_dict(held["callbacks"][callback.state_key])
     if guard.asked is not None:  # a signal between the last step and here; the last step is saved
         raise guard.interrupted(module.batches_done)
     trained = time.monotonic() - begun
@@ -116,7 +125,12 @@ def run(run_dir: Path, config: Mapping[str, Any], *, console: Console, first: bo
         for split in ("val", "test"):
             record = _final(scored, data, config, split=split, console=console)
             latest = checkpoint.steps(folder)
-            summary[split] = replace(record, checkpoint=str(latest[-1]) if latest else None).to_dict()
+            if record is not None:
+                summary[split] = replace(record, checkpoint=str(latest[-1]) if latest else None).to_dict()
+    for part in (part for chain in trainer.callbacks for part in chain.parts if isinstance(part, Guard)):  # type: ignore[attr-defined]
+        summary["rollbacks"] = part.rollbacks
+    if isinstance(scored, UnnormalisedDensity) and trainer.is_global_zero:
+        summary["energy"] = energies(scored, data, n=ENERGIES, seed=config["seed"])
     if trainer.is_global_zero:
         for name, picture in draw(scored, data, n=config["callbacks"]["samples"]["n"], seed=config["seed"]).items():
             summary[f"{name}_picture"] = str(save_png(run_dir / "samples" / f"final-{name}.png", picture))
@@ -195,11 +209,11 @@ def _callbacks(
     options, settings = config["trainer"], config["callbacks"]
     per_epoch = loader.steps_per_epoch
 
-    def score(model: nn.Module) -> Record:
-        return likelihood.nll(
-            model,  # type: ignore[arg-type]
-            data.val,
-            split_name="val",
+    def score(model: nn.Module) -> Record | None:
+        return validate(
+            model,
+            data,
+            split="val",
             num_particles=VALIDATION_PARTICLES,
             batch_size=1000,
             seed=config["seed"],
@@ -227,7 +241,11 @@ def _callbacks(
         last_step=total,
         validation=validation,
     )
-    callbacks: list[StepCallback] = [Steps(every=options["log_every_n_steps"], steps_per_epoch=per_epoch), validation]
+    callbacks: list[StepCallback] = [Steps(every=options["log_every_n_steps"], steps_per_epoch=per_epoch)]
+    if isinstance(module.objective, Recoverable):
+        every, limit = settings["guard"]["every_n_steps"], settings["guard"]["max_rollbacks"]
+        callbacks.append(Guard(every=every, max_rollbacks=limit, report=console.print))
+    callbacks.append(validation)
     if options["enable_progress_bar"] and trainer.is_global_zero:
         callbacks.append(ProgressBar(total=total, steps_per_epoch=per_epoch, console=console))
     chain = Chain([*callbacks, checkpoints])
@@ -264,12 +282,14 @@ def _memory_advice(loader: BatchLoader) -> str:
     return f"out of memory with data.batch_size={loader.batch_size}; try data.batch_size={smaller} or a smaller model"
 
 
-def _final(model: GenerativeModel, data: Dataset, config: Mapping[str, Any], *, split: str, console: Console) -> Record:
+def _final(
+    model: GenerativeModel, data: Dataset, config: Mapping[str, Any], *, split: str, console: Console
+) -> Record | None:
     test = config["test"]
-    return likelihood.nll(
+    return validate(
         model,
-        getattr(data, split),
-        split_name=split,
+        data,
+        split=split,
         num_particles=test["num_particles"],
         batch_size=test["batch_size"],
         seed=config["seed"],

@@ -88,6 +88,13 @@ def _report_training(run_dir: Path, summary: Mapping[str, Any]) -> None:
     lines["parameters"] = f"{summary['parameters']:,}"
     if "test" in summary:
         lines["test"] = Record(**summary["test"])
+    if summary.get("rollbacks"):
+        lines["rollbacks"] = f"{len(summary['rollbacks'])} (after steps {', '.join(map(str, summary['rollbacks']))})"
+    if "energy" in summary:
+        of = summary["energy"]
+        lines["energy"] = ", ".join(
+            f"{name} {of[name]['mean']:.3f} ± {of[name]['std']:.3f}" for name in ("data", "samples", "noise")
+        )
     lines |= {
         key.removesuffix("_picture"): _relative(Path(p)) for key, p in summary.items() if key.endswith("_picture")
     }

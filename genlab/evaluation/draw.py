@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from genlab.data.spec import Dataset
 from genlab.evaluation.pictures import grid, plane
+from genlab.evaluation.validate import with_likelihood
 from genlab.models.base import (
     ClassConditional,
     DecodesLatents,
@@ -16,6 +19,7 @@ from genlab.models.base import (
     GenerativeModel,
     LikelihoodBound,
 )
+from genlab.models.grid import GridNormalised
 
 PLANE_SAMPLES = 4000
 PLANE_PARTICLES = 100
@@ -55,6 +59,20 @@ def log_density(model: GenerativeModel, points: Tensor, *, seed: int, num_partic
     return torch.cat(values).cpu()
 
 
+def plane_density(model: GenerativeModel, data: Dataset, *, seed: int) -> tuple[Callable[[Tensor], Tensor] | None, str]:
+    """``(m, 2) -> (m,)`` log-density in nats and what to call it; None where the model has no density."""
+    known = with_likelihood(model, data)
+    if known is None:
+        return None, ""
+
+    def log_prob(points: Tensor) -> Tensor:
+        return log_density(known, points, seed=seed, num_particles=PLANE_PARTICLES)
+
+    exact = isinstance(known, ExactLikelihood)
+    how = " (on a grid)" if isinstance(known, GridNormalised) else "" if exact else f" (IS, K={PLANE_PARTICLES})"
+    return log_prob, f"model density{how}"
+
+
 @torch.no_grad()
 def draw(model: nn.Module, data: Dataset, *, n: int, seed: int) -> dict[str, np.ndarray]:
     """Named pictures ``(H, W, 3) uint8``: samples, reconstructions; for points in the plane the densities too.
@@ -84,14 +102,7 @@ def draw(model: nn.Module, data: Dataset, *, n: int, seed: int) -> dict[str, np.
             again = model.decode(model.encode(x, **labels), **labels)
             pictures["reconstructions"] = grid(alternate(x, again, 8), spec, columns=8)
     elif spec.dim == 2 and not conditional:
-        log_prob, name = None, ""
-        if isinstance(model, ExactLikelihood | LikelihoodBound):
-            exact = isinstance(model, ExactLikelihood)
-            name = "model density" if exact else f"model density (IS, K={PLANE_PARTICLES})"
-
-            def log_prob(points: Tensor) -> Tensor:
-                return log_density(model, points, seed=seed, num_particles=PLANE_PARTICLES)
-
+        log_prob, name = plane_density(model, data, seed=seed)
         samples = model.sample(PLANE_SAMPLES, generator=generator)
         pictures["plane"] = plane(samples, truth=data.density, log_prob=log_prob, log_prob_name=name)
     model.train(training)

@@ -18,6 +18,7 @@ from genlab.data.spec import Split
 from genlab.errors import ConfigError
 from genlab.evaluation.record import Record
 from genlab.models.base import ClassConditional, ExactLikelihood, GenerativeModel, ItemisedBound, LikelihoodBound
+from genlab.models.grid import GridNormalised
 from genlab.seeding import derive
 
 Progress = Callable[[Iterable, int], Iterable]
@@ -153,6 +154,7 @@ def nll(
         num_particles=particles,
         conditional=isinstance(model, ClassConditional),
         terms={name: column.mean().item() for name, column in table.items()},
+        method=model.method if isinstance(model, GridNormalised) else None,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -43,14 +43,19 @@ def grid(x: Tensor, spec: DataSpec, *, columns: int | None = None, pad: int = 1)
     return sheet.repeat(factor, 0).repeat(factor, 1)
 
 
-def save_png(path: Path, picture: np.ndarray) -> Path:
-    """Write ``(H, W, 3) uint8``; the same pixels give the same bytes."""
+def encoded(picture: np.ndarray) -> bytes:
+    """``(H, W, 3) uint8`` as a PNG; the same pixels give the same bytes."""
     from PIL import Image
 
-    path.parent.mkdir(parents=True, exist_ok=True)
     buffer = io.BytesIO()
     Image.fromarray(picture).save(buffer, format="PNG")
-    path.write_bytes(buffer.getvalue())
+    return buffer.getvalue()
+
+
+def save_png(path: Path, picture: np.ndarray) -> Path:
+    """Write ``(H, W, 3) uint8``; the same pixels give the same bytes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(encoded(picture))
     return path
 
 
@@ -124,4 +129,16 @@ def plane(
             axes.scatter(scatter[:, 0], scatter[:, 1], s=1.0, color="#0072B2", linewidths=0)
         axes.set(xlim=bounds[:2], ylim=bounds[2:], title=title, aspect="equal")
         axes.tick_params(labelsize=7)
+    return _render(figure)
+
+
+def scatter(clouds: Sequence[Tensor], *, bounds: tuple[float, float, float, float]) -> np.ndarray:
+    """Clouds of points ``(n, 2)`` side by side in the same window, ``(H, W, 3) uint8``."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(2.4 * len(clouds), 2.4), dpi=100, layout="constrained")
+    for i, cloud in enumerate(clouds):
+        axes = figure.add_subplot(1, len(clouds), i + 1)
+        axes.scatter(cloud[:, 0], cloud[:, 1], s=1.0, color="#0072B2", linewidths=0)
+        axes.set(xlim=bounds[:2], ylim=bounds[2:], xticks=[], yticks=[], aspect="equal")
     return _render(figure)

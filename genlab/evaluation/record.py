@@ -22,6 +22,7 @@ class Record:
         conditional: True when it scores ``p(x | y)`` rather than ``p(x)``.
         terms: the parts that add up to it, in the same unit.
         checkpoint: the file that was scored.
+        method: how it was computed where that is a matter of choice, e.g. the grid of a normaliser.
     """
 
     metric: str
@@ -36,6 +37,7 @@ class Record:
     conditional: bool = False
     terms: dict[str, float] = field(default_factory=dict)
     checkpoint: str | None = None
+    method: str | None = None
 
     def to_dict(self) -> dict[str, object]:
         """Plain types for ``summary.json``."""

@@ -1,20 +1,24 @@
 """The families of generative models, one file each."""
 
 from genlab.models.dequantised import Dequantised
+from genlab.models.ebm import EBM
 from genlab.models.flow import Flow
 from genlab.models.gated_pixelcnn import ConditionalGatedPixelCNN, GatedPixelCNN
+from genlab.models.grid import GridNormalised
 from genlab.models.nice import nice
 from genlab.models.pixelcnn import PixelCNN
 from genlab.models.realnvp import realnvp
 from genlab.models.vae import VAE, ConditionalVAE
 
 __all__ = [
+    "EBM",
     "VAE",
     "ConditionalGatedPixelCNN",
     "ConditionalVAE",
     "Dequantised",
     "Flow",
     "GatedPixelCNN",
+    "GridNormalised",
     "PixelCNN",
     "nice",
     "realnvp",

@@ -112,6 +112,30 @@ class UnnormalisedDensity(GenerativeModel):
         """``(B,)``: ``-log p(x)`` up to an unknown constant."""
 
 
+class SamplesByChain(GenerativeModel):
+    """Samples by a Markov chain, which can be watched, started at an example, and held at parts of it."""
+
+    @abstractmethod
+    def path(
+        self,
+        n: int,
+        *,
+        frames: int,
+        start: Tensor | None = None,
+        keep: Tensor | None = None,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """The chains at ``frames`` equally spaced times, the first and the last included: ``(frames, n, *event)``.
+
+        Args:
+            n: number of chains; without ``start`` and ``keep``, the last frame is ``sample(n)`` of the same generator.
+            frames: how many times, at least 2.
+            start: ``(n, *event_shape)`` typed examples to start from; None: from noise.
+            keep: bool, broadcast to the examples: there the chain stays at ``start``, elsewhere it begins at noise.
+            generator: of the initial noise and the chain's.
+        """
+
+
 class DecodesLatents(GenerativeModel):
     """Maps latents to data."""
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 
-def mlp(inputs: int, hidden: Sequence[int], outputs: int) -> nn.Sequential:
-    """``(B, inputs) -> (B, outputs)``: linear layers with ReLU between them; no hidden width makes it linear."""
+def mlp(
+    inputs: int, hidden: Sequence[int], outputs: int, *, activation: Callable[[], nn.Module] = nn.ReLU
+) -> nn.Sequential:
+    """``(B, inputs) -> (B, outputs)``: linear layers with ``activation`` between them; no hidden width: linear."""
     layers: list[nn.Module] = []
     for width in hidden:
-        layers += [nn.Linear(inputs, width), nn.ReLU()]
+        layers += [nn.Linear(inputs, width), activation()]
         inputs = width
     return nn.Sequential(*layers, nn.Linear(inputs, outputs))
 

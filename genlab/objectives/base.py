@@ -23,10 +23,28 @@ class Loss(NamedTuple):
 
 
 class Objective(nn.Module):
-    """Base: a module, so that replay buffers and image pools are buffers and reach the checkpoint."""
+    """Base: a module, so that replay buffers and image pools are buffers and reach the checkpoint.
+
+    Data-parallel ranks do not copy these buffers to each other: an objective keeps its own the same on all of them.
+    """
+
+    def prepare(self, model: nn.Module) -> None:
+        """Make the buffers whose shape depends on the model; called once, before the first step or a resume."""
 
     def forward(self, model: nn.Module, batch: Batch, *, step: int) -> Loss:
         """The loss of ``model`` on ``batch`` at training step ``step`` (counted from 0)."""
+        raise TypeError(f"{type(self).__name__} is abstract")
+
+
+class Recoverable(Objective):
+    """An objective whose training can diverge, and which knows how to go on more carefully from an earlier state."""
+
+    def diverged(self, loss: Loss) -> bool:
+        """Whether a step with this loss has left the rails."""
+        raise TypeError(f"{type(self).__name__} is abstract")
+
+    def retreat(self, model: nn.Module, *, rollbacks: int) -> None:
+        """Make ``model``, whose weights are those of an earlier step again, more careful: rollback number 1, 2, ..."""
         raise TypeError(f"{type(self).__name__} is abstract")
 
 

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from genlab.errors import ConfigError
 from genlab.pairs import check_pair
-from genlab.schema import data, flow, likelihood, pixelcnn, vae
+from genlab.schema import data, ebm, flow, likelihood, pixelcnn, vae
 from genlab.schema.data import ExternalData
 from genlab.schema.nodes import External, Node, Target
 from genlab.schema.verbs import VERBS
@@ -21,6 +21,7 @@ TARGETS: dict[str, type[Target]] = {
     **vae.TARGETS,
     **pixelcnn.TARGETS,
     **flow.TARGETS,
+    **ebm.TARGETS,
     **likelihood.TARGETS,
 }
 """The positive list: what a config may build, and the schema of its arguments."""
@@ -92,7 +93,7 @@ def _problems(schema: type[Node], value: Mapping, prefix: tuple[str, ...], known
 def _describe(item: Any, prefix: tuple[str, ...], known: list[str]) -> str:
     location = [*prefix, *item["loc"]]
     location = [part for part in location if not (isinstance(part, str) and part.startswith(("function-", "list[")))]
-    if location and location[-1] in {"int", "constrained-int", "literal['auto']"}:
+    if location and location[-1] in {"int", "constrained-int", "constrained-float", "literal['auto']"}:
         location = location[:-1]
     key = ".".join(str(part) for part in location)
     if item["type"] == "extra_forbidden":

@@ -61,12 +61,20 @@ class EMA(Node):
     decay: Annotated[float, Field(gt=0, lt=1)] | None
 
 
+class Guard(Node):
+    """Going back to the last good state when training diverges."""
+
+    every_n_steps: Positive
+    max_rollbacks: NonNegative
+
+
 class Callbacks(Node):
     """What happens around the training steps."""
 
     checkpoint: CheckpointCallback
     samples: Samples
     ema: EMA
+    guard: Guard
 
 
 class Logger(Node):
@@ -112,12 +120,14 @@ class Sample(Node):
     """`genlab sample`."""
 
     ckpt: Text
-    task: Literal["sample", "reconstruct", "interpolate", "traverse", "complete"]
+    task: Literal["sample", "reconstruct", "interpolate", "traverse", "complete", "denoise", "inpaint"]
     n: Positive
     seed: Seed
     temperature: PositiveFloat
     label: NonNegative | None
     steps: Annotated[int, Field(ge=2)]
+    trajectory: bool
+    noise: PositiveFloat
     keep: Text
     batch_size: Positive
     accelerator: Literal["auto", "cpu", "gpu", "cuda", "mps"]

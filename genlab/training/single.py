@@ -12,7 +12,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from genlab.data.loader import Batch
 from genlab.errors import TrainingError
-from genlab.objectives.base import Loss, Objective
+from genlab.objectives.base import Loss, Objective, Recoverable
 from genlab.training.optim import OptimiserRecipe
 from genlab.training.stepwise import Stepwise, drop_gradients
 
@@ -53,6 +53,9 @@ class SingleLoss(Stepwise):
         self.objective = objective
         self.optimiser = optimiser
         self.fused = fused
+        objective.prepare(model)
+        # copied from rank 0 at every step otherwise: a replay buffer is large, and the same on all ranks already
+        self._ddp_params_and_buffers_to_ignore = [f"objective.{name}" for name, _ in objective.named_buffers()]
         self.averaged: AveragedModel | None = None
         if ema_decay is not None:
             # torch's own average as a submodule: in the checkpoint by construction, and nothing to swap
@@ -93,10 +96,13 @@ class SingleLoss(Stepwise):
         """The objective on one batch, checked.
 
         Raises:
-            TrainingError: it is not finite; the weights are those of the step before.
+            TrainingError: a non-finite loss; the weights are those of the step before. A `Recoverable` objective has
+                a guard in place of that.
         """
         loss = self._loss(self.model, batch, step=self.batches_done)
         self.last = loss
+        if isinstance(self.objective, Recoverable):
+            return loss  # a guard looks at it after the step, and goes back
         if self.device.type == "cpu":
             check_finite(loss, step=self.batches_done)
         else:

@@ -10,10 +10,10 @@ from torch import Tensor
 
 from genlab.data.loader import Batch
 from genlab.data.spec import DataSpec
-from genlab.models import VAE, ConditionalGatedPixelCNN, ConditionalVAE, GatedPixelCNN, PixelCNN, nice, realnvp
+from genlab.models import EBM, VAE, ConditionalGatedPixelCNN, ConditionalVAE, GatedPixelCNN, PixelCNN, nice, realnvp
 from genlab.models.base import ClassConditional, ExactLikelihood, GenerativeModel
 from genlab.nn.random import Generators
-from genlab.objectives import ELBO, IWAE, MaximumLikelihood
+from genlab.objectives import ELBO, IWAE, ContrastiveDivergence, MaximumLikelihood
 from genlab.objectives.base import Objective
 
 BINARY = DataSpec((1, 6, 6), 2, 3)
@@ -110,6 +110,19 @@ def _conditional_gated(spec: DataSpec) -> ConditionalGatedPixelCNN:
     return ConditionalGatedPixelCNN(spec, channels=8, blocks=2, kernel_size=3, head_channels=8)
 
 
+def _ebm(spec: DataSpec) -> EBM:
+    # longer steps than the default: a few must do
+    return EBM(spec, hidden=[16], channels=4, chain_steps=5, step_size=0.1 if spec.levels is None else 10.0)
+
+
+def _ebm_normalised(spec: DataSpec) -> EBM:
+    return EBM(spec, network="mlp", hidden=[16, 16], chain_steps=5, spectral_norm=True)
+
+
+def _contrast() -> ContrastiveDivergence:
+    return ContrastiveDivergence(steps=2, replay_size=64)
+
+
 CATALOGUE = [
     Case("vae-binary", BINARY, _vae),
     Case("vae-grey", GREY, _vae),
@@ -135,4 +148,9 @@ CATALOGUE = [
     Case("gated-pixelcnn-grey", GREY, _gated, MaximumLikelihood),
     Case("gated-pixelcnn-mixture-rgb", RGB, _gated_mixture, MaximumLikelihood),
     Case("conditional-gated-pixelcnn-binary", BINARY, _conditional_gated, MaximumLikelihood),
+    Case("ebm-binary", BINARY, _ebm, _contrast),
+    Case("ebm-grey", GREY, _ebm, _contrast),
+    Case("ebm-rgb", RGB, _ebm, _contrast),
+    Case("ebm-plane", PLANE, _ebm, _contrast),
+    Case("ebm-mlp-spectral-grey", GREY, _ebm_normalised, _contrast),
 ]

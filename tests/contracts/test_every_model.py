@@ -6,7 +6,13 @@ import pytest
 import torch
 
 from genlab.data.loader import Batch
-from genlab.models.base import DecodesLatents, EncodesLatents, ExactLikelihood, LikelihoodBound
+from genlab.models.base import (
+    DecodesLatents,
+    EncodesLatents,
+    ExactLikelihood,
+    LikelihoodBound,
+    UnnormalisedDensity,
+)
 from tests.contracts.catalogue import CATALOGUE, Case, labels, score
 
 
@@ -54,6 +60,7 @@ def test_samples_do_not_touch_the_global_random_state(case: Case) -> None:
     assert torch.equal(before, torch.get_rng_state())
 
 
+@having(ExactLikelihood, LikelihoodBound)
 def test_likelihoods_and_bounds_are_one_finite_number_of_nats_per_example(case: Case) -> None:
     model, batch = case.model(), case.batch(6)
     values = [score(model, batch, generator=seeded())]
@@ -125,6 +132,7 @@ def test_latents_encode_and_decode_with_the_right_shapes(case: Case) -> None:
     assert model.sample_latents(6, generator=seeded(), **y).shape == (6, model.latent_dim)
 
 
+@having(ExactLikelihood, LikelihoodBound)
 def test_the_loss_falls_on_eight_examples(case: Case) -> None:
     model, objective, batch = case.model(), case.objective(), case.batch(8)
     optimiser = torch.optim.Adam(model.parameters(), 1e-2)
@@ -150,6 +158,31 @@ def test_weights_saved_and_loaded_give_the_same_samples(case: Case) -> None:
     assert torch.equal(expected, other.sample(5, generator=seeded(), **y))
 
 
+@having(UnnormalisedDensity)
+def test_energies_are_one_finite_number_per_example(case: Case) -> None:
+    model, batch = case.model().eval(), case.batch(6)
+    energy = model.energy(batch.x)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        mixed = model.energy(batch.x)
+    assert energy.shape == (6,)
+    assert energy.dtype == mixed.dtype == torch.float32
+    assert energy.isfinite().all()
+    assert torch.allclose(energy, mixed, rtol=0.05, atol=0.05)
+    assert torch.allclose(energy[[4, 1]], model.energy(batch.x[[4, 1]]), atol=1e-5), "an example depends on its batch"
+
+
+@having(UnnormalisedDensity)
+def test_every_parameter_of_an_energy_learns(case: Case) -> None:
+    model, objective, batch = case.model(), case.objective(), case.batch(8)
+    objective.prepare(model)
+    loss = objective(model, batch, step=0)
+    loss.value.backward()
+    # the last bias moves both energies alike, and has a gradient through the penalty only
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters()), "an unused parameter"
+    assert all(not term.requires_grad for term in loss.terms.values())
+
+
+@having(ExactLikelihood, LikelihoodBound)
 def test_bfloat16_autocast_keeps_likelihoods_in_float32(case: Case) -> None:
     model, batch = case.model().eval(), case.batch(6)
     full = score(model, batch, generator=seeded())

@@ -1,6 +1,6 @@
 """The tasks of ``genlab sample``, one file each: adding one is adding a file and an entry to `TASKS`."""
 
-from genlab.commands.tasks import complete, interpolate, reconstruct, sample, traverse
+from genlab.commands.tasks import complete, denoise, inpaint, interpolate, reconstruct, sample, traverse
 from genlab.commands.tasks.common import Drawn, Task
 
 TASKS: dict[str, Task] = {
@@ -9,6 +9,8 @@ TASKS: dict[str, Task] = {
     "interpolate": interpolate.TASK,
     "traverse": traverse.TASK,
     "complete": complete.TASK,
+    "denoise": denoise.TASK,
+    "inpaint": inpaint.TASK,
 }
 
 __all__ = ["TASKS", "Drawn", "Task"]

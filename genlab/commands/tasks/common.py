@@ -16,6 +16,7 @@ from genlab.callbacks.progress import track
 from genlab.commands.loaded import Loaded
 from genlab.errors import ConfigError
 from genlab.evaluation.draw import class_cycle
+from genlab.evaluation.pictures import grid
 from genlab.models.base import ClassConditional, GenerativeModel
 from genlab.nn.incremental import Progress
 
@@ -81,3 +82,22 @@ def held_out(loaded: Loaded, config: Mapping[str, Any], n: int) -> tuple[Tensor,
     where = device(loaded.model)
     given = {"y": test.y[chosen].to(where)} if isinstance(loaded.model, ClassConditional) else {}  # type: ignore[index]
     return test.x[chosen].to(where), given
+
+
+def chained(loaded: Loaded, before: dict[str, Tensor], path: Tensor, *, result: str, note: str) -> Drawn:
+    """What chains have made of pictures: row by row the pictures ``before``, then the last frame of ``path``.
+
+    The arrays also have the whole path, and the note the root mean square errors against the first of ``before``.
+    """
+    columns = 8
+    found = {**before, result: path[-1]}
+    rows = zip(*(part.split(columns) for part in found.values()), strict=True)
+    sheet = grid(torch.cat([row for group in rows for row in group]), loaded.spec, columns=columns)
+    original, *others = found
+    top = (loaded.spec.levels or 256) - 1
+    errors = [
+        f"{name} {(found[name].double() - found[original]).div(top).square().mean().sqrt().item():.3f}"
+        for name in others
+    ]
+    arrays = {name: value.cpu().numpy() for name, value in {**found, "path": path}.items()}
+    return Drawn(sheet, arrays, f"{note}; root mean square error, white - black = 1: {', '.join(errors)}")

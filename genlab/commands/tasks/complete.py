@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -11,37 +10,11 @@ from torch import Tensor
 
 from genlab.commands.loaded import Loaded
 from genlab.commands.tasks.common import Drawn, Task, bar, device, held_out
-from genlab.errors import ConfigError
+from genlab.commands.tasks.keep import keep_mask
 from genlab.evaluation.pictures import grid
 from genlab.models.base import Autoregressive
 
 COLUMNS = 8
-
-
-def kept(keep: str, height: int, width: int) -> Tensor:
-    """``(height, width) bool``: ``keep`` is "top", "left", or a picture whose light pixels are kept.
-
-    Raises:
-        ConfigError: no such file, no picture, or not of this size.
-    """
-    mask = torch.zeros(height, width, dtype=torch.bool)
-    if keep == "top":
-        mask[: (height + 1) // 2] = True
-        return mask
-    if keep == "left":
-        mask[:, : (width + 1) // 2] = True
-        return mask
-    import numpy as np
-    from PIL import Image, UnidentifiedImageError
-
-    try:
-        with Image.open(Path(keep)) as picture:
-            if picture.size != (width, height):
-                have = "{}x{}".format(*picture.size)
-                raise ConfigError(f"keep={keep}: is {have}, the pictures are {width}x{height} (width x height)")
-            return torch.from_numpy(np.asarray(picture.convert("L")) >= 128)
-    except (OSError, UnidentifiedImageError) as error:
-        raise ConfigError(f"keep={keep}: give top, left, or a mask whose light pixels are kept: {error}") from error
 
 
 def is_prefix(mask: Tensor) -> bool:
@@ -55,7 +28,7 @@ def run(loaded: Loaded, config: Mapping[str, Any]) -> Drawn:
     model, spec = loaded.model, loaded.spec
     assert isinstance(model, Autoregressive)  # `TASK` says so
     where = device(model)
-    mask = kept(config["keep"], *spec.event_shape[1:])
+    mask = keep_mask(config["keep"], spec)
     x, given = held_out(loaded, config, config["n"])
     generator = torch.Generator(where).manual_seed(config["seed"])
     parts = []

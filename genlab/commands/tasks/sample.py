@@ -11,63 +11,72 @@ from torch import Tensor
 from genlab.commands.loaded import Loaded
 from genlab.commands.tasks.common import Drawn, Task, bar, device, labels
 from genlab.errors import ConfigError
-from genlab.evaluation.draw import PLANE_PARTICLES, log_density
-from genlab.evaluation.pictures import grid, plane
-from genlab.models.base import (
-    Autoregressive,
-    DecodesLatents,
-    ExactLikelihood,
-    LikelihoodBound,
-    Tempered,
-)
+from genlab.evaluation.chains import animation, strip
+from genlab.evaluation.draw import plane_density
+from genlab.evaluation.pictures import encoded, grid, plane
+from genlab.models.base import Autoregressive, DecodesLatents, SamplesByChain, Tempered
+
+TRAJECTORY_FRAMES = 40
+"""Times at which ``trajectory=true`` looks at the chains."""
 
 
 def run(loaded: Loaded, config: Mapping[str, Any]) -> Drawn:
     """Draw it; see `genlab.commands.tasks.Task`."""
     model, spec, n = loaded.model, loaded.spec, config["n"]
+    if config["trajectory"] and not isinstance(model, SamplesByChain):
+        raise ConfigError(f"trajectory=true: {type(model).__name__} samples without a chain; model=ebm has one")
     where = device(model)
     generator = torch.Generator(where).manual_seed(config["seed"])
     given = labels(loaded, config, n)
     heat = {"temperature": config["temperature"]} if isinstance(model, Tempered) else {}
-    parts: dict[str, list[Tensor]] = {"samples": [], "means": [], "latents": []}
+    parts: dict[str, list[Tensor]] = {}
+    paths: list[Tensor] = []
     for index in torch.arange(n, device=where).split(config["batch_size"]):
         y = {name: value[index] for name, value in given.items()}
-        if isinstance(model, DecodesLatents):
-            # the means and the samples of the same latents, so that the grid shows what the array holds
-            state = generator.get_state()
-            parts["samples"].append(model.sample(len(index), generator=generator, **y, **heat))
-            again = torch.Generator(where)
-            again.set_state(state)
-            z = model.sample_latents(len(index), generator=again, **y, **heat)
-            parts["latents"].append(z)
-            parts["means"].append(model.decode(z, **y))
+        if config["trajectory"]:
+            assert isinstance(model, SamplesByChain)
+            paths.append(model.path(len(index), frames=TRAJECTORY_FRAMES, generator=generator).cpu())
+            drawn = {"samples": paths[-1][-1]}
+        elif isinstance(model, DecodesLatents):
+            drawn = _with_means(model, len(index), generator, {**y, **heat}, y)
         elif isinstance(model, Autoregressive):
-            drawn = model.sample(len(index), generator=generator, progress=bar("sample"), **y)
-            parts["samples"].append(drawn)
+            drawn = {"samples": model.sample(len(index), generator=generator, progress=bar("sample"), **y)}
         else:
-            parts["samples"].append(model.sample(len(index), generator=generator, **y, **heat))
-    arrays = {name: torch.cat(values).cpu().numpy() for name, values in parts.items() if values}
+            drawn = {"samples": model.sample(len(index), generator=generator, **y, **heat)}
+        for name, value in drawn.items():
+            parts.setdefault(name, []).append(value)
+    arrays = {name: torch.cat(values).cpu().numpy() for name, values in parts.items()}
     arrays |= {name: value.cpu().numpy() for name, value in given.items()}
     samples = torch.from_numpy(arrays["samples"])
+    files = {}
+    if paths:
+        path = torch.cat(paths, 1)
+        arrays["trajectory"] = path.numpy()
+        files = {"strip.png": encoded(strip(path, spec)), "gif": animation(path, spec)}
     if spec.is_image:
         shown = torch.from_numpy(arrays["means"]) if "means" in arrays else samples
         classes = spec.num_classes or 99
         columns = classes if given and config["label"] is None and classes <= 16 else None
         note = "the grid shows E[x | z], the array also draws x ~ p(x | z)" if "means" in arrays else "samples"
         note = f"samples at temperature {config['temperature']}" if heat else note
-        return Drawn(grid(shown, spec, columns=columns), arrays, note)
+        return Drawn(grid(shown, spec, columns=columns), arrays, note, files)
     if spec.dim != 2:
         raise ConfigError(f"task=sample: no picture of {spec.dim}-dimensional vectors")
-    density = getattr(loaded.dataset(root=None, trust=config["trust"]), "density", None)
-    log_prob = None
-    if isinstance(model, ExactLikelihood | LikelihoodBound) and not given:
+    data = loaded.dataset(root=None, trust=config["trust"])
+    log_prob, name = (None, "") if given else plane_density(model, data, seed=config["seed"])
+    picture = plane(samples, truth=data.density, log_prob=log_prob, log_prob_name=name)
+    return Drawn(picture, arrays, "samples beside the truth", files)
 
-        def log_prob(points: Tensor) -> Tensor:
-            return log_density(model, points, seed=config["seed"], num_particles=PLANE_PARTICLES)
 
-    name = "model density" if isinstance(model, ExactLikelihood) else f"model density (IS, K={PLANE_PARTICLES})"
-    picture = plane(samples, truth=density, log_prob=log_prob, log_prob_name=name)
-    return Drawn(picture, arrays, "samples beside the truth")
+def _with_means(
+    model: DecodesLatents, n: int, generator: torch.Generator, settings: Mapping[str, Any], y: Mapping[str, Tensor]
+) -> dict[str, Tensor]:
+    """Samples and the means of the same latents, so that the grid shows what the array holds."""
+    again = torch.Generator(generator.device)
+    again.set_state(generator.get_state())
+    samples = model.sample(n, generator=generator, **settings)
+    z = model.sample_latents(n, generator=again, **settings)
+    return {"samples": samples, "means": model.decode(z, **y), "latents": z}
 
 
 TASK = Task(lambda model: True, run)

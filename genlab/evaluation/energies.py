@@ -1,0 +1,49 @@
+"""What an energy says of data, of the model's own samples and of noise: it ranks, and gives no likelihood."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from genlab.data.spec import Dataset, DataSpec
+from genlab.models.base import UnnormalisedDensity
+
+CHUNK = 256
+
+
+def noise(spec: DataSpec, data: Tensor, n: int, *, generator: torch.Generator) -> Tensor:
+    """``n`` examples of uniform noise, typed like the data: all levels alike, or over the extent of ``data``."""
+    if spec.levels is not None:
+        return torch.randint(spec.levels, (n, *spec.event_shape), generator=generator, dtype=torch.uint8)
+    low, high = data.amin(0), data.amax(0)
+    return low + (high - low) * torch.rand(n, *spec.event_shape, generator=generator)
+
+
+@torch.no_grad()
+def energies(model: UnnormalisedDensity, data: Dataset, *, n: int, seed: int) -> dict[str, dict[str, float]]:
+    """Mean and standard deviation of the energies of test data, samples and uniform noise, ``n`` of each at most.
+
+    Also ``data_below_noise``: the probability that an example has a lower energy than noise has (1/2 is chance).
+    """
+    training = model.training
+    model.eval()
+    device = next(model.parameters()).device
+    generator = torch.Generator(device).manual_seed(seed)
+    sources: dict[str, Callable[[int], Tensor]] = {
+        "data": lambda size: data.test.x[:size],
+        "samples": lambda size: model.sample(size, generator=generator),
+        "noise": lambda size: noise(data.spec, data.test.x, size, generator=torch.Generator().manual_seed(seed)),
+    }
+    found = {
+        name: torch.cat([model.energy(part.to(device)).double().cpu() for part in draw(n).split(CHUNK)])
+        for name, draw in sources.items()
+    }
+    model.train(training)
+    result = {
+        name: {"mean": value.mean().item(), "std": value.std(correction=0).item(), "n": len(value)}
+        for name, value in found.items()
+    }
+    below = (found["data"][:, None] < found["noise"]).double().mean().item()
+    return {**result, "data_below_noise": {"probability": below}}

@@ -1,0 +1,96 @@
+"""The guard: an exploding chain is noticed, undone and made slower; what it did is told, and it gives up in the end."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from rich.console import Console
+
+from genlab import checkpoint
+from genlab.commands import train
+from genlab.errors import TrainingError
+from genlab.models.ebm import EBM
+from genlab.objectives import ContrastiveDivergence
+from genlab.objectives.base import Loss
+
+TINY = [
+    "model=ebm",
+    "data=toy2d",
+    "data.name=eight_gaussians",
+    "data.num_train=900",
+    "data.num_val=50",
+    "data.num_test=50",
+    "model.hidden=[8]",
+    "model.chain_steps=3",
+    "objective.steps=3",
+    "objective.replay_size=256",
+    "trainer.max_steps=12",
+    "trainer.val_check_interval=12",
+    "trainer.log_every_n_steps=1",
+    "callbacks.guard.every_n_steps=2",
+    "logger=csv",
+]
+
+
+def held(run: Path) -> dict[str, Any]:
+    return checkpoint.read(checkpoint.latest(run / "checkpoints"))
+
+
+def test_a_step_that_is_too_long_is_shortened_until_the_chain_is_stable(config: Callable, run_dir: Callable) -> None:
+    """On the base measure a step beyond 2 explodes: ``u' = (1 - a) u`` of 4 grows, that of 1 does not."""
+    run, said = run_dir("a"), Console(record=True, width=200, quiet=False, file=(run_dir("b") / "said").open("w"))
+    summary = train.run(run, config(*TINY, "model.step_size=4.0", "model.noise=0.001"), console=said)
+    count = len(summary["rollbacks"])
+    assert 1 <= count <= 3
+    assert summary["steps"] == 12, "the step count goes on"
+    state = held(run)["state_dict"]
+    assert state["model.step_scale"].item() == 0.5**count
+    assert all(value.isfinite().all() for value in state.values())
+    assert math.isfinite(summary["test"]["value"])
+    rows = list(csv.DictReader((run / "metrics.csv").open()))
+    assert [int(row["step"]) for row in rows if row["rollbacks"]] == summary["rollbacks"]
+    assert [row["rollbacks"] for row in rows if row["rollbacks"]] == [str(n + 1) for n in range(count)]
+    text = said.export_text()
+    assert text.count("guard") == count
+    assert f"diverged at step {summary['rollbacks'][0]}" in text
+
+
+def test_a_rollback_restores_the_whole_state_of_the_snapshot(
+    config: Callable, run_dir: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forward = ContrastiveDivergence.forward
+    steps: list[int] = []
+    seen: dict[int, dict[str, torch.Tensor]] = {}
+
+    def poisoned(self: ContrastiveDivergence, model: EBM, batch: Any, *, step: int) -> Loss:
+        steps.append(step)
+        seen[step] = {name: value.clone() for name, value in [*model.state_dict().items(), ("replay", self.replay)]}
+        loss = forward(self, model, batch, step=step)
+        return Loss(loss.value * math.nan, loss.terms) if step == 7 else loss
+
+    monkeypatch.setattr(ContrastiveDivergence, "forward", poisoned)
+    run = run_dir("a")
+    summary = train.run(run, config(*TINY, "callbacks.ema.decay=0.5"), console=Console(quiet=True))
+    assert summary["rollbacks"] == [8]  # batch 7 is the eighth
+    assert steps == list(range(12)), "no step is taken twice: seeds and batches go on"
+    for name, value in seen[8].items():
+        expected = torch.tensor(0.5) if name == "step_scale" else seen[6][name]  # the snapshot after six batches
+        assert torch.equal(value, expected), name
+    assert held(run)["state_dict"]["averaged.module.step_scale"].item() == 0.5
+
+
+def test_after_too_many_rollbacks_training_ends_with_advice(
+    config: Callable, run_dir: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ContrastiveDivergence, "diverged", lambda self, loss: True)
+    run = run_dir("a")
+    settings = config(*TINY, "callbacks.guard.max_rollbacks=2", "callbacks.checkpoint.every_n_steps=1")
+    with pytest.raises(TrainingError, match=r"diverged at step 3 .* after 2 rollbacks; .* smaller optim\.lr"):
+        train.run(run, settings, console=Console(quiet=True))
+    assert held(run)["genlab"]["step"] == 2
