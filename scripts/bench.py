@@ -1,4 +1,4 @@
-"""Speed against the floor, as ratios measured in one run: ``python scripts/bench.py [startup] [loader] [epoch] [flow]``.
+"""Speed against the floor, as ratios measured in one run: ``python scripts/bench.py [startup loader epoch flow]``.
 
 Nothing else should run on the machine. MNIST is read from ``$GENLAB_DATA``. Prints one line per figure; times are
 medians. Never a test: a loaded machine would fail it for no fault of the code.
@@ -110,10 +110,10 @@ x = torch.randn(batch, dim)
 class Bare(nn.Module):
     def __init__(self):
         super().__init__()
-        self.nets = nn.ModuleList(
-            nn.Sequential(nn.Linear(dim // 2, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU(), nn.Linear(width, dim))
-            for _ in range(couplings)
-        )
+        relu, sizes = nn.ReLU(), ((dim // 2, width), (width, width), (width, dim))
+        layers = lambda: [nn.Linear(a, b) for a, b in sizes]
+        nets = [layers() for _ in range(couplings)]
+        self.nets = nn.ModuleList(nn.Sequential(a, relu, b, relu, c) for a, b, c in nets)
     def forward(self, x):
         a, b = x.chunk(2, 1)
         log_det = 0
@@ -238,8 +238,8 @@ def flow() -> None:
             ours, bare = (statistics.median(column) for column in zip(*pairs, strict=True))
             ratio = statistics.median(a / b for a, b in pairs)
             print(
-                f"Real NVP {dim:3d}-D          8 couplings, width {width}, batch {batch}, norm={norm}: {ours:.1f} steps/s, "
-                f"bare loop {bare:.1f}, ratio {ratio:.2f}",
+                f"Real NVP {dim:3d}-D          8 couplings, width {width}, batch {batch}, norm={norm}: "
+                f"{ours:.1f} steps/s, bare loop without norm {bare:.1f}, ratio {ratio:.2f}",
                 flush=True,
             )
 
