@@ -1,4 +1,4 @@
-"""Speed against the floor, as ratios measured in one run: ``python scripts/bench.py [startup] [loader] [epoch] [ebm]``.
+"""Speed against the floor, as ratios measured in one run: ``python scripts/bench.py [startup] [loader] [epoch]``.
 
 Nothing else should run on the machine. MNIST is read from ``$GENLAB_DATA``. Prints one line per figure; times are
 medians. Never a test: a loaded machine would fail it for no fault of the code.
@@ -94,73 +94,6 @@ ours(), plain()
 print(json.dumps([[ours(), plain()] for _ in range(7)]))
 """
 
-EBM = """
-import json, sys, time
-import torch
-from torch import nn
-torch.set_flush_denormal(True)
-torch.set_num_threads(int(sys.argv[1]))
-from genlab.data.loader import Batch
-from genlab.data.spec import DataSpec
-from genlab.models import EBM
-from genlab.objectives import ContrastiveDivergence
-BATCH, STEPS = 128, 60
-x8 = torch.randint(256, (BATCH, 1, 28, 28), dtype=torch.uint8)
-def network():
-    widths, layers = [1, 16, 32, 64, 64], []
-    for i, (a, b) in enumerate(zip(widths, widths[1:])):
-        layers += [nn.Conv2d(a, b, 3 if i else 5, stride=2, padding=1 if i else 4), nn.SiLU()]
-    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(256, 64), nn.SiLU(), nn.Linear(64, 1))
-def usual(net, optimiser):
-    x = x8.float() / 127.5 - 1 + 0.005 * torch.randn(BATCH, 1, 28, 28)
-    net.eval()
-    for p in net.parameters(): p.requires_grad = False
-    u = (torch.rand(BATCH, 1, 28, 28) * 2 - 1).requires_grad_()
-    noise = torch.empty_like(u)
-    for _ in range(STEPS):
-        noise.normal_(0, 0.005)
-        u.data.add_(noise).clamp_(-1, 1)
-        net(u).sum().backward()
-        u.grad.data.clamp_(-0.03, 0.03)
-        u.data.add_(-10 * u.grad.data)
-        u.grad.zero_()
-        u.data.clamp_(-1, 1)
-    for p in net.parameters(): p.requires_grad = True
-    net.train()
-    optimiser.zero_grad()
-    energy = net(torch.cat([x, u.detach()])).squeeze(1)
-    of_data, of_samples = energy.chunk(2)
-    (of_data.mean() - of_samples.mean() + 0.1 * (of_data**2 + of_samples**2).mean()).backward()
-    nn.utils.clip_grad_norm_(net.parameters(), 0.1)
-    optimiser.step()
-def genlab(model, objective, optimiser):
-    optimiser.zero_grad()
-    objective(model, Batch(x8), step=0).value.backward()
-    optimiser.step()
-def make(channels, swapped):
-    model, objective = EBM(DataSpec((1, 28, 28), 256), channels=channels), ContrastiveDivergence(steps=STEPS)
-    if swapped:
-        class Squeezed(nn.Module):
-            def __init__(self):
-                super().__init__()
-                self.net = network().to(memory_format=torch.channels_last)
-            def forward(self, u):
-                return self.net(u.contiguous(memory_format=torch.channels_last)).squeeze(1)
-        model.network = Squeezed()
-    objective.prepare(model)
-    return lambda o=torch.optim.Adam(model.parameters(), 1e-4, fused=True): genlab(model, objective, o)
-net = network()
-candidates = [lambda o=torch.optim.Adam(net.parameters(), 1e-4): usual(net, o), make(16, True), make(16, False),
-              make(32, False)]
-times = [[] for _ in candidates]
-for round in range(int(sys.argv[2]) + 1):
-    for kept, step in zip(times, candidates):
-        start = time.perf_counter()
-        step()
-        kept.append(time.perf_counter() - start)
-print(json.dumps([kept[1:] for kept in times]))
-"""
-
 
 def timed(command: list[str], *, runs: int = 5, ok: tuple[int, ...] = (0,)) -> float:
     """Median wall time of a command, seconds, after one warm-up."""
@@ -250,26 +183,14 @@ def epoch(*, rounds: int, epochs: int) -> None:
         )
 
 
-def ebm(*, threads: int, rounds: int) -> None:
-    """Contrastive divergence on 28x28 pictures, batches of 128, 60 Langevin steps, against the usual recipe."""
-    usual, same, small, default = (statistics.median(c) for c in json.loads(python(EBM, str(threads), str(rounds))))
-    print(
-        f"EBM, {threads} thread(s)       usual recipe {1 / usual:.2f} steps/s; its network in genlab {1 / same:.2f} "
-        f"(ratio {usual / same:.2f}); genlab's own, 16 channels {1 / small:.2f} (ratio {usual / small:.2f}), default "
-        f"width {1 / default:.2f} (ratio {usual / default:.2f})",
-        flush=True,
-    )
-
-
 def main() -> None:
     """Run the named benchmarks, all of them when none is named."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", nargs="*", help="startup, loader, epoch, ebm")
+    parser.add_argument("what", nargs="*", help="startup, loader, epoch")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--epochs", type=int, default=3)
-    parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
-    what = options.what or ["startup", "loader", "epoch", "ebm"]
+    what = options.what or ["startup", "loader", "epoch"]
     print(f"{os.cpu_count()} cores, Python {sys.version.split()[0]}")
     if "startup" in what:
         startup()
@@ -277,8 +198,6 @@ def main() -> None:
         loader()
     if "epoch" in what:
         epoch(rounds=options.rounds, epochs=options.epochs)
-    if "ebm" in what:
-        ebm(threads=options.threads, rounds=options.rounds)
 
 
 if __name__ == "__main__":

@@ -30,6 +30,8 @@ def test_the_import_rules_hold():
         ("genlab.evaluation.record", "genlab.training.single"),
         ("genlab.models.vae", "genlab.objectives.elbo"),
         ("genlab.nn.random", "genlab.models.base"),
+        ("genlab.bijectors.base", "genlab.models.base"),
+        ("genlab.nn.priors", "genlab.bijectors.base"),
         ("genlab.training.single", "genlab.build"),
         ("genlab.callbacks.steps", "genlab.commands.train"),
         ("genlab.data.spec", "genlab.nn.random"),

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from genlab.bijectors.base import Bijector, Transformed
-from genlab.bijectors.statistics import moments, per_feature, positions
+from genlab.bijectors.statistics import moments, over_positions, per_feature
 
 
 class ActNorm(Bijector):
@@ -53,10 +53,10 @@ class ActNorm(Bijector):
             if not self.initialised.item():
                 self._initialise(x)
             self._seen = True
-        z = torch.addcmul(per_feature(self.shift, x), per_feature(self.log_scale.exp(), x), x)
-        return Transformed(z, (positions(x) * self.log_scale.sum()).expand(len(x)))
+        z = per_feature(self.log_scale.exp(), x) * x + per_feature(self.shift, x)
+        return Transformed(z, over_positions(self.log_scale.sum(), x))
 
     def inverse_and_log_det(self, z: Tensor) -> Transformed:
         """``x = (z - b) * exp(-a)``."""
         x = (z - per_feature(self.shift, z)) * per_feature(torch.exp(-self.log_scale), z)
-        return Transformed(x, (-positions(z) * self.log_scale.sum()).expand(len(z)))
+        return Transformed(x, over_positions(-self.log_scale.sum(), z))

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from genlab.bijectors.base import Bijector, Transformed
-from genlab.bijectors.statistics import moments, per_feature, positions
+from genlab.bijectors.statistics import moments, over_positions, per_feature
 
 
 class BatchNorm(Bijector):
@@ -48,10 +48,10 @@ class BatchNorm(Bijector):
                 self.mean.copy_(m)
                 self.variance.copy_(v)
         z = (x - per_feature(m, x)) * per_feature((v + self.eps).rsqrt(), x)
-        return Transformed(z, (-0.5 * positions(x) * (v + self.eps).log().sum()).expand(len(x)))
+        return Transformed(z, over_positions(-0.5 * (v + self.eps).log().sum(), x))
 
     def inverse_and_log_det(self, z: Tensor) -> Transformed:
         """``x = z sqrt(v + eps) + m``, with the averages as they stand."""
         v = self.variance + self.eps
         x = z * per_feature(v.sqrt(), z) + per_feature(self.mean, z)
-        return Transformed(x, (0.5 * positions(z) * v.log().sum()).expand(len(z)))
+        return Transformed(x, over_positions(0.5 * v.log().sum(), z))

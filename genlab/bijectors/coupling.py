@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from genlab.bijectors.base import Bijector, Transformed
 from genlab.bijectors.partition import Partition
+from genlab.bijectors.statistics import per_feature
 
 
 class AffineCoupling(Bijector):
@@ -34,20 +35,20 @@ class AffineCoupling(Bijector):
     def _scale_and_shift(self, condition: Tensor) -> tuple[Tensor, Tensor]:
         raw = self.net(condition.to(self.bound.dtype)).to(condition.dtype)  # the network alone may be in bfloat16
         s, t = raw.chunk(2, 1)
-        bound = self.bound.view(-1, *[1] * (s.ndim - 2))
-        return self.partition.restrict(bound * torch.tanh(s)), self.partition.restrict(t)
+        s = per_feature(self.bound, s) * torch.tanh(s)
+        return self.partition.restrict(s), self.partition.restrict(t)
 
     def forward_and_log_det(self, x: Tensor) -> Transformed:
         """Scale and shift B."""
         condition, moved = self.partition.split(x)
         s, t = self._scale_and_shift(condition)
-        return Transformed(self.partition.merge(x, moved * torch.exp(s) + t), s.flatten(1).sum(1))
+        return Transformed(self.partition.merge(condition, moved * torch.exp(s) + t), s.flatten(1).sum(1))
 
     def inverse_and_log_det(self, z: Tensor) -> Transformed:
         """``x_B = (z_B - t(z_A)) * exp(-s(z_A))``: A has not moved, so s and t are those of the way there."""
         condition, moved = self.partition.split(z)
         s, t = self._scale_and_shift(condition)
-        return Transformed(self.partition.merge(z, (moved - t) * torch.exp(-s)), -s.flatten(1).sum(1))
+        return Transformed(self.partition.merge(condition, (moved - t) * torch.exp(-s)), -s.flatten(1).sum(1))
 
 
 class AdditiveCoupling(Bijector):
@@ -66,7 +67,7 @@ class AdditiveCoupling(Bijector):
     def _moved(self, x: Tensor, sign: int) -> Transformed:
         condition, moved = self.partition.split(x)
         t = self.partition.restrict(self.net(condition.to(next(self.net.parameters()).dtype)).to(x.dtype))
-        return Transformed(self.partition.merge(x, moved + sign * t), x.new_zeros(len(x)))
+        return Transformed(self.partition.merge(condition, moved + sign * t), x.new_zeros(len(x)))
 
     def forward_and_log_det(self, x: Tensor) -> Transformed:
         """Shift B."""

@@ -25,11 +25,11 @@ class Partition(nn.Module):
 
     @abstractmethod
     def split(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """``x -> (condition, x_B)``: what the network sees, and what moves."""
+        """``x -> (condition, x_B)``: what the network sees, which tells x_A, and what moves."""
 
     @abstractmethod
-    def merge(self, x: Tensor, moved: Tensor) -> Tensor:
-        """``x`` with its part B replaced by ``moved``."""
+    def merge(self, condition: Tensor, moved: Tensor) -> Tensor:
+        """Inverse of `split`."""
 
     def restrict(self, parameters: Tensor) -> Tensor:
         """The network's output, zero wherever nothing is to move."""
@@ -52,15 +52,18 @@ class Alternating(Partition):
 
     def split(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """``(B, D) -> (B, inputs), (B, moved)``."""
-        return x[:, self.keep :: 2], x[:, 1 - self.keep :: 2]
+        # unbinding pairs is cheaper than two slices, whose gradients would each be padded with zeros
+        even = x.shape[1] % 2 == 0
+        parts = x.reshape(len(x), -1, 2).unbind(2) if even else (x[:, ::2], x[:, 1::2])
+        return parts[self.keep], parts[1 - self.keep]
 
-    def merge(self, x: Tensor, moved: Tensor) -> Tensor:
+    def merge(self, condition: Tensor, moved: Tensor) -> Tensor:
         """Interleave; the last entry of an odd D is even."""
-        stay = x[:, self.keep :: 2]
-        even, odd = (moved, stay) if self.keep else (stay, moved)
-        pairs = odd.shape[1]
-        woven = torch.stack([even[:, :pairs], odd], 2).flatten(1)
-        return woven if even.shape[1] == pairs else torch.cat([woven, even[:, pairs:]], 1)
+        even, odd = (moved, condition) if self.keep else (condition, moved)
+        if even.shape == odd.shape:
+            return torch.stack((even, odd), 2).flatten(1)
+        pairs = torch.stack((even[:, :-1], odd), 2).flatten(1)
+        return torch.cat((pairs, even[:, -1:]), 1)
 
 
 class ChannelHalves(Partition):
@@ -81,10 +84,9 @@ class ChannelHalves(Partition):
         halves = x.chunk(2, 1)
         return halves[self.keep], halves[1 - self.keep]
 
-    def merge(self, x: Tensor, moved: Tensor) -> Tensor:
-        """The half that stayed beside the one that moved."""
-        stay = x.chunk(2, 1)[self.keep]
-        return torch.cat([moved, stay] if self.keep else [stay, moved], 1)
+    def merge(self, condition: Tensor, moved: Tensor) -> Tensor:
+        """The halves side by side."""
+        return torch.cat((moved, condition) if self.keep else (condition, moved), 1)
 
 
 class Checkerboard(Partition):
@@ -112,7 +114,7 @@ class Checkerboard(Partition):
         mask = self.mask.to(x.dtype)
         return torch.cat([x * mask, mask.expand(len(x), -1, -1, -1)], 1), x
 
-    def merge(self, x: Tensor, moved: Tensor) -> Tensor:
+    def merge(self, condition: Tensor, moved: Tensor) -> Tensor:
         """``moved`` has the pixels that stay in their places."""
         return moved
 

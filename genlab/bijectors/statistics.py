@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 from torch import Tensor, distributed
@@ -36,9 +37,10 @@ def moments(x: Tensor) -> Moments:
 
 def per_feature(value: Tensor, x: Tensor) -> Tensor:
     """``(C,)`` shaped to broadcast over ``x: (B, C, ...)``."""
-    return value.view(-1, *[1] * (x.ndim - 2))
+    return value if x.ndim == 2 else value.view(-1, *[1] * (x.ndim - 2))
 
 
-def positions(x: Tensor) -> int:
-    """How often a feature of ``x: (B, C, ...)`` occurs in an example: ``H W`` for pictures, 1 for vectors."""
-    return x[0, 0].numel()
+def over_positions(log_det: Tensor, x: Tensor) -> Tensor:
+    """The log-determinant ``()`` of a map of the features, taken at every position of ``x: (B, C, ...)``: ``(B,)``."""
+    total = log_det if x.ndim == 2 else log_det * math.prod(x.shape[2:])
+    return total.expand(len(x))

@@ -63,7 +63,7 @@ def off_identity(model: GenerativeModel) -> GenerativeModel:
 
 
 def _realnvp(spec: DataSpec) -> GenerativeModel:
-    return off_identity(realnvp(spec, couplings=2, hidden=[16], channels=4, blocks=1))
+    return off_identity(realnvp(spec, couplings=1 if spec.is_image else 4, hidden=[16], channels=4, blocks=1))
 
 
 def _batchnorm(spec: DataSpec) -> GenerativeModel:
