@@ -34,8 +34,11 @@ from genlab.samplers.langevin import Langevin
 PICTURES = Langevin(step_size=10.0, noise=0.005, clamp=0.03)
 """Du & Mordatch (2019): each step moves a pixel by at most 0.3 of the 2 between black and white."""
 
-VECTORS = Langevin(step_size=0.005)
+VECTORS = Langevin(step_size=0.01)
 """Temperature 1, in units of the data's standard deviation: exact up to the discretisation."""
+
+DETAIL = 8.0
+"""Gain of the first layer on vectors: energies that vary over a tenth of a standard deviation from the start."""
 
 
 class EBM(UnnormalisedDensity, SamplesByChain):
@@ -43,8 +46,8 @@ class EBM(UnnormalisedDensity, SamplesByChain):
 
     Args:
         spec: the data's type; decides the network and the chain.
-        hidden: widths of the perceptron (behind the convolutions, if any); "auto": [64] for pictures, [128, 128, 128]
-            for vectors.
+        hidden: widths of the perceptron (behind the convolutions, if any); "auto": [64] for pictures, [128, 128] for
+            vectors.
         network: "mlp", "conv", or "auto": convolutions for pictures.
         channels: width of the first convolution.
         spectral_norm: divide each weight by its largest singular value.
@@ -87,12 +90,12 @@ class EBM(UnnormalisedDensity, SamplesByChain):
             raise ConfigError("model.network=conv needs pictures, this data is vectors; use model.network=mlp")
         self.spec = spec
         if hidden == "auto":
-            hidden = (64,) if spec.is_image else (128, 128, 128)
+            hidden = (64,) if spec.is_image else (128, 128)
         self.network: nn.Module
         if spec.is_image and network != "mlp":
             self.network = ConvEnergy(spec.event_shape, channels=channels, hidden=hidden)
         else:
-            self.network = VectorEnergy(spec.dim, hidden=hidden)
+            self.network = VectorEnergy(spec.dim, hidden=hidden, gain=DETAIL if spec.levels is None else 1.0)
         if spectral_norm:
             self.network = spectrally_normalised(self.network)
         auto = VECTORS if spec.levels is None else PICTURES

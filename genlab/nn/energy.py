@@ -52,11 +52,16 @@ class VectorEnergy(nn.Module):
     Args:
         inputs: D.
         hidden: widths of the hidden layers.
+        gain: of the first layer's initial weights and biases. At 1 the first functions vary over several units, and
+            descent is slow to find detail: a ring for what is eight modes on it.
     """
 
-    def __init__(self, inputs: int, *, hidden: Sequence[int]) -> None:
+    def __init__(self, inputs: int, *, hidden: Sequence[int], gain: float = 1.0) -> None:
         super().__init__()
         self.body = mlp(inputs, hidden, 1, activation=nn.SiLU)
+        with torch.no_grad():
+            for parameter in self.body[0].parameters():
+                parameter.mul_(gain)
 
     def forward(self, x: Tensor) -> Tensor:
         """One number per vector; pictures are read as vectors."""

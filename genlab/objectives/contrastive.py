@@ -32,12 +32,17 @@ class Regime(NamedTuple):
     """What "auto" stands for in `ContrastiveDivergence`."""
 
     steps: int
+    replay_size: int
+    reinit: float
     data_noise: float
     energy_penalty: float
 
 
-PICTURES = Regime(steps=60, data_noise=0.03, energy_penalty=0.1)
-VECTORS = Regime(steps=20, data_noise=0.0, energy_penalty=0.0)
+PICTURES = Regime(steps=60, replay_size=4096, reinit=0.05, data_noise=0.03, energy_penalty=0.1)
+"""Chains far below temperature 1 never mix: variety comes from many of them and from starting again."""
+
+VECTORS = Regime(steps=20, replay_size=512, reinit=0.01, data_noise=0.0, energy_penalty=0.0)
+"""Few chains that live long: a chain must wander between modes, or nothing ties the modes' masses to each other."""
 
 
 class ContrastiveDivergence(Recoverable):
@@ -47,7 +52,7 @@ class ContrastiveDivergence(Recoverable):
     is gathered, so that the buffer is the same on every rank and in the checkpoint, whose resume is exact.
 
     Args:
-        steps: Langevin steps per update; "auto" here and below: `PICTURES` or `VECTORS`.
+        steps: Langevin steps per update; "auto", here and below, is `PICTURES` or `VECTORS`.
         replay_size: number of persistent chains.
         reinit: probability that a chain starts again from noise.
         data_noise: standard deviation of the Gaussian noise on data, in the chain's coordinates, which keeps the energy
@@ -66,8 +71,8 @@ class ContrastiveDivergence(Recoverable):
         self,
         *,
         steps: int | Literal["auto"] = "auto",
-        replay_size: int = 4096,
-        reinit: float = 0.05,
+        replay_size: int | Literal["auto"] = "auto",
+        reinit: float | Literal["auto"] = "auto",
         data_noise: float | Literal["auto"] = "auto",
         energy_penalty: float | Literal["auto"] = "auto",
         max_gap: float = 100.0,
@@ -89,10 +94,12 @@ class ContrastiveDivergence(Recoverable):
         auto = VECTORS if model.spec.levels is None else PICTURES
         self.regime = Regime(
             steps=auto.steps if self.steps == "auto" else self.steps,
+            replay_size=auto.replay_size if self.replay_size == "auto" else self.replay_size,
+            reinit=auto.reinit if self.reinit == "auto" else self.reinit,
             data_noise=auto.data_noise if self.data_noise == "auto" else self.data_noise,
             energy_penalty=auto.energy_penalty if self.energy_penalty == "auto" else self.energy_penalty,
         )
-        self.register_buffer("replay", model.start(self.replay_size))
+        self.register_buffer("replay", model.start(self.regime.replay_size))
 
     def forward(self, model: nn.Module, batch: Batch, *, step: int) -> Loss:
         """The loss with its terms ``energy_data`` and ``energy_samples``."""
@@ -114,14 +121,14 @@ class ContrastiveDivergence(Recoverable):
     def negatives(self, model: EBM, n: int) -> Tensor:
         """``n`` chains of this rank, some of them anew from noise, after ``steps`` steps; they replace the old ones."""
         rank, world = _world()
-        own = len(range(rank, self.replay_size, world))
+        own = len(range(rank, len(self.replay), world))
         if own < n:
             raise ConfigError(
-                f"objective.replay_size={self.replay_size} is smaller than the {n} x {world} chains of a step; "
+                f"objective.replay_size={len(self.replay)} is smaller than the {n} x {world} chains of a step; "
                 f"give at least {n * world}"
             )
         slots = torch.randperm(own, device=self.replay.device)[:n] * world + rank
-        fresh = torch.rand(n, device=self.replay.device) < self.reinit
+        fresh = torch.rand(n, device=self.replay.device) < self.regime.reinit
         shape = (n, *(1,) * (self.replay.dim() - 1))
         begin = torch.where(fresh.view(shape), model.start(n), self.replay[slots])
         end = model.evolve(begin, steps=self.regime.steps)

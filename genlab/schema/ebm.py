@@ -26,8 +26,8 @@ class ContrastiveDivergence(Target):
     """`genlab.objectives.ContrastiveDivergence`."""
 
     steps: Positive | Literal["auto"]
-    replay_size: Positive
-    reinit: Annotated[float, Field(ge=0, le=1)]
+    replay_size: Positive | Literal["auto"]
+    reinit: Annotated[float, Field(ge=0, le=1)] | Literal["auto"]
     data_noise: NonNegativeFloat | Literal["auto"]
     energy_penalty: NonNegativeFloat | Literal["auto"]
     max_gap: PositiveFloat
