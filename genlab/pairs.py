@@ -45,9 +45,25 @@ def _cvae(model: Mapping[str, Any], data: Mapping[str, Any], source: str) -> Ite
     yield from _vae(model, data, source)
 
 
+def _any(model: Mapping[str, Any], data: Mapping[str, Any], source: str) -> Iterator[str]:
+    """Vectors or pictures of any kind."""
+    yield from ()
+
+
+def _naive_bayes(model: Mapping[str, Any], data: Mapping[str, Any], source: str) -> Iterator[str]:
+    if not labelled(source, data):
+        yield f"model=naive_bayes needs labelled pictures, this data is not; it fits data={LABELLED}"
+
+
 RULES: dict[str, tuple[str, Rule]] = {
     "genlab.models.VAE": ("vae", _vae),
     "genlab.models.ConditionalVAE": ("cvae", _cvae),
+    "genlab.models.histogram": ("histogram", _any),
+    "genlab.models.kde": ("kde", _any),
+    "genlab.models.knn": ("knn", _any),
+    "genlab.models.gmm": ("gmm", _any),
+    "genlab.models.ppca": ("ppca", _any),
+    "genlab.models.NaiveBayes": ("naive_bayes", _naive_bayes),
 }
 """By ``_target_``: the model's name in a sentence, and its rule. All of these model one set of examples."""
 

@@ -6,7 +6,7 @@ was cut into batches or shared between processes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -23,13 +23,23 @@ def normal(batch: int, *shape: int, like: Tensor, generator: Generators) -> Tens
         like: gives device and dtype.
         generator: one for the batch, a sequence of ``batch`` (one per example), or None for PyTorch's own state.
     """
+    return _filled(Tensor.normal_, batch, shape, like, generator)
+
+
+def uniform(batch: int, *shape: int, like: Tensor, generator: Generators) -> Tensor:
+    """Numbers from ``[0, 1)``; the arguments are those of `normal`."""
+    return _filled(Tensor.uniform_, batch, shape, like, generator)
+
+
+def _filled(
+    fill: Callable[..., Tensor], batch: int, shape: tuple[int, ...], like: Tensor, generator: Generators
+) -> Tensor:
     if generator is None or isinstance(generator, torch.Generator):
         device = like.device if generator is None else generator.device
-        noise = torch.randn(batch, *shape, generator=generator, device=device, dtype=like.dtype)
-        return noise.to(like.device)
+        return fill(torch.empty(batch, *shape, device=device, dtype=like.dtype), generator=generator).to(like.device)
     if len(generator) != batch:
         raise ValueError(f"{len(generator)} generators for a batch of {batch}")
     noise = torch.empty(batch, *shape)
     for row, own in zip(noise, generator, strict=True):
-        row.normal_(generator=own)
+        fill(row, generator=own)
     return noise.to(like.device, like.dtype)
