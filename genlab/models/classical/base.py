@@ -93,6 +93,15 @@ class RealDensity(Fitted, ExactLikelihood):
         chosen = self.fit_points(train.x, val.x, generator=generator, progress=progress)
         return Fit(chosen, notes)
 
+    def log_prob(self, x: Tensor) -> Tensor:
+        """``log p(x)``, ``(B,)`` nats per example, in float32 and outside autocast."""
+        with torch.autocast(x.device.type, enabled=False):
+            return self._log_prob(x.float())
+
+    @abstractmethod
+    def _log_prob(self, x: Tensor) -> Tensor:
+        """The density's own formula, ``(B, D) float32 -> (B,)``."""
+
     @abstractmethod
     def fit_points(self, x: Tensor, held_out: Tensor, *, generator: torch.Generator, progress: Progress) -> dict:
         """Fit to points ``x: (n, D) float32``, choosing by ``held_out: (m, D)``; returns `Fit.chosen`."""

@@ -92,9 +92,9 @@ class GMM(RealDensity):
             self.fill(name, torch.from_numpy(value))
         return {"em_steps": taken}
 
-    def log_prob(self, x: Tensor) -> Tensor:
-        """``(B,)`` nats per example; ``O(K D)`` each, ``O(K D^2)`` with full covariances."""
-        x, terms = x.float(), []
+    def _log_prob(self, x: Tensor) -> Tensor:
+        """``O(K D)`` for each example, ``O(K D^2)`` with full covariances."""
+        terms = []
         for log_weight, mean, factor in zip(self.weights.log(), self.means, self.factors, strict=True):
             z = (x - mean) @ factor if self.full else (x - mean) * factor
             log_det = (factor.diagonal() if self.full else factor).log().sum()

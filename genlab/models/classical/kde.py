@@ -98,9 +98,9 @@ class KDE(RealDensity):
         n, dim = self.points.shape
         return (square * (-0.5 / h**2)).logsumexp(1) - math.log(n) - dim * (torch.log(h) + 0.5 * math.log(2 * math.pi))
 
-    def log_prob(self, x: Tensor) -> Tensor:
-        """``(B,)`` nats per example; ``O(n D)`` each."""
-        z = (x.float() - self.mean) / self.scale
+    def _log_prob(self, x: Tensor) -> Tensor:
+        """``O(n D)`` for each example."""
+        z = (x - self.mean) / self.scale
         values = [
             self._log_kernels(squared_distances(piece, self.points), self.bandwidth)
             for piece in z.split(chunks(len(self.points)))

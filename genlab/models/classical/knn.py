@@ -76,7 +76,8 @@ class KNN(Fitted, UnnormalisedDensity):
 
     def _radius(self, x: Tensor, k: int) -> Tensor:
         """Distance to the k-th nearest point, ``(B,)``."""
-        return squared_distances(x, self.points).kthvalue(k, dim=1).values.sqrt()
+        with torch.autocast(x.device.type, enabled=False):
+            return squared_distances(x, self.points).kthvalue(k, dim=1).values.sqrt()
 
     def energy(self, x: Tensor) -> Tensor:
         """``D log r_k(x) = -log f(x) + constant``, ``(B,)``; ``O(n D)`` each."""

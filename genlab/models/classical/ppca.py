@@ -98,9 +98,9 @@ class PPCA(RealDensity, EncodesLatents, DecodesLatents):
         """``W = U_q (L_q - s^2 I)^{1/2}``, ``(D, q)``."""
         return self.axes * (self.variances - self.noise_variance).clamp_min(0).sqrt()
 
-    def log_prob(self, x: Tensor) -> Tensor:
-        """``log N(x; m, C)``, ``(B,)`` nats per example; along U the variances are l, across it s^2."""
-        centred = x.float() - self.mean
+    def _log_prob(self, x: Tensor) -> Tensor:
+        """``log N(x; m, C)``: along U the variances are l, across it s^2."""
+        centred = x - self.mean
         along = centred @ self.axes
         across = centred - along @ self.axes.T  # in place of |x|^2 - |along|^2, which cancels digits
         dim, q = self.axes.shape
