@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import torch
 from torch import Tensor, distributed
@@ -16,7 +17,7 @@ from genlab.data.loader import Batch, ordered
 from genlab.data.spec import Split
 from genlab.errors import ConfigError
 from genlab.evaluation.record import Record
-from genlab.models.base import ClassConditional, ExactLikelihood, GenerativeModel, LikelihoodBound
+from genlab.models.base import ClassConditional, ExactLikelihood, GenerativeModel, ItemisedBound, LikelihoodBound
 from genlab.seeding import derive
 
 Progress = Callable[[Iterable, int], Iterable]
@@ -86,6 +87,21 @@ def per_example(
     return result
 
 
+def _bound(
+    model: GenerativeModel, batch: Batch, num_particles: int, generators: list[torch.Generator]
+) -> dict[str, Tensor]:
+    """Named parts per example that add up to the bound; the whole, as ``model``, where it is not itemised."""
+    itemised = isinstance(model, ItemisedBound)
+    score: Any = model.log_prob_bound_terms if itemised else model.log_prob_bound
+    parts = score(batch.x, num_particles, generator=generators, **_labels(model, batch))
+    return parts if itemised else {"model": parts}
+
+
+def _total(table: dict[str, Tensor]) -> Tensor:
+    """The sum of the parts of each example, ``(N,) float64``."""
+    return torch.stack(list(table.values())).sum(0)
+
+
 def mean_and_error(values: Tensor) -> tuple[float, float]:
     """Mean and its standard error, ``(N,) float64``; the error of a single example is infinite."""
     n = len(values)
@@ -111,22 +127,20 @@ def nll(
         particles, kind = None, "exact"
 
         def values(model: GenerativeModel, batch: Batch, generators: list[torch.Generator]) -> dict[str, Tensor]:
-            return {"nll": -model.log_prob(batch.x, **_labels(model, batch))}  # type: ignore[operator]
+            return {"model": -model.log_prob(batch.x, **_labels(model, batch))}  # type: ignore[operator]
     elif isinstance(model, LikelihoodBound):
         particles, kind = num_particles, "upper bound"
 
         def values(model: GenerativeModel, batch: Batch, generators: list[torch.Generator]) -> dict[str, Tensor]:
-            bound = model.log_prob_bound(  # type: ignore[operator]
-                batch.x, num_particles, generator=generators, **_labels(model, batch)
-            )
-            return {"nll": -bound}
+            parts = _bound(model, batch, num_particles, generators)
+            return {name: -part for name, part in parts.items()}
     else:
         raise ConfigError(f"metric=nll needs a likelihood; {type(model).__name__} has none")
 
     table = per_example(
         model, split, values, split_name=split_name, batch_size=batch_size, seed=seed, progress=progress
     )
-    value, error = mean_and_error(table["nll"])
+    value, error = mean_and_error(_total(table))
     return Record(
         metric="nll",
         value=value,
@@ -138,7 +152,7 @@ def nll(
         seed=seed,
         num_particles=particles,
         conditional=isinstance(model, ClassConditional),
-        terms={"model": value},
+        terms={name: column.mean().item() for name, column in table.items()},
     )
 
 
@@ -181,20 +195,22 @@ def elbo(
     Raises:
         ConfigError: the model has no ELBO; the message names what it can be asked for.
     """
-    if not isinstance(model, LikelihoodBound) or not hasattr(model, "elbo_terms"):
+    if not isinstance(model, ItemisedBound) and not hasattr(model, "elbo_terms"):
         others = "metric=nll" if isinstance(model, ExactLikelihood | LikelihoodBound) else "sampling"
         raise ConfigError(
             f"metric=elbo needs a latent-variable bound; {type(model).__name__} has none, it has {others}"
         )
 
     def values(model: GenerativeModel, batch: Batch, generators: list[torch.Generator]) -> dict[str, Tensor]:
+        if isinstance(model, ItemisedBound):
+            return _bound(model, batch, 1, generators)
         terms = model.elbo_terms(batch.x, generator=generators, **_labels(model, batch))  # type: ignore[operator]
-        return {"reconstruction": terms.reconstruction, "kl": terms.kl}
+        return {"reconstruction": terms.reconstruction, "kl": -terms.kl}
 
     table = per_example(
         model, split, values, split_name=split_name, batch_size=batch_size, seed=seed, progress=progress
     )
-    value, error = mean_and_error(table["reconstruction"] - table["kl"])
+    value, error = mean_and_error(_total(table))
     return Record(
         metric="elbo",
         value=value,
@@ -206,5 +222,5 @@ def elbo(
         seed=seed,
         num_particles=1,
         conditional=isinstance(model, ClassConditional),
-        terms={"reconstruction": table["reconstruction"].mean().item(), "kl": -table["kl"].mean().item()},
+        terms={name: column.mean().item() for name, column in table.items()},
     )

@@ -59,6 +59,22 @@ class LikelihoodBound(GenerativeModel):
         """Importance-weighted bound, ``(B,)`` nats per example; tightens as ``num_particles`` grows."""
 
 
+class ItemisedBound(LikelihoodBound):
+    """Says what its bound is made of."""
+
+    @abstractmethod
+    def log_prob_bound_terms(self, x: Tensor, num_particles: int, *, generator: Generators = None) -> dict[str, Tensor]:
+        """Named parts, ``(B,)`` nats each, that add up to ``log_prob_bound`` with the same random numbers."""
+
+
+class Tempered(GenerativeModel):
+    """Samples sharper or broader than it has learned."""
+
+    @abstractmethod
+    def sample(self, n: int, *, temperature: float = 1.0, generator: torch.Generator | None = None) -> Tensor:
+        """``n`` draws at a temperature: 1 is the model itself, less is closer to what is most typical."""
+
+
 class UnnormalisedDensity(GenerativeModel):
     """Ranks examples by an energy; without its normaliser it never scores."""
 

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from genlab.data.spec import DataSpec, Split
-from genlab.models.base import LikelihoodBound
+from genlab.models.base import ItemisedBound
 from genlab.models.classical.base import Fit, Fitted, Progress, RealDensity, no_bar, thinned
 from genlab.nn.random import Generators, uniform
 
@@ -29,7 +29,7 @@ PARTICLES_AT_ONCE = 10
 """Draws of u that are scored together: memory, not the value, depends on it."""
 
 
-class DequantisedFit(Fitted, LikelihoodBound):
+class DequantisedFit(Fitted, ItemisedBound):
     """A `RealDensity` of ``x + u``, on the pixels' own scale ``[0, levels)``: no Jacobian comes in.
 
     Args:
@@ -65,11 +65,23 @@ class DequantisedFit(Fitted, LikelihoodBound):
 
     def log_prob_bound(self, x: Tensor, num_particles: int, *, generator: Generators = None) -> Tensor:
         """``log 1/K sum_k p(x + u_k)``, ``(B,)`` nats per example."""
-        chunks = [
-            self._log_densities(x, min(PARTICLES_AT_ONCE, num_particles - done), generator).logsumexp(1)
+        terms = self.log_prob_bound_terms(x, num_particles, generator=generator)
+        return terms["model"] + terms["dequantisation"]
+
+    def log_prob_bound_terms(self, x: Tensor, num_particles: int, *, generator: Generators = None) -> dict[str, Tensor]:
+        """The bound's parts, ``(B,)`` nats each.
+
+        Returns:
+            ``model``: the mean of ``log p(x + u_k)``; ``dequantisation``: what averaging densities rather than their
+            logarithms gains, 0 with one particle.
+        """
+        parts = [
+            self._log_densities(x, min(PARTICLES_AT_ONCE, num_particles - done), generator)
             for done in range(0, num_particles, PARTICLES_AT_ONCE)
         ]
-        return torch.stack(chunks).logsumexp(0) - math.log(num_particles)
+        log_p = torch.cat(parts, 1)
+        mean = log_p.mean(1)
+        return {"model": mean, "dequantisation": log_p.logsumexp(1) - math.log(num_particles) - mean}
 
     def sample(self, n: int, *, generator: torch.Generator | None = None) -> Tensor:
         """``floor`` of the density's draws; those outside the levels, which no P(x) counts, are clamped."""

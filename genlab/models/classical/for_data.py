@@ -6,21 +6,18 @@ becomes a bound (`DequantisedFit`). What is counted or tabulated differs between
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
-from typing import Literal, TypeVar
+from typing import Literal
 
 from genlab.data.spec import DataSpec
-from genlab.models.classical.base import RealDensity, check_single
+from genlab.models.classical.base import check_single
 from genlab.models.classical.cells import GridHistogram
 from genlab.models.classical.dequantised import DequantisedFit
 from genlab.models.classical.gmm import GMM
 from genlab.models.classical.kde import KDE
 from genlab.models.classical.knn import KNN, KNNOnGrid
-from genlab.models.classical.ppca import PPCA
+from genlab.models.classical.ppca import PPCA, DequantisedPPCA
 from genlab.models.classical.tables import PixelHistogram
-
-Density = TypeVar("Density", bound=RealDensity)
 
 
 def histogram(
@@ -48,7 +45,9 @@ def kde(
     Raises:
         ConfigError: the data does not fit.
     """
-    return _density(spec, lambda real: KDE(real, bandwidth=bandwidth, scaling=scaling, max_points=max_points))
+    check_single(spec.layout, "kde")
+    density = KDE(_flat(spec), bandwidth=bandwidth, scaling=scaling, max_points=max_points)
+    return density if spec.levels is None else DequantisedFit(spec, density)
 
 
 def gmm(
@@ -65,17 +64,16 @@ def gmm(
     Raises:
         ConfigError: the data does not fit.
     """
-    return _density(
-        spec,
-        lambda real: GMM(
-            real,
-            components=components,
-            covariance=covariance,
-            reg_covar=reg_covar,
-            max_iter=max_iter,
-            max_points=max_points,
-        ),
+    check_single(spec.layout, "gmm")
+    density = GMM(
+        _flat(spec),
+        components=components,
+        covariance=covariance,
+        reg_covar=reg_covar,
+        max_iter=max_iter,
+        max_points=max_points,
     )
+    return density if spec.levels is None else DequantisedFit(spec, density)
 
 
 def ppca(
@@ -83,13 +81,15 @@ def ppca(
     *,
     latent_dim: int | Literal["auto"] = "auto",
     max_points: int | Literal["auto"] = "auto",
-) -> PPCA | DequantisedFit:
+) -> PPCA | DequantisedPPCA:
     """`PPCA`: exact for vectors, a bound for pictures.
 
     Raises:
         ConfigError: the data does not fit.
     """
-    return _density(spec, lambda real: PPCA(real, latent_dim=latent_dim, max_points=max_points))
+    check_single(spec.layout, "ppca")
+    density = PPCA(_flat(spec), latent_dim=latent_dim, max_points=max_points)
+    return density if spec.levels is None else DequantisedPPCA(spec, density)
 
 
 def knn(
@@ -105,8 +105,6 @@ def knn(
     return kind(spec, k=k, max_points=max_points)
 
 
-def _density(spec: DataSpec, build: Callable[[DataSpec], Density]) -> Density | DequantisedFit:
-    real = replace(spec, event_shape=(spec.dim,), levels=None)
-    density = build(real)
-    check_single(spec.layout, density.name)
-    return density if spec.levels is None else DequantisedFit(spec, density)
+def _flat(spec: DataSpec) -> DataSpec:
+    """The spec of an example as one real vector."""
+    return replace(spec, event_shape=(spec.dim,), levels=None)

@@ -80,7 +80,7 @@ class KDE(RealDensity):
         """A search over ``log h``, twice: coarse about Scott's rule ``n^(-1 / (D + 4))``, then between neighbours."""
         n, dim = self.points.shape
         spread = self.points.std().clamp_min(1e-6).item() * n ** (-1 / (dim + 4))
-        grid = torch.linspace(math.log(spread) - 4, math.log(spread) + 2, STEPS)
+        grid = torch.linspace(math.log(spread) - 6, math.log(spread) + 2, STEPS)
         for _ in range(2):
             total = torch.zeros(STEPS, dtype=torch.float64)
             z = (held_out - self.mean) / self.scale

@@ -21,6 +21,7 @@ from genlab.data.spec import DataSpec
 from genlab.errors import ConfigError
 from genlab.models.base import DecodesLatents, EncodesLatents
 from genlab.models.classical.base import Progress, RealDensity, read_points, sklearn_seed
+from genlab.models.classical.dequantised import DequantisedFit
 
 EXACT_DIM = 4096
 """Up to this many dimensions all eigenvectors are computed; beyond, the leading `LEADING` by a randomised method."""
@@ -131,6 +132,34 @@ class PPCA(RealDensity, EncodesLatents, DecodesLatents):
         x = self.decode(self.sample_latents(n, generator=generator))
         device = x.device if generator is None else generator.device
         return x + self.noise_variance.sqrt() * torch.randn(x.shape, generator=generator, device=device).to(x)
+
+
+class DequantisedPPCA(DequantisedFit, EncodesLatents, DecodesLatents):
+    """Probabilistic PCA of dequantised pictures.
+
+    Args:
+        spec: the data's type, integers.
+        density: of ``x + u``.
+    """
+
+    density: PPCA
+
+    @property
+    def latent_dim(self) -> int:
+        """Number q of latent dimensions."""
+        return self.density.latent_dim
+
+    def sample_latents(self, n: int, *, generator: torch.Generator | None = None) -> Tensor:
+        """``z ~ N(0, I_q)``, ``(n, q)``."""
+        return self.density.sample_latents(n, generator=generator)
+
+    def encode(self, x: Tensor) -> Tensor:
+        """Posterior mean at ``E[x + u] = x + 1/2``, ``(B, q)``."""
+        return self.density.encode(x.flatten(1) + 0.5)
+
+    def decode(self, z: Tensor) -> Tensor:
+        """``E[x + u | z] - 1/2``, clamped to the levels' range; ``(B, C, H, W) float``."""
+        return (self.density.decode(z) - 0.5).clamp(0, self.levels - 1).view(-1, *self.spec.event_shape)
 
 
 def _eigen(centred: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
