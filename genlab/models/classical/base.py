@@ -116,8 +116,8 @@ def thinned(split: Split, limit: int, *, name: str, generator: torch.Generator) 
     return kept, (f"{name} keeps {limit:,} of {len(split):,} training examples (model.max_points)",)
 
 
-KEPT, KEPT_NUMBERS = 50_000, 2**23
-"""``max_points=auto`` of models that keep their training points: 10,699 MNIST pictures, 32 MiB."""
+KEPT, KEPT_NUMBERS = 10_000, 2**23
+"""``max_points=auto`` of models that keep their training points: 10,000 MNIST pictures, 30 MiB."""
 
 READ_NUMBERS = 2**26
 """``max_points=auto`` of models that only read them, in float64: 85,598 MNIST pictures, 0.5 GiB."""

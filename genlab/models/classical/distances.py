@@ -18,13 +18,11 @@ def chunks(points: int) -> int:
 
 
 def squared_distances(a: Tensor, b: Tensor) -> Tensor:
-    """``|a_i - b_j|^2``: ``(n, D), (m, D) -> (n, m)``."""
+    """``|a_i - b_j|^2``: ``(n, D), (m, D) -> (n, m)``; of centred points, whose lengths cost the fewest digits."""
     if a.shape[1] <= DIRECT:
         square = (a[:, :1] - b[:, 0]).square_()
         for d in range(1, a.shape[1]):
             square += (a[:, d, None] - b[:, d]).square_()
         return square
-    middle = b.mean(0)  # shorter vectors, fewer digits lost
-    a, b = a - middle, b - middle
     rows, columns = a.square().sum(1, keepdim=True), b.square().sum(1)
     return torch.addmm(columns, a, b.T, alpha=-2).add_(rows).clamp_min_(0)

@@ -32,11 +32,14 @@ STEPS = 16
 class KDE(RealDensity):
     """Gaussian kernel density.
 
+    Scoring m points costs about ``2 n m D`` operations: 0.16 TFLOP for 10,000 MNIST pictures and each draw of the
+    dequantisation noise, so 1.6 at the end of a run (K = 10) and 78 with the K = 500 of ``genlab eval``.
+
     Args:
         spec: real vectors.
         bandwidth: h, or "auto": by the likelihood of held-out points.
         scaling: "std" (``s_d`` the training points' standard deviation) or "none" (``s_d = 1``).
-        max_points: training points kept; "auto" is at most 50,000 and at most 8.4 million numbers.
+        max_points: training points kept; "auto" is at most 10,000, and 8.4 million numbers.
     """
 
     name = "kde"

@@ -48,7 +48,7 @@ class KNN(Fitted, UnnormalisedDensity):
     Args:
         spec: integer data.
         k: number of neighbours; "auto" is 10.
-        max_points: training examples kept; "auto" is at most 50,000 and at most 8.4 million numbers.
+        max_points: training examples kept; "auto" is at most 10,000, and 8.4 million numbers.
     """
 
     points: Tensor
@@ -69,21 +69,21 @@ class KNN(Fitted, UnnormalisedDensity):
         train, notes = thinned(train, self.max_points, name="knn", generator=generator)
         self.fill("points", train.x.flatten(1))
         self.k = min(self.k, max(1, len(train) - 1))
-        pieces = self.points.split(chunks(len(train)))
-        radii = [self._radius(piece, min(self.k + 1, len(train))) for piece in progress(pieces, len(pieces))]
-        self.fill("radii", torch.cat(radii))  # each point is its own nearest neighbour: one more
+        # each point is its own nearest neighbour: one more
+        self.fill("radii", self._radius(self.points, min(self.k + 1, len(train)), progress))
         return Fit({"k": self.k}, (*notes, "knn ranks pictures and draws them; it has no likelihood"))
 
-    def _radius(self, x: Tensor, k: int) -> Tensor:
-        """Distance to the k-th nearest point, ``(B,)``."""
+    def _radius(self, x: Tensor, k: int, progress: Progress = no_bar) -> Tensor:
+        """Distance to the k-th nearest point, ``(B,)``; ``O(n D)`` each."""
+        middle = self.points.mean(0)
+        points, pieces = self.points - middle, (x - middle).split(chunks(len(self.points)))
         with torch.autocast(x.device.type, enabled=False):
-            return squared_distances(x, self.points).kthvalue(k, dim=1).values.sqrt()
+            nearest = [squared_distances(piece, points).kthvalue(k).values for piece in progress(pieces, len(pieces))]
+        return torch.cat(nearest).sqrt()
 
     def energy(self, x: Tensor) -> Tensor:
-        """``D log r_k(x) = -log f(x) + constant``, ``(B,)``; ``O(n D)`` each."""
-        flat = x.flatten(1).float()
-        k = min(self.k, len(self.points))
-        radius = torch.cat([self._radius(piece, k) for piece in flat.split(chunks(len(self.points)))])
+        """``D log r_k(x) = -log f(x) + constant``, ``(B,)``."""
+        radius = self._radius(x.flatten(1).float(), min(self.k, len(self.points)))
         return self.spec.dim * radius.clamp_min(LEAST).log()
 
     def sample(self, n: int, *, generator: torch.Generator | None = None) -> Tensor:
@@ -110,7 +110,7 @@ class KNNOnGrid(CellDensity):
     Args:
         spec: real vectors of up to three dimensions.
         k: number of neighbours, or "auto": by the likelihood of held-out points.
-        max_points: training points kept; "auto" is at most 50,000.
+        max_points: training points kept; "auto" is at most 10,000.
 
     Raises:
         ConfigError: more dimensions.

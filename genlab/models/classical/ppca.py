@@ -70,9 +70,8 @@ class PPCA(RealDensity, EncodesLatents, DecodesLatents):
 
     def fit_points(self, x: Tensor, held_out: Tensor, *, generator: torch.Generator, progress: Progress) -> dict:
         """The maximum of the likelihood; q by that of the held-out points."""
-        dim, x = x.shape[1], x.double()
-        mean = x.mean(0)
-        x -= mean
+        dim, mean = x.shape[1], x.double().mean(0)
+        x = x.double() - mean
         total = x.square().sum().item() / len(x)
         values, axes = _eigen(x, generator)
         most = max(1, min(len(values), dim - 1, len(x) - 1))
