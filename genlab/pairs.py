@@ -24,6 +24,11 @@ def labelled(source: str, data: Mapping[str, Any]) -> bool:
     return source != "toy2d" and not (source == "celeba" and data["label"] is None)
 
 
+def _any(model: Mapping[str, Any], data: Mapping[str, Any], source: str) -> Iterator[str]:
+    """Vectors or pictures of any kind."""
+    yield from ()
+
+
 def _vae(model: Mapping[str, Any], data: Mapping[str, Any], source: str) -> Iterator[str]:
     vectors, binary = source == "toy2d", source == "binarized_mnist"
     if vectors and model["network"] == "conv":
@@ -45,10 +50,6 @@ def _cvae(model: Mapping[str, Any], data: Mapping[str, Any], source: str) -> Ite
     yield from _vae(model, data, source)
 
 
-def _flow(model: Mapping[str, Any], data: Mapping[str, Any], source: str) -> Iterator[str]:
-    yield from ()  # vectors exactly, pictures dequantised: every single set fits
-
-
 def _pixelcnn(model: Mapping[str, Any], data: Mapping[str, Any], source: str) -> Iterator[str]:
     if source == "toy2d":
         yield f"a PixelCNN models the levels of pictures, data=toy2d is real vectors; it fits data={PICTURES}"
@@ -64,15 +65,26 @@ def _ebm(model: Mapping[str, Any], data: Mapping[str, Any], source: str) -> Iter
         yield "model.network=conv needs pictures, data=toy2d is vectors; use model.network=mlp"
 
 
+def _naive_bayes(model: Mapping[str, Any], data: Mapping[str, Any], source: str) -> Iterator[str]:
+    if not labelled(source, data):
+        yield f"model=naive_bayes needs labelled pictures, this data is not; it fits data={LABELLED}"
+
+
 RULES: dict[str, tuple[str, Rule]] = {
     "genlab.models.VAE": ("vae", _vae),
     "genlab.models.ConditionalVAE": ("cvae", _cvae),
-    "genlab.models.realnvp": ("realnvp", _flow),
-    "genlab.models.nice": ("nice", _flow),
+    "genlab.models.realnvp": ("realnvp", _any),
+    "genlab.models.nice": ("nice", _any),
     "genlab.models.PixelCNN": ("pixelcnn", _pixelcnn),
     "genlab.models.GatedPixelCNN": ("gated_pixelcnn", _pixelcnn),
     "genlab.models.ConditionalGatedPixelCNN": ("conditional_gated_pixelcnn", _conditional_pixelcnn),
     "genlab.models.EBM": ("ebm", _ebm),
+    "genlab.models.histogram": ("histogram", _any),
+    "genlab.models.kde": ("kde", _any),
+    "genlab.models.knn": ("knn", _any),
+    "genlab.models.gmm": ("gmm", _any),
+    "genlab.models.ppca": ("ppca", _any),
+    "genlab.models.NaiveBayes": ("naive_bayes", _naive_bayes),
 }
 """By ``_target_``: the model's name in a sentence, and its rule. All of these model one set of examples."""
 

@@ -4,11 +4,35 @@ from __future__ import annotations
 
 import csv
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from pytorch_lightning.loggers import Logger
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
+
+
+def open_loggers(run_dir: Path, wanted: Mapping[str, bool], *, resume_step: int) -> list[Any]:
+    """The loggers of a run: ``metrics.csv``, ``tensorboard/``, Weights & Biases.
+
+    Args:
+        run_dir: the run's directory.
+        wanted: the config's ``logger`` node.
+        resume_step: what was logged beyond this step is dropped: the resumed run logs it again.
+    """
+    loggers: list[Any] = []
+    if wanted["csv"]:
+        loggers.append(CSVLog(run_dir / "metrics.csv", resume_step=resume_step))
+    if wanted["tensorboard"]:
+        from pytorch_lightning.loggers import TensorBoardLogger
+
+        purge: dict[str, Any] = {"purge_step": resume_step + 1} if resume_step else {}
+        loggers.append(TensorBoardLogger(str(run_dir), name="", version="tensorboard", **purge))
+    if wanted["wandb"]:
+        from pytorch_lightning.loggers import WandbLogger
+
+        loggers.append(WandbLogger(project="genlab", name=run_dir.name, save_dir=str(run_dir)))
+    return loggers
 
 
 class CSVLog(Logger):

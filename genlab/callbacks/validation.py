@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -70,10 +70,14 @@ class Validation(StepCallback):
             metrics = {f"val/{self.latest.metric}": self.latest.value, "val/standard_error": self.latest.standard_error}
             for logger in trainer.loggers:
                 logger.log_metrics(metrics, step=step)
-        if not trainer.is_global_zero:
-            return
-        for name, picture in self.draw(pl_module.scored).items():
-            save_png(self.folder / f"step-{step:08d}-{name}.png", picture)
-            for logger in trainer.loggers:
-                if isinstance(logger, TensorBoardLogger):
-                    logger.experiment.add_image(name, picture, step, dataformats="HWC")
+        if trainer.is_global_zero:
+            show(self.draw(pl_module.scored), trainer.loggers, folder=self.folder, step=step)
+
+
+def show(pictures: Mapping[str, np.ndarray], loggers: Iterable[Any], *, folder: Path, step: int) -> None:
+    """Write pictures as ``step-<step>-<name>.png`` and to TensorBoard."""
+    for name, picture in pictures.items():
+        save_png(folder / f"step-{step:08d}-{name}.png", picture)
+        for logger in loggers:
+            if isinstance(logger, TensorBoardLogger):
+                logger.experiment.add_image(name, picture, step, dataformats="HWC")

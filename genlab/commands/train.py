@@ -22,10 +22,11 @@ from genlab import build, checkpoint, runs
 from genlab.callbacks.chain import Chain, StepCallback
 from genlab.callbacks.checkpoints import Checkpoints
 from genlab.callbacks.guard import Guard
-from genlab.callbacks.loggers import CSVLog
+from genlab.callbacks.loggers import open_loggers
 from genlab.callbacks.progress import ProgressBar, track
 from genlab.callbacks.steps import Steps
 from genlab.callbacks.validation import Validation
+from genlab.commands import fit
 from genlab.commands.loaded import device_of
 from genlab.commands.quiet import quiet
 from genlab.data.loader import BatchLoader
@@ -37,6 +38,7 @@ from genlab.evaluation.pictures import save_png
 from genlab.evaluation.record import Record
 from genlab.evaluation.validate import validate
 from genlab.models.base import GenerativeModel, UnnormalisedDensity
+from genlab.models.classical import Fitted
 from genlab.objectives.base import Recoverable
 from genlab.training.io import VerifiedCheckpointIO
 from genlab.training.silent import SilentProfiler
@@ -79,6 +81,10 @@ def run(run_dir: Path, config: Mapping[str, Any], *, console: Console, first: bo
         console.print(f"data     {note}", highlight=False, soft_wrap=True)
     torch.manual_seed(config["seed"])
     model = build.model(config["model"], data.spec, trust=trust)
+    if isinstance(model, Fitted):
+        return fit.run(run_dir, config, model, data, console=console)
+    if config["objective"] is None or config["optim"] is None:
+        raise ConfigError(f"objective, optim: {type(model).__name__} is trained by gradient descent; set both")
     objective = build.objective(config["objective"], trust=trust)
     folder = run_dir / runs.CHECKPOINTS
     source = checkpoint.latest(folder) if checkpoint.steps(folder) else None
@@ -139,19 +145,8 @@ def run(run_dir: Path, config: Mapping[str, Any], *, console: Console, first: bo
 
 
 def _trainer(run_dir: Path, config: Mapping[str, Any], *, resume_step: int, first: bool) -> pl.Trainer:
-    options, log = config["trainer"], config["logger"]
-    loggers: list[Any] = []
-    if log["csv"] and first:
-        loggers.append(CSVLog(run_dir / "metrics.csv", resume_step=resume_step))
-    if log["tensorboard"] and first:
-        from pytorch_lightning.loggers import TensorBoardLogger
-
-        purge: dict[str, Any] = {"purge_step": resume_step + 1} if resume_step else {}
-        loggers.append(TensorBoardLogger(str(run_dir), name="", version="tensorboard", **purge))
-    if log["wandb"] and first:
-        from pytorch_lightning.loggers import WandbLogger
-
-        loggers.append(WandbLogger(project="genlab", name=run_dir.name, save_dir=str(run_dir)))
+    options = config["trainer"]
+    loggers = open_loggers(run_dir, config["logger"], resume_step=resume_step) if first else []
     strategy: Any = options["strategy"]
     if strategy == "ddp":
         from pytorch_lightning.strategies import DDPStrategy

@@ -1,5 +1,6 @@
 """The families of generative models, one file each."""
 
+from genlab.models.classical import NaiveBayes, gmm, histogram, kde, knn, ppca
 from genlab.models.dequantised import Dequantised
 from genlab.models.ebm import EBM
 from genlab.models.flow import Flow
@@ -19,7 +20,13 @@ __all__ = [
     "Flow",
     "GatedPixelCNN",
     "GridNormalised",
+    "NaiveBayes",
     "PixelCNN",
+    "gmm",
+    "histogram",
+    "kde",
+    "knn",
     "nice",
+    "ppca",
     "realnvp",
 ]

@@ -10,7 +10,8 @@ from pydantic import ValidationError
 
 from genlab.errors import ConfigError
 from genlab.pairs import check_pair
-from genlab.schema import data, ebm, flow, likelihood, pixelcnn, vae
+from genlab.schema import classical, data, ebm, flow, likelihood, pixelcnn, vae
+from genlab.schema.classical import check_fit
 from genlab.schema.data import ExternalData
 from genlab.schema.nodes import External, Node, Target
 from genlab.schema.verbs import VERBS
@@ -22,6 +23,7 @@ TARGETS: dict[str, type[Target]] = {
     **pixelcnn.TARGETS,
     **flow.TARGETS,
     **ebm.TARGETS,
+    **classical.TARGETS,
     **likelihood.TARGETS,
 }
 """The positive list: what a config may build, and the schema of its arguments."""
@@ -76,7 +78,7 @@ def validate(verb: str, config: dict[str, Any], *, known: list[str] | None = Non
             schema = TARGETS.get(str(value.get("_target_")), fallback)
             problems += _problems(schema, value, (node,), names)
     if verb == "train" and not problems:
-        problems += check_pair(config)
+        problems += [*check_fit(config, own=TARGETS), *check_pair(config)]
     if problems:
         raise ConfigError("; ".join(dict.fromkeys(problems)))
     return config

@@ -93,7 +93,10 @@ class Test(Node):
 
 
 class Train(Node):
-    """`genlab train`. The nodes that build objects are checked by the schema of their ``_target_``."""
+    """`genlab train`. The nodes that build objects are checked by the schema of their ``_target_``.
+
+    A model that is fitted in one pass has no objective and no optimiser.
+    """
 
     name: Text
     seed: Seed
@@ -104,10 +107,10 @@ class Train(Node):
     trainer: Trainer
     callbacks: Callbacks
     logger: Logger
-    optim: Optim
+    optim: Optim | None
     data: dict[str, Any]
     model: dict[str, Any]
-    objective: dict[str, Any]
+    objective: dict[str, Any] | None
 
 
 class DataRoot(Node):

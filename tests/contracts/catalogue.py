@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -9,9 +11,25 @@ import torch
 from torch import Tensor
 
 from genlab.data.loader import Batch
-from genlab.data.spec import DataSpec
-from genlab.models import EBM, VAE, ConditionalGatedPixelCNN, ConditionalVAE, GatedPixelCNN, PixelCNN, nice, realnvp
+from genlab.data.spec import DataSpec, Split
+from genlab.models import (
+    EBM,
+    VAE,
+    ConditionalGatedPixelCNN,
+    ConditionalVAE,
+    GatedPixelCNN,
+    NaiveBayes,
+    PixelCNN,
+    gmm,
+    histogram,
+    kde,
+    knn,
+    nice,
+    ppca,
+    realnvp,
+)
 from genlab.models.base import ClassConditional, ExactLikelihood, GenerativeModel
+from genlab.models.classical import Fitted
 from genlab.nn.random import Generators
 from genlab.objectives import ELBO, IWAE, ContrastiveDivergence, MaximumLikelihood
 from genlab.objectives.base import Objective
@@ -154,3 +172,45 @@ CATALOGUE = [
     Case("ebm-plane", PLANE, _ebm, _contrast),
     Case("ebm-mlp-spectral-grey", GREY, _ebm_normalised, _contrast),
 ]
+
+
+def fitted(build: Callable[[DataSpec], Fitted]) -> Callable[[DataSpec], Fitted]:
+    """``build``, fitted to random examples that the seed of `Case.model` gives."""
+
+    @functools.cache
+    def once(spec: DataSpec, seed: int) -> Fitted:
+        model = build(spec)
+        g = torch.Generator().manual_seed(seed)
+        power = 4 * torch.rand(spec.event_shape, generator=g)  # every dimension has a distribution of its own
+        x = torch.rand(300, *spec.event_shape, generator=g) ** power
+        if spec.levels is not None:
+            x = (x * spec.levels).floor().clamp_max(spec.levels - 1).to(torch.uint8)
+        y = None if spec.num_classes is None else torch.arange(300) % spec.num_classes
+        train, val = (Split(x[part::2], None if y is None else y[part::2]) for part in range(2))
+        model.fit(train, val, generator=g)
+        return model
+
+    return lambda spec: copy.deepcopy(once(spec, int(torch.randint(1000, ()))))
+
+
+def _gmm(spec: DataSpec) -> Fitted:
+    return gmm(spec, components=3)
+
+
+FITTED = [
+    Case("histogram-binary", BINARY, fitted(histogram)),
+    Case("histogram-rgb", RGB, fitted(histogram)),
+    Case("histogram-plane", PLANE, fitted(histogram)),
+    Case("naive-bayes-binary", BINARY, fitted(NaiveBayes)),
+    Case("naive-bayes-grey", GREY, fitted(NaiveBayes)),
+    Case("kde-grey", GREY, fitted(kde)),
+    Case("kde-plane", PLANE, fitted(kde)),
+    Case("knn-grey", GREY, fitted(knn)),
+    Case("knn-plane", PLANE, fitted(knn)),
+    Case("gmm-grey", GREY, fitted(_gmm)),
+    Case("gmm-plane", PLANE, fitted(_gmm)),
+    Case("ppca-binary", BINARY, fitted(ppca)),
+    Case("ppca-rgb", RGB, fitted(ppca)),
+    Case("ppca-plane", PLANE, fitted(ppca)),
+]
+"""Models that are fitted in one pass: the laws of training by gradient descent do not concern them."""

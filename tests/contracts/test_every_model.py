@@ -13,7 +13,7 @@ from genlab.models.base import (
     LikelihoodBound,
     UnnormalisedDensity,
 )
-from tests.contracts.catalogue import CATALOGUE, Case, labels, score
+from tests.contracts.catalogue import CATALOGUE, FITTED, Case, labels, score
 
 
 @pytest.fixture(params=CATALOGUE, ids=lambda case: case.name)
@@ -23,14 +23,24 @@ def case(request: pytest.FixtureRequest) -> Case:
 
 def having(*types: type) -> pytest.MarkDecorator:
     """The cases whose model is one of ``types``."""
+    cases = [case for case in [*CATALOGUE, *FITTED] if isinstance(case.model(), types)]
+    return pytest.mark.parametrize("case", cases, ids=lambda case: case.name)
+
+
+def trained(*types: type) -> pytest.MarkDecorator:
+    """Those of them that are trained by gradient descent."""
     cases = [case for case in CATALOGUE if isinstance(case.model(), types)]
     return pytest.mark.parametrize("case", cases, ids=lambda case: case.name)
+
+
+ALL = pytest.mark.parametrize("case", [*CATALOGUE, *FITTED], ids=lambda case: case.name)
 
 
 def seeded(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
+@ALL
 def test_samples_have_the_data_s_type_and_support(case: Case) -> None:
     model, y = case.model(), case.batch(50).y
     x = model.sample(50, generator=seeded(), **labels(model, y))
@@ -44,6 +54,7 @@ def test_samples_have_the_data_s_type_and_support(case: Case) -> None:
         assert int(x.min()) < int(x.max())
 
 
+@ALL
 def test_the_same_generator_gives_the_same_samples(case: Case) -> None:
     model, y = case.model(), case.batch(5).y
     one, same, other = (model.sample(5, generator=seeded(seed), **labels(model, y)) for seed in (0, 0, 1))
@@ -51,6 +62,7 @@ def test_the_same_generator_gives_the_same_samples(case: Case) -> None:
     assert not torch.equal(one, other)
 
 
+@ALL
 def test_samples_do_not_touch_the_global_random_state(case: Case) -> None:
     model, batch = case.model(), case.batch(4)
     before = torch.get_rng_state()
@@ -82,7 +94,7 @@ def test_an_exact_likelihood_does_not_depend_on_the_batch(case: Case) -> None:
     assert torch.allclose(alone, whole[2:3], rtol=1e-5, atol=1e-4)
 
 
-@having(LikelihoodBound)
+@trained(LikelihoodBound)
 def test_more_particles_tighten_the_bound(case: Case) -> None:
     model, batch = case.model(), case.batch(400)
     with torch.no_grad():  # far from initialisation, where posterior and prior nearly agree
@@ -132,13 +144,13 @@ def test_latents_encode_and_decode_with_the_right_shapes(case: Case) -> None:
     assert model.sample_latents(6, generator=seeded(), **y).shape == (6, model.latent_dim)
 
 
-@having(ExactLikelihood, LikelihoodBound)
+@trained(ExactLikelihood, LikelihoodBound)
 def test_the_loss_falls_on_eight_examples(case: Case) -> None:
     model, objective, batch = case.model(), case.objective(), case.batch(8)
     optimiser = torch.optim.Adam(model.parameters(), 1e-2)
     torch.manual_seed(0)
     values = []
-    for step in range(120):
+    for step in range(60):
         optimiser.zero_grad()
         loss = objective(model, batch, step=step)
         loss.value.backward()
@@ -149,6 +161,7 @@ def test_the_loss_falls_on_eight_examples(case: Case) -> None:
     assert sum(values[-10:]) / 10 < 0.9 * sum(values[:3]) / 3
 
 
+@ALL
 def test_weights_saved_and_loaded_give_the_same_samples(case: Case) -> None:
     model, other = case.model(seed=0), case.model(seed=1)
     y = labels(model, case.batch(5).y)
@@ -171,7 +184,7 @@ def test_energies_are_one_finite_number_per_example(case: Case) -> None:
     assert torch.allclose(energy[[4, 1]], model.energy(batch.x[[4, 1]]), atol=1e-5), "an example depends on its batch"
 
 
-@having(UnnormalisedDensity)
+@trained(UnnormalisedDensity)
 def test_every_parameter_of_an_energy_learns(case: Case) -> None:
     model, objective, batch = case.model(), case.objective(), case.batch(8)
     objective.prepare(model)

@@ -1,0 +1,156 @@
+"""``genlab train`` for models that are fitted in one pass: the same run directory, and one step."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+
+import genlab
+from genlab import checkpoint, ranks, runs
+from genlab.callbacks.loggers import open_loggers
+from genlab.callbacks.progress import track
+from genlab.callbacks.validation import show
+from genlab.commands.loaded import device_of
+from genlab.data.spec import Dataset, Split
+from genlab.errors import ConfigError, TrainingError
+from genlab.evaluation import likelihood
+from genlab.evaluation.draw import draw
+from genlab.evaluation.pictures import save_png
+from genlab.evaluation.record import Record
+from genlab.models.base import ExactLikelihood, LikelihoodBound
+from genlab.models.classical import Fit, Fitted
+from genlab.seeding import derive
+
+STEP = 1
+"""The step at which a fitted model's checkpoint stands."""
+
+
+def run(run_dir: Path, config: Mapping[str, Any], model: Fitted, data: Dataset, *, console: Console) -> dict[str, Any]:
+    """Fit ``model``, unless the run's checkpoint holds the fit already, score and draw it, and write ``summary.json``.
+
+    The checkpoint is written after the fit and nothing before it: a run that is killed fits again.
+
+    Args:
+        run_dir: an existing run directory that this process has locked.
+        config: a checked training config.
+        model: not yet fitted.
+        data: its splits; training batches that are drawn afresh (dynamic binarisation) are drawn once.
+        console: where notes and bars go.
+
+    Returns:
+        The summary: what was chosen, validation and test records where there is a likelihood, seconds.
+
+    Raises:
+        ConfigError: several processes, or settings of training by gradient descent.
+        TrainingError: out of memory, or the disk is full.
+    """
+    if ranks.external() is not None:
+        raise ConfigError(f"{type(model).__name__} is fitted in one pass by one process; start it without a launcher")
+    if config["objective"] is not None:
+        raise ConfigError(f"objective: {type(model).__name__} is fitted in one pass and has none; set objective=null")
+    begun = time.monotonic()
+    folder = run_dir / runs.CHECKPOINTS
+    meta = {
+        "format": checkpoint.FORMAT,
+        "version": genlab.__version__,
+        "config": dict(config),
+        "spec": data.spec.to_dict(),
+        "step": STEP,
+    }
+    chosen = _restored(model, folder)
+    fresh = chosen is None
+    if chosen is None:
+        chosen = _fitted(model, data, seed=config["seed"], console=console)
+    trained = time.monotonic() - begun
+    state = {f"model.{name}": value for name, value in model.state_dict().items()}
+    payload = {"state_dict": state, "global_step": STEP, "fit": dict(chosen), "genlab": meta}
+    if fresh:
+        path = checkpoint.write_step(folder, STEP, payload, keep=config["callbacks"]["checkpoint"]["keep"])
+    else:
+        path = checkpoint.latest(folder)
+    model.to(device_of(config["trainer"]["accelerator"]))
+    summary: dict[str, Any] = {
+        "status": "finished",
+        "steps": STEP,
+        "seconds": round(trained, 2),
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "version": genlab.__version__,
+        "fit": dict(chosen),
+    }
+    metrics = {"fit/examples": float(len(data.train)), **{f"fit/{name}": value for name, value in chosen.items()}}
+    for split in ("val", "test"):
+        record = _score(model, data, config, split=split, console=console)
+        if record is None:
+            continue
+        summary[split] = replace(record, checkpoint=str(path)).to_dict()
+        if split == "val":
+            metrics |= {"val/nll": record.value, "val/standard_error": record.standard_error}
+            checkpoint.write(folder / checkpoint.BEST, payload)  # of one checkpoint, it is the best
+    loggers = open_loggers(run_dir, config["logger"], resume_step=0)
+    for logger in loggers:
+        logger.log_metrics(metrics, step=STEP)
+    pictures = draw(model, data, n=config["callbacks"]["samples"]["n"], seed=config["seed"])
+    show(pictures, loggers, folder=run_dir / "samples", step=STEP)
+    for logger in loggers:
+        logger.finalize("success")
+    for name, picture in pictures.items():
+        summary[f"{name}_picture"] = str(save_png(run_dir / "samples" / f"final-{name}.png", picture))
+    runs.write_json(run_dir / runs.SUMMARY, summary)
+    return summary
+
+
+def _restored(model: Fitted, folder: Path) -> dict[str, float] | None:
+    """Fill the model in from the run's checkpoint, if there is one; what was chosen when it was fitted."""
+    if not checkpoint.steps(folder):
+        return None
+    path = checkpoint.latest(folder)
+    held = checkpoint.read(path)
+    state = {name.removeprefix("model."): value for name, value in held["state_dict"].items()}
+    checkpoint.load_weights(model, state, source=str(path))
+    return held["fit"]
+
+
+def _fitted(model: Fitted, data: Dataset, *, seed: int, console: Console) -> dict[str, float]:
+    train = data.train
+    if data.train_transform is not None:
+        generator = torch.Generator().manual_seed(derive(seed, "transform"))
+        train = Split(data.train_transform(train.x, generator), train.y)
+    try:
+        fit: Fit = model.fit(
+            train,
+            data.val,
+            generator=torch.Generator().manual_seed(derive(seed, "fit")),
+            progress=partial(track, description="fit", console=console),
+        )
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, MemoryError) or "can't allocate memory" in str(error):
+            raise TrainingError("out of memory: try a smaller model.max_points, or smaller pictures") from error
+        raise
+    for note in fit.notes:
+        console.print(f"fit      {note}", highlight=False, soft_wrap=True)
+    if fit.chosen:
+        estimates = ", ".join(f"{name} {value:.4g}" for name, value in fit.chosen.items())
+        console.print(f"fit      {estimates}", highlight=False, soft_wrap=True)
+    return fit.chosen
+
+
+def _score(model: Fitted, data: Dataset, config: Mapping[str, Any], *, split: str, console: Console) -> Record | None:
+    """The likelihood of a split; None for a model that only ranks."""
+    if not isinstance(model, ExactLikelihood | LikelihoodBound):
+        return None
+    return likelihood.nll(
+        model,
+        getattr(data, split),
+        split_name=split,
+        num_particles=config["test"]["num_particles"],
+        batch_size=config["test"]["batch_size"],
+        seed=config["seed"],
+        progress=lambda batches, total: track(batches, total, description=split, console=console),
+    )
