@@ -89,7 +89,7 @@ def test_the_tasks_of_models_with_latents(trained: dict[str, Path], tmp_path: Pa
     if task == "reconstruct":
         assert np.array_equal(arrays["originals"], arrays["reconstructions"])
     else:
-        assert arrays["latents"].shape[1] == 64
+        assert arrays["latents"].shape[-1] == 64
 
 
 def test_the_ledger_says_exact_on_vectors_and_bound_with_its_terms_on_pixels(

@@ -221,14 +221,17 @@ def test_batchnorm_normalises_by_running_averages_that_include_the_batch(shape: 
     mean = 0.25 * x.mean(dims)
     variance = 0.75 + 0.25 * x.var(dims, correction=0)
     broadcast = (1, 3, *[1] * (x.ndim - 2))
-    assert torch.allclose(z, (x - mean.view(broadcast)) / variance.sqrt().view(broadcast))
+    expected = (x - mean.view(broadcast)) / variance.sqrt().view(broadcast)
+    assert torch.allclose(z, expected)
+    gradients = [torch.autograd.grad(value.sin().sum(), x, retain_graph=True)[0] for value in (z, expected)]
+    assert torch.allclose(*gradients), "the gradient passes through the batch's share"
     assert torch.allclose(norm.mean, mean)
     assert torch.allclose(norm.variance, variance)
     assert torch.allclose(log_det, -0.5 * variance.log().sum() * math.prod(shape[1:]))
     again, back = norm.inverse_and_log_det(z)  # still in training: the averages have moved already
     assert torch.allclose(again, x)
     assert torch.allclose(back, -log_det)
-    assert torch.autograd.grad(log_det.sum(), x)[0].abs().min() > 0, "the gradient passes through the batch's share"
+    assert torch.autograd.grad(log_det.sum(), x)[0].abs().min() > 0
     norm.eval()
     before = norm.mean.clone()
     assert torch.allclose(norm.forward_and_log_det(x).value, z)
@@ -364,7 +367,7 @@ def test_a_uniform_model_scores_8_bits_per_dimension_by_its_terms(alpha: float) 
 @pytest.mark.parametrize("batch_size", [3, 20])
 def test_the_terms_of_a_bound_add_up_and_do_not_depend_on_the_batch(batch_size: int) -> None:
     torch.manual_seed(0)
-    model = off_identity(realnvp(DataSpec((1, 8, 8), 17), channels=4, couplings=1))
+    model = off_identity(realnvp(DataSpec((1, 8, 8), 17), channels=4, couplings=1)).eval()
     split = Split(torch.randint(17, (20, 1, 8, 8), generator=seeded(), dtype=torch.uint8))
     one, many = (
         likelihood.nll(model, split, split_name="test", num_particles=k, batch_size=batch_size, seed=0)
@@ -376,6 +379,8 @@ def test_the_terms_of_a_bound_add_up_and_do_not_depend_on_the_batch(batch_size: 
         assert record.value == pytest.approx(sum(record.terms.values()), rel=1e-12)
     assert one.terms["dequantisation"] == pytest.approx(0, abs=1e-3)
     assert many.terms["dequantisation"] < -0.1
+    alone = [model.elbo(split.x, generator=seeded()), model.log_prob_bound(split.x, 1, generator=seeded())]
+    assert torch.allclose(*alone, rtol=1e-5)
     elbo = likelihood.elbo(model, split, split_name="test", batch_size=batch_size, seed=0)
     assert elbo.value == pytest.approx(-one.value, rel=1e-6)
     assert elbo.terms == pytest.approx({name: -value for name, value in one.terms.items()}, abs=1e-6)
