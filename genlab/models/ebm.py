@@ -131,6 +131,10 @@ class EBM(UnnormalisedDensity, SamplesByChain):
         top = self.spec.levels - 1
         return ((u + 1) * (top / 2)).round().clamp(0, top).to(torch.uint8)
 
+    def inside(self, u: Tensor) -> Tensor:
+        """The nearest state of the box for pictures; vectors as they are."""
+        return u if self.spec.levels is None else u.clamp(-1, 1)
+
     def energy_of_chain(self, u: Tensor) -> Tensor:
         """``E(u)``, ``(B,)`` float32."""
         energy = self.network(u).float()
@@ -166,11 +170,9 @@ class EBM(UnnormalisedDensity, SamplesByChain):
             keep: bool, broadcast to ``u``: where it is true, the state stays what it is.
             observe: called with ``(k, u_k)`` after each step.
         """
-        bounded = self.spec.levels is not None
 
         def project(state: Tensor) -> Tensor:
-            if bounded:
-                state = state.clamp_(-1, 1)
+            state = self.inside(state)
             return state if keep is None else torch.where(keep, u, state)
 
         with self._fixed():

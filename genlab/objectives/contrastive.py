@@ -108,7 +108,7 @@ class ContrastiveDivergence(Recoverable):
             model.anchor(_gathered(batch.x))
         data = model.to_chain(batch.x)
         if self.regime.data_noise > 0:
-            data = data + self.regime.data_noise * torch.randn_like(data)
+            data = model.inside(data + self.regime.data_noise * torch.randn_like(data))
         samples = self.negatives(model, len(data))
         energies = model.energy_of_chain(torch.cat([data, samples]))
         of_data, of_samples = (part.mean() for part in energies.split(len(data)))
