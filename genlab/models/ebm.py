@@ -104,7 +104,7 @@ class EBM(UnnormalisedDensity, SamplesByChain):
             noise=auto.noise if noise == "auto" else noise,
             clamp=auto.clamp if gradient_clamp == "auto" else gradient_clamp,
         )
-        self.chain_steps = (200 if spec.levels is None else 250) if chain_steps == "auto" else chain_steps
+        self.chain_steps = (200 if spec.levels is None else 300) if chain_steps == "auto" else chain_steps
         self.register_buffer("step_scale", torch.ones(()))
         self.register_buffer("location", torch.zeros(spec.event_shape))
         self.register_buffer("spread", torch.ones(spec.event_shape))
