@@ -17,8 +17,8 @@ COLUMNS = 10
 ROWS = 8
 """Chains in a strip of pictures."""
 
-GIF_FRAMES = 40
-FRAME_MS = 80
+GIF_FRAMES = 20
+FRAME_MS = 120
 LAST_MS = 1500
 
 

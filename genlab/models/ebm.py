@@ -104,7 +104,7 @@ class EBM(UnnormalisedDensity, SamplesByChain):
             noise=auto.noise if noise == "auto" else noise,
             clamp=auto.clamp if gradient_clamp == "auto" else gradient_clamp,
         )
-        self.chain_steps = (200 if spec.levels is None else 250) if chain_steps == "auto" else chain_steps
+        self.chain_steps = (200 if spec.levels is None else 300) if chain_steps == "auto" else chain_steps
         self.register_buffer("step_scale", torch.ones(()))
         self.register_buffer("location", torch.zeros(spec.event_shape))
         self.register_buffer("spread", torch.ones(spec.event_shape))
@@ -130,6 +130,10 @@ class EBM(UnnormalisedDensity, SamplesByChain):
             return self.location + self.spread * u
         top = self.spec.levels - 1
         return ((u + 1) * (top / 2)).round().clamp(0, top).to(torch.uint8)
+
+    def inside(self, u: Tensor) -> Tensor:
+        """The nearest state of the box for pictures; vectors as they are."""
+        return u if self.spec.levels is None else u.clamp(-1, 1)
 
     def energy_of_chain(self, u: Tensor) -> Tensor:
         """``E(u)``, ``(B,)`` float32."""
@@ -166,11 +170,9 @@ class EBM(UnnormalisedDensity, SamplesByChain):
             keep: bool, broadcast to ``u``: where it is true, the state stays what it is.
             observe: called with ``(k, u_k)`` after each step.
         """
-        bounded = self.spec.levels is not None
 
         def project(state: Tensor) -> Tensor:
-            if bounded:
-                state = state.clamp_(-1, 1)
+            state = self.inside(state)
             return state if keep is None else torch.where(keep, u, state)
 
         with self._fixed():

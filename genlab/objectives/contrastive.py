@@ -38,7 +38,7 @@ class Regime(NamedTuple):
     energy_penalty: float
 
 
-PICTURES = Regime(steps=60, replay_size=4096, reinit=0.05, data_noise=0.03, energy_penalty=0.1)
+PICTURES = Regime(steps=40, replay_size=4096, reinit=0.05, data_noise=0.03, energy_penalty=0.1)
 """Chains far below temperature 1 never mix: variety comes from many of them and from starting again."""
 
 VECTORS = Regime(steps=20, replay_size=512, reinit=0.01, data_noise=0.0, energy_penalty=0.0)
@@ -108,7 +108,7 @@ class ContrastiveDivergence(Recoverable):
             model.anchor(_gathered(batch.x))
         data = model.to_chain(batch.x)
         if self.regime.data_noise > 0:
-            data = data + self.regime.data_noise * torch.randn_like(data)
+            data = model.inside(data + self.regime.data_noise * torch.randn_like(data))
         samples = self.negatives(model, len(data))
         energies = model.energy_of_chain(torch.cat([data, samples]))
         of_data, of_samples = (part.mean() for part in energies.split(len(data)))

@@ -71,7 +71,7 @@ def draw(trained: dict[str, Path], tmp_path: Path) -> Callable[..., tuple[dict[s
 def test_a_trajectory_is_a_strip_and_a_gif_of_the_chains_that_end_in_the_samples(draw, name, shape) -> None:
     paths, arrays = draw(name, "trajectory=true", "n=12", "batch_size=8")
     _, plain = draw(name, "n=12", "batch_size=8")
-    assert arrays["trajectory"].shape == (40, 12, *shape)
+    assert arrays["trajectory"].shape == (20, 12, *shape)
     assert np.array_equal(arrays["trajectory"][-1], arrays["samples"])
     assert np.array_equal(arrays["samples"], plain["samples"]), "to look at a chain does not change it"
     assert paths["strip.png"].name == "sample.strip.png"

@@ -16,7 +16,7 @@ from genlab.evaluation.draw import plane_density
 from genlab.evaluation.pictures import encoded, grid, plane
 from genlab.models.base import Autoregressive, DecodesLatents, SamplesByChain, Tempered
 
-TRAJECTORY_FRAMES = 40
+TRAJECTORY_FRAMES = 20
 """Times at which ``trajectory=true`` looks at the chains."""
 
 
