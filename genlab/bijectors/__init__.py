@@ -11,22 +11,22 @@ from genlab.bijectors.chain import Chain
 from genlab.bijectors.coupling import AdditiveCoupling, AffineCoupling
 from genlab.bijectors.logit import Logit
 from genlab.bijectors.multiscale import MultiScale
-from genlab.bijectors.partition import Alternating, ChannelHalves, Checkerboard, Partition
-from genlab.bijectors.reshape import Flatten, Squeeze
+from genlab.bijectors.partition import Checkerboard, Halves, Partition
+from genlab.bijectors.reshape import EvenOdd, Flatten, Squeeze
 from genlab.bijectors.scale import DiagonalScale
 
 __all__ = [
     "ActNorm",
     "AdditiveCoupling",
     "AffineCoupling",
-    "Alternating",
     "BatchNorm",
     "Bijector",
     "Chain",
-    "ChannelHalves",
     "Checkerboard",
     "DiagonalScale",
+    "EvenOdd",
     "Flatten",
+    "Halves",
     "Logit",
     "MultiScale",
     "Partition",

@@ -22,11 +22,11 @@ class Chain(Bijector):
 
     def forward_and_log_det(self, x: Tensor) -> Transformed:
         """From the first part to the last."""
-        log_det = x.new_zeros(len(x))
+        log_det = None
         for part in members(self.parts):
             x, own = part.forward_and_log_det(x)
-            log_det = log_det + own
-        return Transformed(x, log_det)
+            log_det = own if log_det is None else log_det + own
+        return Transformed(x, x.new_zeros(len(x)) if log_det is None else log_det)
 
     def inverse_and_log_det(self, z: Tensor) -> Transformed:
         """From the last part to the first."""

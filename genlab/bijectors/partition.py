@@ -36,52 +36,23 @@ class Partition(nn.Module):
         return parameters
 
 
-class Alternating(Partition):
-    """Vectors: every other entry of ``(B, D)`` stays.
+class Halves(Partition):
+    """Half of the features of ``(B, C, ...)`` stay: of a vector's entries, of a picture's channels.
 
     Args:
-        dim: D, at least 2.
-        keep: 0, and the even entries stay; 1, and the odd ones do.
+        features: C, at least 2.
+        keep: 0, and the first half stays (the larger one of an odd C); 1, and the second does.
     """
 
-    def __init__(self, dim: int, *, keep: int) -> None:
+    def __init__(self, features: int, *, keep: int) -> None:
         super().__init__()
         self.keep = keep
-        self.inputs = (dim + 1 - keep) // 2
-        self.moved = dim - self.inputs
+        self.sizes = [features - features // 2, features // 2]
+        self.inputs, self.moved = self.sizes[keep], self.sizes[1 - keep]
 
     def split(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """``(B, D) -> (B, inputs), (B, moved)``."""
-        # unbinding pairs is cheaper than two slices, whose gradients would each be padded with zeros
-        even = x.shape[1] % 2 == 0
-        parts = x.reshape(len(x), -1, 2).unbind(2) if even else (x[:, ::2], x[:, 1::2])
-        return parts[self.keep], parts[1 - self.keep]
-
-    def merge(self, condition: Tensor, moved: Tensor) -> Tensor:
-        """Interleave; the last entry of an odd D is even."""
-        even, odd = (moved, condition) if self.keep else (condition, moved)
-        if even.shape == odd.shape:
-            return torch.stack((even, odd), 2).flatten(1)
-        pairs = torch.stack((even[:, :-1], odd), 2).flatten(1)
-        return torch.cat((pairs, even[:, -1:]), 1)
-
-
-class ChannelHalves(Partition):
-    """Pictures: half of the channels of ``(B, C, H, W)`` stay.
-
-    Args:
-        channels: C, even.
-        keep: 0, and the first half stays; 1, and the second does.
-    """
-
-    def __init__(self, channels: int, *, keep: int) -> None:
-        super().__init__()
-        self.keep = keep
-        self.inputs = self.moved = channels // 2
-
-    def split(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """``(B, C, H, W) -> (B, C / 2, H, W), (B, C / 2, H, W)``."""
-        halves = x.chunk(2, 1)
+        """``(B, C, ...) -> (B, inputs, ...), (B, moved, ...)``."""
+        halves = x.split(self.sizes, 1)
         return halves[self.keep], halves[1 - self.keep]
 
     def merge(self, condition: Tensor, moved: Tensor) -> Tensor:

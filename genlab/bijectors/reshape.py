@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from genlab.bijectors.base import Bijector, Transformed
@@ -25,6 +26,21 @@ class Flatten(Bijector):
     def inverse_and_log_det(self, z: Tensor) -> Transformed:
         """To pictures."""
         return Transformed(z.view(-1, *self.shape), z.new_zeros(len(z)))
+
+
+class EvenOdd(Bijector):
+    """Vectors ``(B, D)``: the even entries first, then the odd ones, so that each half is the other's neighbours."""
+
+    def forward_and_log_det(self, x: Tensor) -> Transformed:
+        """Apart."""
+        return Transformed(torch.cat((x[:, ::2], x[:, 1::2]), 1), x.new_zeros(len(x)))
+
+    def inverse_and_log_det(self, z: Tensor) -> Transformed:
+        """Interleaved."""
+        dim = z.shape[1]
+        place = torch.arange(dim, device=z.device)
+        place = torch.cat((place[::2], place[1::2])).argsort()
+        return Transformed(z[:, place], z.new_zeros(len(z)))
 
 
 class Squeeze(Bijector):

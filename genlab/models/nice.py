@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
-from genlab.bijectors import AdditiveCoupling, Alternating, Bijector, Chain, DiagonalScale, Flatten
+from genlab.bijectors import AdditiveCoupling, Bijector, Chain, DiagonalScale, EvenOdd, Flatten, Halves
 from genlab.data.spec import DataSpec
 from genlab.models.dequantised import Dequantised
 from genlab.models.flow import Flow
@@ -27,7 +27,8 @@ def nice(
 ) -> Flow | Dequantised:
     """NICE for the data: a `Flow` on vectors, exact; a `Dequantised` flow on pictures, a bound.
 
-    Pictures are flattened, and scaled to [0, 1] without a logit, as in the paper.
+    Pictures are flattened, the even pixels in one half and the odd ones in the other, and scaled to [0, 1] without a
+    logit, as in the paper.
 
     Args:
         spec: the data's type.
@@ -40,9 +41,9 @@ def nice(
     check_fits(spec, model="nice")
     if hidden == "auto":
         hidden = (400,) * 3 if spec.is_image else (64,) * 3
-    parts: list[Bijector] = [Flatten(spec.event_shape)] if spec.is_image else []
+    parts: list[Bijector] = [Flatten(spec.event_shape), EvenOdd()] if spec.is_image else []
     for i in range(couplings):
-        partition = Alternating(spec.dim, keep=i % 2)
+        partition = Halves(spec.dim, keep=i % 2)
         parts.append(AdditiveCoupling(partition, mlp(partition.inputs, hidden, partition.moved)))
     parts.append(DiagonalScale(spec.dim))
     flow = Flow(replace(spec, levels=None), bijector=Chain(parts), prior=StandardLogistic())

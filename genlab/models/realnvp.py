@@ -14,12 +14,11 @@ from torch import nn
 from genlab.bijectors import (
     ActNorm,
     AffineCoupling,
-    Alternating,
     BatchNorm,
     Bijector,
     Chain,
-    ChannelHalves,
     Checkerboard,
+    Halves,
     MultiScale,
     Squeeze,
 )
@@ -50,7 +49,7 @@ def realnvp(
 ) -> Flow | Dequantised:
     """Real NVP for the data: a `Flow` on vectors, exact; a `Dequantised` flow on pictures, a bound.
 
-    Vectors: couplings with alternating masks, networks s and t in one MLP. Pictures (section 3.6): at each scale
+    Vectors: couplings whose halves take turns, networks s and t in one MLP. Pictures (section 3.6): at each scale
     couplings with checkerboard masks, a squeeze, couplings with channel masks, and half of the channels leave; at the
     last scale checkerboards alone, one more of them. Feature maps double at each squeeze.
 
@@ -82,7 +81,7 @@ def realnvp(
         return Dequantised(spec, flow=flow, alpha=alpha)
     parts: list[Bijector] = []
     for i in range(8 if couplings == "auto" else couplings):
-        partition = Alternating(spec.dim, keep=i % 2)
+        partition = Halves(spec.dim, keep=i % 2)
         net = mlp(partition.inputs, hidden, 2 * partition.moved)
         parts += [*_norm(norm, spec.dim), AffineCoupling(partition, starting_at_zero(net, net[-1]))]
     return Flow(spec, bijector=Chain(parts), prior=StandardNormal())
@@ -127,7 +126,7 @@ def _norm(kind: Norm, features: int) -> list[Bijector]:
 def _multi_scale(shape: tuple[int, ...], depth: int, count: int, channels: int, blocks: int, norm: Norm) -> MultiScale:
     """``depth`` scales that squeeze and the last one; ``count`` couplings of each kind."""
 
-    def coupling(partition: Checkerboard | ChannelHalves, features: int) -> list[Bijector]:
+    def coupling(partition: Checkerboard | Halves, features: int) -> list[Bijector]:
         net = ResidualNetwork(partition.inputs, channels=channels, outputs=2 * partition.moved, blocks=blocks)
         return [*_norm(norm, features), AffineCoupling(partition, starting_at_zero(net, net.head))]
 
@@ -138,7 +137,7 @@ def _multi_scale(shape: tuple[int, ...], depth: int, count: int, channels: int, 
     for _ in range(depth):
         parts = [*checkerboards(shape, count), Squeeze()]
         channels, features = 2 * channels, 4 * shape[0]
-        parts += [part for i in range(count) for part in coupling(ChannelHalves(features, keep=i % 2), features)]
+        parts += [part for i in range(count) for part in coupling(Halves(features, keep=i % 2), features)]
         chains.append(Chain(parts))
         shape = (2 * shape[0], shape[1] // 2, shape[2] // 2)
     return MultiScale([*chains, Chain(checkerboards(shape, count + 1))], shape=full)
