@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+import os
+
+# tiny networks: a second thread costs more than it brings, and bits must not depend on the machine's load; set here,
+# before PyTorch is imported, it also holds for the processes that tests start
+os.environ["OMP_NUM_THREADS"] = "1"
+
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
 from genlab.compose import compose
 
@@ -15,12 +20,6 @@ SMALL = [
     "callbacks.samples.n=4",
     "test.num_particles=2",
 ]
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _one_thread() -> None:
-    # tiny networks: a second thread costs more than it brings, and bits must not depend on the machine's load
-    torch.set_num_threads(1)
 
 
 @pytest.fixture

@@ -250,7 +250,6 @@ def _callbacks(
 
 
 def _fit(trainer: pl.Trainer, module: SingleLoss, loader: BatchLoader, source: Path | None) -> None:
-    gc.collect()
     gc.freeze()  # a million objects of the imported libraries need not be visited at every collection
     try:
         trainer.fit(
