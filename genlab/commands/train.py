@@ -125,8 +125,8 @@ def run(run_dir: Path, config: Mapping[str, Any], *, console: Console, first: bo
             latest = checkpoint.steps(folder)
             if record is not None:
                 summary[split] = replace(record, checkpoint=str(latest[-1]) if latest else None).to_dict()
-    for part in (part for chain in trainer.callbacks for part in chain.parts if isinstance(part, Guard)):  # type: ignore[attr-defined]
-        summary["rollbacks"] = part.rollbacks
+    parts = [part for chain in trainer.callbacks for part in chain.parts]  # type: ignore[attr-defined]
+    summary |= {"rollbacks": part.rollbacks for part in parts if isinstance(part, Guard)}
     if isinstance(scored, UnnormalisedDensity) and trainer.is_global_zero:
         summary["energy"] = energies(scored, data, n=ENERGIES, seed=config["seed"])
     if trainer.is_global_zero:
