@@ -133,8 +133,9 @@ def run(run_dir: Path, config: Mapping[str, Any], *, console: Console, first: bo
             latest = checkpoint.steps(folder)
             if record is not None:
                 summary[split] = replace(record, checkpoint=str(latest[-1]) if latest else None).to_dict()
-    for part in (part for chain in trainer.callbacks for part in chain.parts if isinstance(part, Guard)):  # type: ignore[attr-defined]
-        summary["rollbacks"] = part.rollbacks
+    for part in trainer.callbacks[0].parts:  # type: ignore[attr-defined]
+        if isinstance(part, Guard):
+            summary["rollbacks"] = part.rollbacks
     if isinstance(scored, UnnormalisedDensity) and trainer.is_global_zero:
         summary["energy"] = energies(scored, data, n=ENERGIES, seed=config["seed"])
     if trainer.is_global_zero:

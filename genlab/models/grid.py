@@ -96,7 +96,7 @@ class GridNormalised(ExactLikelihood):
         dx, dy = self._cell
         training = self.model.training
         self.model.eval()
-        energy = torch.cat([self.model.energy(part).double() for part in self._centres().split(8192)]).cpu()
+        energy = torch.cat([self.model.energy(part).cpu().double() for part in self._centres().split(8192)])
         self.model.train(training)
         return math.log(dx) + math.log(dy) - energy
 

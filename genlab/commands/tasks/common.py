@@ -89,9 +89,11 @@ def chained(loaded: Loaded, before: dict[str, Tensor], path: Tensor, *, result: 
 
     The arrays also have the whole path, and the note the root mean square errors against the first of ``before``.
     """
-    columns = 8
+    columns = min(8, path.shape[1])
     found = {**before, result: path[-1]}
-    rows = zip(*(part.split(columns) for part in found.values()), strict=True)
+    missing = -path.shape[1] % columns  # of the last row, left black
+    whole = [torch.cat([part, part.new_zeros(missing, *part.shape[1:])]) for part in found.values()]
+    rows = zip(*(part.split(columns) for part in whole), strict=True)
     sheet = grid(torch.cat([row for group in rows for row in group]), loaded.spec, columns=columns)
     original, *others = found
     top = (loaded.spec.levels or 256) - 1
