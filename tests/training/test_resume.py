@@ -262,9 +262,12 @@ def test_kill_9_and_sigterm_of_a_real_process(config: Callable, run_dir: Callabl
 
 
 @pytest.mark.slow
-def test_two_cpu_processes_train_evaluate_and_resume(config: Callable, run_dir: Callable, tmp_path: Path) -> None:
+@pytest.mark.parametrize("words", [[], ["model=realnvp", "data=toy2d"]], ids=["vae", "flow"])
+def test_two_cpu_processes_train_evaluate_and_resume(
+    words: list[str], config: Callable, run_dir: Callable, tmp_path: Path
+) -> None:
     straight, killed = run_dir("straight"), run_dir("killed")
-    settings = config(*LONG, "trainer=ddp", "trainer.accelerator=cpu", "callbacks.ema.decay=0.9")
+    settings = config(*LONG, "trainer=ddp", "trainer.accelerator=cpu", "callbacks.ema.decay=0.9", *words)
     process = start(straight, settings, log=tmp_path / "1.log")
     assert process.wait(timeout=240) == 0, (tmp_path / "1.log").read_text()
     process = start(killed, settings, log=tmp_path / "2.log")
