@@ -89,6 +89,7 @@ def test_samples_of_the_plane_follow_the_density(plane) -> None:
     for f in (
         lambda x: torch.tanh(x[:, 0] - 1),
         lambda x: torch.tanh(x[:, 1] + 1.5),
+        lambda x: torch.tanh((x[:, 1] + 1.5) ** 2),
         lambda x: torch.tanh(x[:, 0] - x[:, 1]),
         lambda x: torch.tanh((x[:, 0] - 1) * (x[:, 1] + 2)),
     ):

@@ -25,7 +25,7 @@ from torch import Tensor
 
 from genlab.data.spec import DataSpec, Split
 from genlab.models.base import UnnormalisedDensity
-from genlab.models.classical.base import Fit, Fitted, Progress, kept_points, no_bar, thinned
+from genlab.models.classical.base import Fit, Fitted, Progress, kept_points, no_bar, read_points, thinned
 from genlab.models.classical.cells import CellDensity
 from genlab.models.classical.distances import chunks, squared_distances
 
@@ -110,7 +110,7 @@ class KNNOnGrid(CellDensity):
     Args:
         spec: real vectors of up to three dimensions.
         k: number of neighbours, or "auto": by the likelihood of held-out points.
-        max_points: training points kept; "auto" is at most 10,000.
+        max_points: training points looked at, of which only the table stays; "auto" is at most 67 million numbers.
 
     Raises:
         ConfigError: more dimensions.
@@ -121,7 +121,7 @@ class KNNOnGrid(CellDensity):
     ) -> None:
         super().__init__(spec, name="knn")
         self.k = k
-        self.max_points = kept_points(max_points, dim=spec.dim)
+        self.max_points = read_points(max_points, dim=spec.dim)
 
     def fit(self, train: Split, val: Split, *, generator: torch.Generator, progress: Progress = no_bar) -> Fit:
         """Tabulate the estimate at the cells' centres for every k tried; choose by the held-out points."""
