@@ -13,6 +13,7 @@ import torch
 from rich.console import Console
 
 from genlab import checkpoint
+from genlab.callbacks.guard import Guard
 from genlab.commands import train
 from genlab.errors import TrainingError
 from genlab.models.ebm import EBM
@@ -74,15 +75,34 @@ def test_a_rollback_restores_the_whole_state_of_the_snapshot(
         loss = forward(self, model, batch, step=step)
         return Loss(loss.value * math.nan, loss.terms) if step == 7 else loss
 
+    moments: dict[str, list[torch.Tensor]] = {}
+    scales: dict[str, float] = {}
+
+    def watched(name: str) -> None:
+        original = getattr(Guard, name)
+
+        def wrapper(self: Guard, trainer: Any, pl_module: Any) -> None:
+            original(self, trainer, pl_module)
+            state = trainer.optimizers[0].state_dict()["state"]
+            scales[name] = pl_module.scored.step_scale.item()
+            moments[name] = [value.clone() for each in state.values() for value in each.values()]
+
+        monkeypatch.setattr(Guard, name, wrapper)
+
+    watched("_keep")
+    watched("_go_back")
     monkeypatch.setattr(ContrastiveDivergence, "forward", poisoned)
     run = run_dir("a")
-    summary = train.run(run, config(*TINY, "callbacks.ema.decay=0.5"), console=Console(quiet=True))
+    settings = config(*TINY, "callbacks.ema.decay=0.5", "callbacks.guard.every_n_steps=6", "trainer.max_steps=11")
+    summary = train.run(run, settings, console=Console(quiet=True))
     assert summary["rollbacks"] == [8]  # batch 7 is the eighth
-    assert steps == list(range(12)), "no step is taken twice: seeds and batches go on"
+    assert steps == list(range(11)), "no step is taken twice: seeds and batches go on"
     for name, value in seen[8].items():
         expected = torch.tensor(0.5) if name == "step_scale" else seen[6][name]  # the snapshot after six batches
         assert torch.equal(value, expected), name
-    assert held(run)["state_dict"]["averaged.module.step_scale"].item() == 0.5
+    assert scales == {"_keep": 1.0, "_go_back": 0.5}, "the averaged model is sampled, also at this very step"
+    assert len(moments["_keep"]) > 0
+    assert all(torch.equal(a, b) for a, b in zip(moments["_keep"], moments["_go_back"], strict=True))
 
 
 def test_after_too_many_rollbacks_training_ends_with_advice(

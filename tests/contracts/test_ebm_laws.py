@@ -97,10 +97,11 @@ def test_grid_normalised_meets_a_known_normaliser_and_samples_it() -> None:
     known = GridNormalised(Quadratic(), bounds=BOX)
     assert torch.allclose(known.log_prob(x), truth.log_prob(x).double(), atol=1e-5)
     assert known.log_prob(x).dtype == torch.float64
-    drawn = known.sample(40_000, generator=seeded())
+    assert known.log_prob(torch.tensor([[1e3, 0.0]])).item() == -math.inf
+    coarse = GridNormalised(Quadratic(), bounds=BOX, resolution=40)  # half a cell is far more than the errors below
+    drawn = coarse.sample(40_000, generator=seeded())
     assert torch.allclose(drawn.T.cov(), truth.covariance_matrix, atol=0.03)
     assert drawn.mean(0).abs().max() < 0.03
-    assert known.log_prob(torch.tensor([[1e3, 0.0]])).item() == -math.inf
 
 
 def test_grid_normalised_sums_to_one_and_converges_as_the_grid_doubles() -> None:
@@ -266,7 +267,7 @@ def test_a_path_begins_at_noise_and_ends_at_the_samples(build) -> None:
 
 
 def test_a_path_from_given_pictures_starts_there_and_keeps_what_is_kept() -> None:
-    model, x = grey_ebm(), pictures(5)
+    model, x = grey_ebm(noise=0.3), pictures(5)  # noise of several levels at every step
     assert torch.equal(model.path(5, frames=3, start=x, generator=seeded())[0], x)
     keep = torch.zeros(9, 7, dtype=torch.bool)
     keep[:4] = True
