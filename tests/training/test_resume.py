@@ -282,7 +282,13 @@ def test_kill_9_and_sigterm_of_a_real_process(config: Callable, run_dir: Callabl
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "model",
-    [[], EBM, [*EBM, *PLANE], ["model=realnvp", "data=toy2d"], ["model=pixelcnn", "model.channels=8", "model.blocks=1"]],
+    [
+        [],
+        EBM,
+        [*EBM, *PLANE],
+        ["model=realnvp", "data=toy2d"],
+        ["model=pixelcnn", "model.channels=8", "model.blocks=1"],
+    ],
     ids=["vae", "ebm", "ebm-plane", "flow", "pixelcnn"],
 )
 def test_two_cpu_processes_train_evaluate_and_resume(
