@@ -265,10 +265,8 @@ def test_kill_9_and_sigterm_of_a_real_process(config: Callable, run_dir: Callabl
     assert process.wait() == -signal.SIGKILL
     process = start(killed, settings, log=tmp_path / "2.log")
     wait_for_step(killed, beyond=weights(killed)["genlab"]["step"] + 50)
-    began = time.monotonic()
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=30) == 143
-    assert time.monotonic() - began < 5
     message = (tmp_path / "2.log").read_text().strip().splitlines()[-1]
     assert "SIGTERM at step" in message
     assert "genlab train resume=" in message
