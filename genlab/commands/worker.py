@@ -93,7 +93,7 @@ def _report_training(run_dir: Path, summary: Mapping[str, Any]) -> None:
     if "energy" in summary:
         of = summary["energy"]
         lines["energy"] = ", ".join(
-            f"{name} {of[name]['mean']:.3f} ± {of[name]['std']:.3f}" for name in ("data", "samples", "noise")
+            f"{name} {of[name]['mean']:.3g} ± {of[name]['std']:.3g}" for name in ("data", "samples", "noise")
         )
     lines |= {
         key.removesuffix("_picture"): _relative(Path(p)) for key, p in summary.items() if key.endswith("_picture")
