@@ -98,7 +98,7 @@ def test_what_a_model_cannot_do_is_refused(trained: dict[str, Path], tmp_path: P
     for verb, name, words, message in (
         ("sample", "vae", ["label=3"], "not class-conditional"),
         ("sample", "cvae", ["label=10"], "classes 0 to 9"),
-        ("sample", "plane", ["task=traverse"], "use task=sample"),
+        ("sample", "plane", ["task=traverse"], "it can do sample"),
         ("eval", "plane", ["metric=bpd"], "it can have metric=nll, metric=elbo"),
     ):
         run = sample.run if verb == "sample" else evaluate.run

@@ -35,34 +35,43 @@ class Guard(StepCallback):
         self.report = report
         self.rollbacks: list[int] = []
         self._snapshot: dict[str, Any] | None = None
+        self._candidate: dict[str, Any] | None = None
 
     def state_dict(self) -> dict[str, Any]:
-        """The rollbacks so far and the snapshot."""
-        return {"rollbacks": self.rollbacks, "snapshot": self._snapshot}
+        """The rollbacks so far, the snapshot, and the one that waits for its proof."""
+        return {"rollbacks": self.rollbacks, "snapshot": self._snapshot, "candidate": self._candidate}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Inverse of `state_dict`."""
         self.rollbacks, self._snapshot = state_dict["rollbacks"], state_dict["snapshot"]
+        self._candidate = state_dict["candidate"]
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
         """The state before the first step is good."""
         if self._snapshot is None:
-            self._keep(trainer, pl_module)
+            self._snapshot = self._copy(trainer, pl_module)
 
     def end_step(self, trainer: pl.Trainer, pl_module: Any) -> None:
         """Go back if any rank has diverged; keep this state if it is due.
+
+        A step's loss judges the weights before its update: a state counts as good only when the next step's loss has
+        passed.
 
         Raises:
             TrainingError: it has diverged once more than `max_rollbacks`.
         """
         diverged = pl_module.objective.diverged(pl_module.last)
         if trainer.strategy.reduce_boolean_decision(diverged, all=False):
+            self._candidate = None
             self._go_back(trainer, pl_module)
-        elif pl_module.batches_done % self.every == 0 and not pl_module.pending:
-            self._keep(trainer, pl_module)
+            return
+        if self._candidate is not None:
+            self._snapshot, self._candidate = self._candidate, None
+        if pl_module.batches_done % self.every == 0 and not pl_module.pending:
+            self._candidate = self._copy(trainer, pl_module)
 
-    def _keep(self, trainer: pl.Trainer, pl_module: Any) -> None:
-        self._snapshot = {
+    def _copy(self, trainer: pl.Trainer, pl_module: Any) -> dict[str, Any]:
+        return {
             "step": pl_module.batches_done,
             "state": _copied(pl_module.state_dict()),
             "optimiser": _copied(trainer.optimizers[0].state_dict()["state"]),

@@ -20,7 +20,7 @@ from genlab.errors import ConfigError
 from genlab.evaluation import likelihood
 from genlab.evaluation.record import Record
 from genlab.evaluation.validate import has_likelihood, with_likelihood
-from genlab.models.base import DecodesLatents, LikelihoodBound
+from genlab.models.base import LikelihoodBound
 
 
 def offered(loaded: Loaded) -> list[str]:
@@ -30,7 +30,7 @@ def offered(loaded: Loaded) -> list[str]:
         names.append("nll")
         if loaded.spec.levels is not None:
             names.append("bpd")
-    if isinstance(model, LikelihoodBound) and isinstance(model, DecodesLatents):
+    if isinstance(model, LikelihoodBound):
         names.append("elbo")
     return names
 
@@ -57,9 +57,9 @@ def run(run_dir: Path, config: Mapping[str, Any], *, console: Console) -> list[R
     can = offered(loaded)
     for name in wanted:
         if name not in can:
-            have = ", ".join(f"metric={other}" for other in can) or "genlab sample"
-            kind = type(loaded.model).__name__
-            raise ConfigError(f"metric={name}: {kind} on this data cannot have it; it can have {have}")
+            have = ", ".join(f"metric={other}" for other in can)
+            have = f"it can have {have}" if can else "it ranks: see the energies in summary.json of its training run"
+            raise ConfigError(f"metric={name}: {type(loaded.model).__name__} on this data cannot have it; {have}")
     data = loaded.dataset(root=config["data"]["root"], trust=config["trust"])
     loaded = dataclasses.replace(loaded, model=with_likelihood(loaded.model, data) or loaded.model)
     records = _score(loaded, getattr(data, config["split"]), config, wanted, console=console)

@@ -22,9 +22,10 @@ from genlab.data.spec import Dataset, Split
 from genlab.errors import ConfigError, TrainingError
 from genlab.evaluation import likelihood
 from genlab.evaluation.draw import draw
+from genlab.evaluation.energies import ENERGIES, energies
 from genlab.evaluation.pictures import save_png
 from genlab.evaluation.record import Record
-from genlab.models.base import ExactLikelihood, LikelihoodBound
+from genlab.models.base import ExactLikelihood, LikelihoodBound, UnnormalisedDensity
 from genlab.models.classical import Fit, Fitted
 from genlab.seeding import derive
 
@@ -93,6 +94,8 @@ def run(run_dir: Path, config: Mapping[str, Any], model: Fitted, data: Dataset, 
         if split == "val":
             metrics |= {"val/nll": record.value, "val/standard_error": record.standard_error}
             checkpoint.write(folder / checkpoint.BEST, payload)  # of one checkpoint, it is the best
+    if isinstance(model, UnnormalisedDensity):
+        summary["energy"] = energies(model, data, n=ENERGIES, seed=config["seed"])
     loggers = open_loggers(run_dir, config["logger"], resume_step=0)
     for logger in loggers:
         logger.log_metrics(metrics, step=STEP)

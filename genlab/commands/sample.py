@@ -53,7 +53,10 @@ def run(run_dir: Path, config: Mapping[str, Any], *, console: Console) -> dict[s
 def _check(loaded: Loaded, config: Mapping[str, Any]) -> None:
     model, task, label, temperature = loaded.model, config["task"], config["label"], config["temperature"]
     if label is not None and not isinstance(model, ClassConditional):
-        raise ConfigError(f"label={label}: {type(model).__name__} is not class-conditional; train with model=cvae")
+        raise ConfigError(
+            f"label={label}: {type(model).__name__} is not class-conditional; train with model=cvae, "
+            "conditional_gated_pixelcnn or naive_bayes"
+        )
     if label is not None and label >= (loaded.spec.num_classes or 0):
         raise ConfigError(f"label={label}: this data has the classes 0 to {(loaded.spec.num_classes or 0) - 1}")
     if temperature != 1 and (task != "sample" or not isinstance(model, Tempered)):

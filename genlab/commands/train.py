@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import importlib.util
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -33,7 +34,7 @@ from genlab.data.loader import BatchLoader
 from genlab.data.spec import Dataset
 from genlab.errors import ConfigError, GenlabError, TrainingError
 from genlab.evaluation.draw import draw
-from genlab.evaluation.energies import energies
+from genlab.evaluation.energies import ENERGIES, energies
 from genlab.evaluation.pictures import save_png
 from genlab.evaluation.record import Record
 from genlab.evaluation.validate import validate
@@ -44,9 +45,6 @@ from genlab.training.io import VerifiedCheckpointIO
 from genlab.training.silent import SilentProfiler
 from genlab.training.single import SingleLoss
 from genlab.training.stepwise import Windows, window_size
-
-ENERGIES = 1000
-"""Examples of each kind whose energies the summary describes."""
 
 VALIDATION_PARTICLES = 1
 """Validation during training is the plain ELBO; the run's end scores both splits with ``test.num_particles``."""
@@ -120,7 +118,7 @@ def run(run_dir: Path, config: Mapping[str, Any], *, console: Console, first: bo
         raise guard.interrupted(module.batches_done)
     trained = time.monotonic() - begun
     scored = module.scored.to(trainer.strategy.root_device)
-    summary = {
+    summary: dict[str, Any] = {
         "status": "finished",
         "steps": module.batches_done,
         "seconds": round(trained, 2),
@@ -132,17 +130,30 @@ def run(run_dir: Path, config: Mapping[str, Any], *, console: Console, first: bo
             record = _final(scored, data, config, split=split, console=console)
             latest = checkpoint.steps(folder)
             if record is not None:
+                check_number(f"{split}/{record.metric}", record.value)
                 summary[split] = replace(record, checkpoint=str(latest[-1]) if latest else None).to_dict()
     for part in trainer.callbacks[0].parts:  # type: ignore[attr-defined]
         if isinstance(part, Guard):
             summary["rollbacks"] = part.rollbacks
     if isinstance(scored, UnnormalisedDensity) and trainer.is_global_zero:
-        summary["energy"] = energies(scored, data, n=ENERGIES, seed=config["seed"])
+        found = energies(scored, data, n=ENERGIES, seed=config["seed"])
+        for name in ("data", "samples"):
+            check_number(f"energy of {name}", found[name]["mean"])
+        summary["energy"] = found
     if trainer.is_global_zero:
         for name, picture in draw(scored, data, n=config["callbacks"]["samples"]["n"], seed=config["seed"]).items():
             summary[f"{name}_picture"] = str(save_png(run_dir / "samples" / f"final-{name}.png", picture))
         runs.write_json(run_dir / runs.SUMMARY, summary)
     return summary
+
+
+def check_number(name: str, value: float) -> None:
+    """Raise TrainingError unless ``value`` is finite: losses judge the weights before their update, this the last."""
+    if not math.isfinite(value):
+        raise TrainingError(
+            f"{name} is {value} after the last step; go on from an earlier checkpoint, or start again with a smaller "
+            "optim.lr or trainer.gradient_clip_val=1"
+        )
 
 
 def _trainer(run_dir: Path, config: Mapping[str, Any], *, resume_step: int, first: bool) -> pl.Trainer:

@@ -10,6 +10,9 @@ from torch import Tensor
 from genlab.data.spec import Dataset, DataSpec
 from genlab.models.base import UnnormalisedDensity
 
+ENERGIES = 1000
+"""Examples of each kind whose energies a summary describes."""
+
 CHUNK = 256
 CHAINS = 128
 """Samples at most: a chain costs hundreds of times what an energy does."""

@@ -112,10 +112,14 @@ class EBM(UnnormalisedDensity, SamplesByChain):
 
     @torch.no_grad()
     def anchor(self, x: Tensor) -> None:
-        """Set ``m`` and ``d`` to the mean and standard deviation of real ``x: (B, D)``; later calls change nothing."""
+        """Set ``m`` and ``d`` to the mean and standard deviation of real ``x: (B, D)``; later calls change nothing.
+
+        A coordinate without spread (a single point) keeps ``d = 1``.
+        """
         if not self.anchored:
             self.location.copy_(x.mean(0))
-            self.spread.copy_(x.std(0).clamp_min(1e-6))
+            spread = x.std(0, correction=0)
+            self.spread.copy_(torch.where(spread > 1e-6, spread, 1.0))
             self.anchored.fill_(value=True)
 
     def to_chain(self, x: Tensor) -> Tensor:

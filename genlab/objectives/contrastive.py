@@ -45,6 +45,10 @@ VECTORS = Regime(steps=20, replay_size=512, reinit=0.01, data_noise=0.0, energy_
 """Few chains that live long: a chain must wander between modes, or nothing ties the modes' masses to each other."""
 
 
+LEAST_STEP_SCALE = 0.125
+"""A chain with still shorter steps would no longer get from noise to a sample in its number of steps."""
+
+
 class ContrastiveDivergence(Recoverable):
     """``loss = mean E(x) - mean E(x') + alpha mean(E(x)^2 + E(x')^2)``, x data, x' ends of chains.
 
@@ -141,9 +145,9 @@ class ContrastiveDivergence(Recoverable):
         return not (math.isfinite(loss.value.item()) and abs(gap.item()) <= self.max_gap)
 
     def retreat(self, model: nn.Module, *, rollbacks: int) -> None:
-        """Halve the chain's step for every rollback so far."""
+        """Halve the chain's step for every rollback so far, down to `LEAST_STEP_SCALE`."""
         assert isinstance(model, EBM)
-        model.step_scale.fill_(0.5**rollbacks)
+        model.step_scale.fill_(max(LEAST_STEP_SCALE, 0.5**rollbacks))
 
 
 def _world() -> tuple[int, int]:

@@ -112,6 +112,11 @@ class SingleLoss(Stepwise):
                 check_finite(previous[1], step=previous[0])
         return loss
 
+    def on_train_end(self) -> None:
+        """Look at the last loss of an accelerator, too."""
+        if self._unchecked is not None:
+            check_finite(self._unchecked[1], step=self._unchecked[0])
+
     def configure_optimizers(self) -> Any:
         """The optimiser and, unless constant, its schedule per optimiser step."""
         optimiser = self.optimiser.build(self.model.parameters(), fused=self.fused)

@@ -81,15 +81,16 @@ def test_a_rollback_restores_the_whole_state_of_the_snapshot(
     def watched(name: str) -> None:
         original = getattr(Guard, name)
 
-        def wrapper(self: Guard, trainer: Any, pl_module: Any) -> None:
-            original(self, trainer, pl_module)
+        def wrapper(self: Guard, trainer: Any, pl_module: Any) -> Any:
+            result = original(self, trainer, pl_module)
             state = trainer.optimizers[0].state_dict()["state"]
             scales[name] = pl_module.scored.step_scale.item()
             moments[name] = [value.clone() for each in state.values() for value in each.values()]
+            return result
 
         monkeypatch.setattr(Guard, name, wrapper)
 
-    watched("_keep")
+    watched("_copy")
     watched("_go_back")
     monkeypatch.setattr(ContrastiveDivergence, "forward", poisoned)
     run = run_dir("a")
@@ -100,9 +101,9 @@ def test_a_rollback_restores_the_whole_state_of_the_snapshot(
     for name, value in seen[8].items():
         expected = torch.tensor(0.5) if name == "step_scale" else seen[6][name]  # the snapshot after six batches
         assert torch.equal(value, expected), name
-    assert scales == {"_keep": 1.0, "_go_back": 0.5}, "the averaged model is sampled, also at this very step"
-    assert len(moments["_keep"]) > 0
-    assert all(torch.equal(a, b) for a, b in zip(moments["_keep"], moments["_go_back"], strict=True))
+    assert scales == {"_copy": 1.0, "_go_back": 0.5}, "the averaged model is sampled, also at this very step"
+    assert len(moments["_copy"]) > 0
+    assert all(torch.equal(a, b) for a, b in zip(moments["_copy"], moments["_go_back"], strict=True))
 
 
 def test_after_too_many_rollbacks_training_ends_with_advice(
@@ -114,3 +115,37 @@ def test_after_too_many_rollbacks_training_ends_with_advice(
     with pytest.raises(TrainingError, match=r"diverged at step 3 .* after 2 rollbacks; .* smaller optim\.lr"):
         train.run(run, settings, console=Console(quiet=True))
     assert held(run)["genlab"]["step"] == 2
+
+
+def test_a_snapshot_waits_for_the_loss_of_the_step_after_it(
+    config: Callable, run_dir: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A loss judges the weights before its update: those after batch 6 prove bad at batch 7."""
+    forward = ContrastiveDivergence.forward
+
+    def poisoned(self: ContrastiveDivergence, model: EBM, batch: Any, *, step: int) -> Loss:
+        loss = forward(self, model, batch, step=step)
+        return Loss(loss.value * math.nan, loss.terms) if step == 6 else loss
+
+    monkeypatch.setattr(ContrastiveDivergence, "forward", poisoned)
+    said = Console(record=True, width=200, file=(run_dir("b") / "said").open("w"))
+    summary = train.run(run_dir("a"), config(*TINY), console=said)
+    assert summary["rollbacks"] == [7]
+    assert "back to the weights of step 4" in said.export_text()
+
+
+@pytest.mark.parametrize("words", [["model=ebm", "objective.steps=2", "model.chain_steps=2"], ["model=vae"]])
+def test_a_last_update_that_ruins_the_weights_does_not_end_in_finished(
+    words: list[str], config: Callable, run_dir: Callable
+) -> None:
+    run = run_dir("a")
+    settings = [*words, "model.hidden=[8]", "trainer.max_steps=1", "optim.lr=1e30", "logger=csv"]
+    with pytest.raises(TrainingError, match=r"nan|inf"):
+        train.run(run, config(*settings), console=Console(quiet=True))
+    assert not (run / "summary.json").exists()
+
+
+def test_a_batch_of_one_point_anchors_a_chain(config: Callable, run_dir: Callable) -> None:
+    summary = train.run(run_dir("a"), config(*TINY, "data.batch_size=1"), console=Console(quiet=True))
+    assert summary["rollbacks"] == []
+    assert math.isfinite(summary["test"]["value"])

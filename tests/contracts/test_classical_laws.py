@@ -418,3 +418,9 @@ def test_examples_left_out_are_told() -> None:
     told = kde(PLANE, max_points=100).fit(bent(1500), bent(50), generator=seeded())
     assert told.notes == ("kde keeps 100 of 1,500 training examples (model.max_points)",)
     assert kde(PLANE).fit(bent(100), bent(50), generator=seeded()).notes == ()
+
+
+@pytest.mark.parametrize("limit", [3, 15])
+def test_em_takes_no_more_steps_than_it_may(limit: int) -> None:
+    chosen = gmm(PLANE, components=5, max_iter=limit).fit(bent(500), bent(100, 1), generator=seeded()).chosen
+    assert chosen["em_steps"] <= limit

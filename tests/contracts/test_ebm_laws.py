@@ -74,7 +74,7 @@ def test_the_base_measure_of_vectors_is_a_standard_normal_in_the_data_s_own_unit
     model.anchor(data)
     model.anchor(data + 100)  # only the first call counts
     known = GridNormalised(model, bounds=(0.0, 20.0, -2.0, 0.0))
-    expected = torch.distributions.Normal(data.mean(0), data.std(0)).log_prob(data[:50]).sum(1)
+    expected = torch.distributions.Normal(data.mean(0), data.std(0, correction=0)).log_prob(data[:50]).sum(1)
     assert torch.allclose(known.log_prob(data[:50]).float(), expected, atol=1e-3)
 
 

@@ -9,10 +9,7 @@ from genlab.commands.loaded import Loaded
 from genlab.commands.tasks.common import Drawn, Task, held_out
 from genlab.evaluation.draw import alternate
 from genlab.evaluation.pictures import grid
-from genlab.models.base import (
-    DecodesLatents,
-    EncodesLatents,
-)
+from genlab.models.base import DecodesLatents, EncodesLatents, GenerativeModel
 
 
 def run(loaded: Loaded, config: Mapping[str, Any]) -> Drawn:
@@ -24,4 +21,8 @@ def run(loaded: Loaded, config: Mapping[str, Any]) -> Drawn:
     return Drawn(sheet, arrays, "test pictures, and below each row its reconstruction E[x | z]")
 
 
-TASK = Task(lambda model: isinstance(model, DecodesLatents) and isinstance(model, EncodesLatents), run)
+def _can(model: GenerativeModel) -> bool:
+    return model.spec.is_image and isinstance(model, DecodesLatents) and isinstance(model, EncodesLatents)
+
+
+TASK = Task(_can, run)

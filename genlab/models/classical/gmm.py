@@ -80,6 +80,7 @@ class GMM(RealDensity):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # of each ten steps
             for _ in progress(range(0, self.max_iter, ITERATIONS_AT_ONCE), -(-self.max_iter // ITERATIONS_AT_ONCE)):
+                mixture.max_iter = min(ITERATIONS_AT_ONCE, self.max_iter - taken)
                 mixture.fit(points)
                 taken += mixture.n_iter_
                 if mixture.converged_:
