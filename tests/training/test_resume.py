@@ -31,6 +31,7 @@ BASE = [
     "trainer.val_check_interval=5",
     "model.hidden=[16]",
 ]
+PLANE = ["data=toy2d", "data.num_train=900", "data.num_val=50", "data.num_test=50"]
 VARIANTS = {
     "vae": ["optim.schedule=cosine"],
     "ema": ["callbacks.ema.decay=0.9"],
@@ -39,9 +40,9 @@ VARIANTS = {
     "bf16": ["trainer.precision=bf16-mixed"],
     "accumulate": ["trainer.accumulate_grad_batches=2", "trainer.gradient_clip_val=1.0"],
     "flow": ["model=realnvp", "model.couplings=1", "model.channels=4", "model.blocks=1"],
-    "flow-batchnorm": ["model=realnvp", "model.norm=batchnorm", "data=toy2d", "callbacks.ema.decay=0.9"],
+    "flow-batchnorm": ["model=realnvp", "model.norm=batchnorm", "callbacks.ema.decay=0.9", *PLANE],
     "warm-up": ["objective.warmup_steps=9", "optim.warmup_steps=5", "optim.name=adamax"],
-    "plane": ["data=toy2d", "data.num_train=900", "data.num_val=50", "data.num_test=50", "optim.name=sgd"],
+    "plane": [*PLANE, "optim.name=sgd"],
 }
 
 
