@@ -42,7 +42,7 @@ VARIANTS = {
     "bf16": ["trainer.precision=bf16-mixed"],
     "accumulate": ["trainer.accumulate_grad_batches=2", "trainer.gradient_clip_val=1.0"],
     "flow": ["model=realnvp", "model.couplings=1", "model.channels=4", "model.blocks=1"],
-    "flow-batchnorm": ["model=realnvp", "model.norm=batchnorm", "data=toy2d", "callbacks.ema.decay=0.9"],
+    "flow-batchnorm": ["model=realnvp", "model.norm=batchnorm", "callbacks.ema.decay=0.9", *PLANE],
     "warm-up": ["objective.warmup_steps=9", "optim.warmup_steps=5", "optim.name=adamax"],
     "pixelcnn": ["model=pixelcnn", "model.channels=4", "model.blocks=1", "callbacks.ema.decay=0.9"],
     "gated": ["model=conditional_gated_pixelcnn", "model.channels=4", "model.blocks=1"],
