@@ -48,7 +48,7 @@ VARIANTS = {
     "gated": ["model=conditional_gated_pixelcnn", "model.channels=4", "model.blocks=1"],
     "ebm": [*EBM, "callbacks.ema.decay=0.9"],
     "ebm-spectral": [*EBM, "model.spectral_norm=true", "callbacks.ema.decay=0.9", "trainer.precision=bf16-mixed"],
-    "ebm-rollback": [*EBM, *PLANE, "objective.max_gap=0.05", "callbacks.guard.every_n_steps=3", *PATIENT],
+    "ebm-rollback": [*EBM, *PLANE, "objective.max_gap=0.1", "callbacks.guard.every_n_steps=9", *PATIENT],
     "plane": [*PLANE, "optim.name=sgd"],
 }
 
