@@ -44,6 +44,7 @@ class Validation(StepCallback):
         self.draw = draw
         self.folder = folder
         self.latest: Record | None = None
+        self.pictures: dict[str, np.ndarray] = {}
 
     def due(self, step: int) -> bool:
         """Whether ``step`` ends with a validation."""
@@ -71,7 +72,8 @@ class Validation(StepCallback):
             for logger in trainer.loggers:
                 logger.log_metrics(metrics, step=step)
         if trainer.is_global_zero:
-            show(self.draw(pl_module.scored), trainer.loggers, folder=self.folder, step=step)
+            self.pictures = self.draw(pl_module.scored)
+            show(self.pictures, trainer.loggers, folder=self.folder, step=step)
 
 
 def show(pictures: Mapping[str, np.ndarray], loggers: Iterable[Any], *, folder: Path, step: int) -> None:

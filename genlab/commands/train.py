@@ -141,7 +141,11 @@ def run(run_dir: Path, config: Mapping[str, Any], *, console: Console, first: bo
             check_number(f"energy of {name}", found[name]["mean"])
         summary["energy"] = found
     if trainer.is_global_zero:
-        for name, picture in draw(scored, data, n=config["callbacks"]["samples"]["n"], seed=config["seed"]).items():
+        # the last step ends with a validation, which has drawn the same pictures, unless this process took no step
+        pictures = guard.validation.pictures or draw(
+            scored, data, n=config["callbacks"]["samples"]["n"], seed=config["seed"]
+        )
+        for name, picture in pictures.items():
             summary[f"{name}_picture"] = str(save_png(run_dir / "samples" / f"final-{name}.png", picture))
         runs.write_json(run_dir / runs.SUMMARY, summary)
     return summary

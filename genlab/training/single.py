@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -34,6 +35,8 @@ class SingleLoss(Stepwise):
         scored: the model that is evaluated and sampled: the averaged one where there is one.
     """
 
+    _loss: Callable[..., Loss]
+
     def __init__(
         self,
         model: nn.Module,
@@ -62,7 +65,8 @@ class SingleLoss(Stepwise):
             self.averaged = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(ema_decay), use_buffers=False)
             self.averaged.requires_grad_(requires_grad=False)
         self.last: Loss | None = None
-        self._loss = torch.compile(objective) if compiled else objective
+        # not as a submodule: the objective and its buffers would stand in every checkpoint twice
+        object.__setattr__(self, "_loss", torch.compile(objective) if compiled else objective)
         self._unchecked: tuple[int, Loss] | None = None
 
     @property

@@ -14,8 +14,12 @@ from genlab import checkpoint
 from genlab.callbacks.steps import Steps
 from genlab.commands import train
 from genlab.data.loader import BatchLoader
-from genlab.data.spec import Split
+from genlab.data.spec import DataSpec, Split
+from genlab.models import EBM
+from genlab.objectives import ContrastiveDivergence
 from genlab.training import stepwise
+from genlab.training.optim import OptimiserRecipe
+from genlab.training.single import SingleLoss
 
 QUIET = Console(quiet=True)
 BASE = ["model.hidden=[8]", "trainer.max_steps=19", "test.num_particles=1", "callbacks.samples.n=2", "logger=csv"]
@@ -82,3 +86,11 @@ def test_the_gradient_is_clipped(config: Callable, run_dir: Callable, monkeypatc
     train.run(run_dir("run"), config(*BASE, *settings), console=QUIET)
     assert len(norms) == 19
     assert norms == pytest.approx([0.125] * 19, rel=1e-4)
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_an_objective_s_buffers_are_in_the_state_once(compiled: bool) -> None:
+    objective = ContrastiveDivergence(steps=1, replay_size=8)
+    model = EBM(DataSpec((2,), None), hidden=[4], chain_steps=1)
+    module = SingleLoss(model, objective, optimiser=OptimiserRecipe(), seed=0, num_batches=1, compiled=compiled)
+    assert {name.partition(".")[0] for name in module.state_dict()} == {"model", "objective"}

@@ -14,7 +14,6 @@ from torch import Tensor
 
 from genlab.callbacks.progress import track
 from genlab.commands.loaded import Loaded
-from genlab.errors import ConfigError
 from genlab.evaluation.draw import class_cycle
 from genlab.evaluation.pictures import grid
 from genlab.models.base import ClassConditional, GenerativeModel
@@ -72,8 +71,6 @@ def bar(description: str) -> Progress:
 
 def held_out(loaded: Loaded, config: Mapping[str, Any], n: int) -> tuple[Tensor, dict[str, Tensor]]:
     """``n`` test pictures drawn by ``seed``, of the class ``label`` if given, and their labels for the model."""
-    if not loaded.spec.is_image:
-        raise ConfigError(f"task={config['task']}: draws pictures, this data is vectors; use task=sample")
     test = loaded.dataset(root=config["data"]["root"], trust=config["trust"]).test
     chosen = torch.arange(len(test))
     if config["label"] is not None and test.y is not None:

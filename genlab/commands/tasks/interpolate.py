@@ -11,10 +11,7 @@ from torch import Tensor
 from genlab.commands.loaded import Loaded
 from genlab.commands.tasks.common import Drawn, Task, device, held_out, labels
 from genlab.evaluation.pictures import grid
-from genlab.models.base import (
-    DecodesLatents,
-    EncodesLatents,
-)
+from genlab.models.base import DecodesLatents, EncodesLatents
 
 
 def _slerp(a: Tensor, b: Tensor, t: Tensor) -> Tensor:

@@ -9,11 +9,8 @@ import torch
 
 from genlab.commands.loaded import Loaded
 from genlab.commands.tasks.common import Drawn, Task, device, labels
-from genlab.errors import ConfigError
 from genlab.evaluation.pictures import grid
-from genlab.models.base import (
-    DecodesLatents,
-)
+from genlab.models.base import DecodesLatents
 
 TRAVERSE_RANGE = 2.5
 """Traversals move a latent from minus to plus this many prior standard deviations."""
@@ -23,8 +20,6 @@ def run(loaded: Loaded, config: Mapping[str, Any]) -> Drawn:
     """Draw it; see `genlab.commands.tasks.Task`."""
     model, spec, steps = loaded.model, loaded.spec, config["steps"]
     assert isinstance(model, DecodesLatents)
-    if not spec.is_image:
-        raise ConfigError("task=traverse: draws pictures, this data is vectors; use task=sample")
     where = device(model)
     dims = min(model.latent_dim, config["n"])
     generator = torch.Generator(where).manual_seed(config["seed"])
