@@ -3,42 +3,63 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 from rich.console import Console
 from rich.table import Table
 
 from genlab import runs
-from genlab.callbacks.progress import track
 from genlab.commands.loaded import Loaded, device_of, load
+from genlab.commands.metrics import METRICS, Subject
 from genlab.commands.quiet import quiet
-from genlab.data.spec import Split
 from genlab.errors import ConfigError
-from genlab.evaluation import likelihood
 from genlab.evaluation.record import Record
-from genlab.evaluation.validate import has_likelihood, with_likelihood
-from genlab.models.base import LikelihoodBound
+from genlab.evaluation.validate import with_likelihood
+
+ALL = "all"
+"""``metric=all`` asks for everything and takes what the model can have."""
 
 
 def offered(loaded: Loaded) -> list[str]:
     """Names of the metrics that this checkpoint can be asked for."""
-    model, names = loaded.model, []
-    if has_likelihood(model):
-        names.append("nll")
-        if loaded.spec.levels is not None:
-            names.append("bpd")
-    if isinstance(model, LikelihoodBound):
-        names.append("elbo")
-    return names
+    return [name for name, metric in METRICS.items() if metric.lacks(loaded) is None]
+
+
+def chosen(loaded: Loaded, asked: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """The metrics to compute, with their options, in the order of `METRICS`.
+
+    Args:
+        loaded: what is to be scored.
+        asked: the ``metric`` node of the config.
+
+    Raises:
+        ConfigError: a metric that this model or data cannot have; the message names those it can.
+    """
+    can = offered(loaded)
+    wanted = {name: asked[name] for name in METRICS if asked.get(name) is not None}
+    if asked.get(ALL) is not None:
+        wanted = {name: options for name, options in wanted.items() if name in can}
+    have = ", ".join(f"metric={name}" for name in can)
+    for name in wanted:
+        lacks = METRICS[name].lacks(loaded)
+        if lacks is not None:
+            raise ConfigError(
+                f"metric={name} needs {lacks}; {type(loaded.model).__name__} on this data cannot have it"
+                + (f"; it can have {have}" if can else "")
+            )
+    if not wanted:
+        raise ConfigError("metric: nothing to compute" + (f"; it can have {have}" if can else ""))
+    return wanted
 
 
 def run(run_dir: Path, config: Mapping[str, Any], *, console: Console) -> list[Record]:
     """Compute ``config["metric"]`` for ``config["ckpt"]`` and write ``summary.json``.
 
-    With ``devices`` > 1 this starts the other ranks, which come here again and share the examples.
+    With ``devices`` > 1 this starts the other ranks, which come here again and share the examples of the likelihoods;
+    rank 0 alone computes the other metrics.
 
     Raises:
         ConfigError: a metric that this model or data cannot have; the message names those it can.
@@ -52,18 +73,14 @@ def run(run_dir: Path, config: Mapping[str, Any], *, console: Console) -> list[R
         fabric = Fabric(accelerator=config["accelerator"], devices=config["devices"], strategy="ddp")
         fabric.launch()
     device = device_of(config["accelerator"]) if fabric is None else fabric.device
+    first = fabric is None or fabric.is_global_zero
     loaded = load(Path(config["ckpt"]), trust=config["trust"], device=device)
-    wanted = {name: options for name, options in config["metric"].items() if options is not None}
-    can = offered(loaded)
-    for name in wanted:
-        if name not in can:
-            have = ", ".join(f"metric={other}" for other in can)
-            have = f"it can have {have}" if can else "it ranks: see the energies in summary.json of its training run"
-            raise ConfigError(f"metric={name}: {type(loaded.model).__name__} on this data cannot have it; {have}")
+    wanted = chosen(loaded, config["metric"])
     data = loaded.dataset(root=config["data"]["root"], trust=config["trust"])
-    loaded = dataclasses.replace(loaded, model=with_likelihood(loaded.model, data) or loaded.model)
-    records = _score(loaded, getattr(data, config["split"]), config, wanted, console=console)
-    if fabric is None or fabric.is_global_zero:
+    model = with_likelihood(loaded.model, data) or loaded.model
+    subject = Subject(loaded, model, data, config, console, run_dir)
+    records = score(subject, wanted, first=first)
+    if first:
         summary: dict[str, Any] = {"records": [record.to_dict() for record in records], "checkpoint": str(loaded.path)}
         summary |= {"step": loaded.step, "training": loaded.config["name"]}
         runs.write_json(run_dir / runs.SUMMARY, summary)
@@ -71,45 +88,30 @@ def run(run_dir: Path, config: Mapping[str, Any], *, console: Console) -> list[R
     return records
 
 
-def _score(
-    loaded: Loaded, split: Split, config: Mapping[str, Any], wanted: Mapping[str, Any], *, console: Console
-) -> list[Record]:
-    cache: dict[int, Record] = {}
-
-    def settings(name: str) -> dict[str, Any]:
-        bar = partial(track, description=name, console=console)
-        return {
-            "split_name": config["split"],
-            "batch_size": config["batch_size"],
-            "seed": config["seed"],
-            "progress": lambda batches, total: bar(batches, total),
-        }
-
-    def nll(options: Mapping[str, Any]) -> Record:
-        particles = options["num_particles"]
-        if particles not in cache:  # nll and bpd are one computation in two units
-            cache[particles] = likelihood.nll(loaded.model, split, num_particles=particles, **settings("nll"))
-        return cache[particles]
-
-    compute: dict[str, Callable[[Mapping[str, Any]], Record]] = {
-        "nll": nll,
-        "bpd": lambda options: likelihood.bpd(nll(options), loaded.model),
-        "elbo": lambda options: likelihood.elbo(loaded.model, split, **settings("elbo")),
-    }
-    return [
-        dataclasses.replace(compute[name](options), checkpoint=str(loaded.path)) for name, options in wanted.items()
-    ]
+def score(subject: Subject, wanted: Mapping[str, Mapping[str, Any]], *, first: bool = True) -> list[Record]:
+    """The records of the ``wanted`` metrics of a subject; ``first``: whether this process is rank 0."""
+    records = []
+    for name, options in wanted.items():
+        if not first and not METRICS[name].shared:
+            continue
+        with torch.no_grad():
+            found = METRICS[name].run(subject, options)
+        records += [dataclasses.replace(record, checkpoint=str(subject.loaded.path)) for record in found]
+    return records
 
 
 def _print(records: list[Record], loaded: Loaded, run_dir: Path) -> None:
     table = Table(title=f"{loaded.config['name']}, step {loaded.step}", title_justify="left")
-    for name in ("metric", "value", "± s.e.", "unit", "kind", "K", "n", "split"):
-        table.add_column(name, justify="right" if name in {"value", "± s.e.", "K", "n"} else "left")
+    for name in ("metric", "value", "± s.e. or 95%", "unit", "kind", "K", "n", "split"):
+        table.add_column(name, justify="right" if name in {"value", "± s.e. or 95%", "K", "n"} else "left")
     for r in records:
         metric = f"{r.metric} (given y)" if r.conditional else r.metric
-        error = f"{r.standard_error:.4f}"
-        table.add_row(metric, f"{r.value:.4f}", error, r.unit, r.kind, str(r.num_particles or "-"), str(r.n), r.split)
+        table.add_row(
+            metric, f"{r.value:.4f}", r.uncertainty(), r.unit, r.kind, str(r.num_particles or "-"), str(r.n), r.split
+        )
     Console(width=None if Console().is_terminal else 110).print(table)
     for method in dict.fromkeys(r.method for r in records if r.method):
         print(f"method   {method}")
+    for extractor in dict.fromkeys(r.extractor for r in records if r.extractor):
+        print(f"features {extractor}")
     print(f"summary  {run_dir / runs.SUMMARY}")

@@ -13,9 +13,9 @@ class Record:
         metric: its name, e.g. "nll".
         value: the number.
         unit: e.g. "nats per example", "bits/dim".
-        kind: "exact", "upper bound" or "lower bound".
+        kind: "exact", "upper bound", "lower bound", or "estimate" for what samples tell of a distribution.
         n: number of examples behind it, none padded, none left out.
-        standard_error: of the mean over examples.
+        standard_error: of the mean over examples, or of the estimate; None where `interval` says it.
         split: "train", "val" or "test".
         seed: of the Monte Carlo noise and of nothing else.
         num_particles: importance samples per example; None where nothing is sampled.
@@ -23,6 +23,8 @@ class Record:
         terms: the parts that add up to it, in the same unit.
         checkpoint: the file that was scored.
         method: how it was computed where that is a matter of choice, e.g. the grid of a normaliser.
+        interval: a bootstrap interval of 95%, ``(low, high)``.
+        extractor: the features it stands on, with the hash of their weights.
     """
 
     metric: str
@@ -30,7 +32,7 @@ class Record:
     unit: str
     kind: str
     n: int
-    standard_error: float
+    standard_error: float | None
     split: str
     seed: int
     num_particles: int | None = None
@@ -38,15 +40,22 @@ class Record:
     terms: dict[str, float] = field(default_factory=dict)
     checkpoint: str | None = None
     method: str | None = None
+    interval: tuple[float, float] | None = None
+    extractor: str | None = None
+
+    def uncertainty(self) -> str:
+        """``± 0.12`` or ``[0.8, 1.1]``; empty where neither is known."""
+        if self.interval is not None:
+            return f"[{self.interval[0]:.4f}, {self.interval[1]:.4f}]"
+        return "" if self.standard_error is None else f"± {self.standard_error:.4f}"
 
     def to_dict(self) -> dict[str, object]:
         """Plain types for ``summary.json``."""
         return asdict(self)
 
     def __str__(self) -> str:
-        sign = {"exact": "=", "upper bound": "<=", "lower bound": ">="}[self.kind]
+        sign = {"exact": "=", "upper bound": "<=", "lower bound": ">=", "estimate": "~"}[self.kind]
         kind = self.kind + (f", K={self.num_particles}" if self.num_particles else "")
         given = " given the label" if self.conditional else ""
-        return (
-            f"{self.metric}{given} {sign} {self.value:.4f} ± {self.standard_error:.4f} {self.unit} ({kind}, n={self.n})"
-        )
+        number = f"{self.value:.4f} {self.uncertainty()}".rstrip()
+        return f"{self.metric}{given} {sign} {number} {self.unit} ({kind}, n={self.n})"

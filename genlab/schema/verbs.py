@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from genlab.schema.metrics import Metrics
 from genlab.schema.nodes import Node, NonNegative, NonNegativeFloat, Positive, PositiveFloat, Seed, Text, Unit
 
 
@@ -137,20 +138,6 @@ class Sample(Node):
     outputs: Text
     trust: list[Text]
     data: DataRoot
-
-
-class Particles(Node):
-    """Options of a likelihood metric."""
-
-    num_particles: Positive
-
-
-class Metrics(Node):
-    """The metrics and their options; the names that are present are what is computed."""
-
-    nll: Particles | None = None
-    bpd: Particles | None = None
-    elbo: Node | None = None
 
 
 class Eval(Node):
