@@ -68,9 +68,8 @@ class Validation(StepCallback):
         step = pl_module.batches_done
         self.latest = self.score(pl_module.scored)
         if self.latest is not None:
-            metrics = {f"val/{self.latest.metric}": self.latest.value, "val/standard_error": self.latest.standard_error}
             for logger in trainer.loggers:
-                logger.log_metrics(metrics, step=step)
+                logger.log_metrics(self.latest.scalars("val"), step=step)
         if trainer.is_global_zero:
             self.pictures = self.draw(pl_module.scored)
             show(self.pictures, trainer.loggers, folder=self.folder, step=step)

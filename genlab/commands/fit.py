@@ -92,7 +92,7 @@ def run(run_dir: Path, config: Mapping[str, Any], model: Fitted, data: Dataset, 
             continue
         summary[split] = replace(record, checkpoint=str(path)).to_dict()
         if split == "val":
-            metrics |= {"val/nll": record.value, "val/standard_error": record.standard_error}
+            metrics |= record.scalars("val")
             checkpoint.write(folder / checkpoint.BEST, payload)  # of one checkpoint, it is the best
     if isinstance(model, UnnormalisedDensity):
         summary["energy"] = energies(model, data, n=ENERGIES, seed=config["seed"])

@@ -167,20 +167,7 @@ def bpd(record: Record, model: GenerativeModel) -> Record:
     spec = model.spec
     if spec.levels is None:
         raise ConfigError("metric=bpd needs integer data, this is real; use metric=nll")
-    scale = 1.0 / (spec.dim * math.log(2))
-    return Record(
-        metric="bpd",
-        value=record.value * scale,
-        unit="bits/dim",
-        kind=record.kind,
-        n=record.n,
-        standard_error=record.standard_error * scale,
-        split=record.split,
-        seed=record.seed,
-        num_particles=record.num_particles,
-        conditional=record.conditional,
-        terms={name: value * scale for name, value in record.terms.items()},
-    )
+    return record.scaled(1.0 / (spec.dim * math.log(2)), metric="bpd", unit="bits/dim")
 
 
 def elbo(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,23 @@ class Record:
         if self.interval is not None:
             return f"[{self.interval[0]:.4f}, {self.interval[1]:.4f}]"
         return "" if self.standard_error is None else f"± {self.standard_error:.4f}"
+
+    def scalars(self, prefix: str) -> dict[str, float]:
+        """``{"<prefix>/<metric>": value, "<prefix>/standard_error": ...}`` for a logger."""
+        found = {f"{prefix}/{self.metric}": self.value}
+        return found if self.standard_error is None else {**found, f"{prefix}/standard_error": self.standard_error}
+
+    def scaled(self, factor: float, *, metric: str, unit: str) -> Record:
+        """The same measurement in another unit, its error and its terms with it."""
+        return replace(
+            self,
+            metric=metric,
+            unit=unit,
+            value=self.value * factor,
+            standard_error=None if self.standard_error is None else self.standard_error * factor,
+            interval=None if self.interval is None else (self.interval[0] * factor, self.interval[1] * factor),
+            terms={name: value * factor for name, value in self.terms.items()},
+        )
 
     def to_dict(self) -> dict[str, object]:
         """Plain types for ``summary.json``."""
