@@ -1,6 +1,7 @@
 """The families of generative models, one file each."""
 
 from genlab.models.classical import NaiveBayes, gmm, histogram, kde, knn, ppca
+from genlab.models.cvae import ConditionalVAE
 from genlab.models.dequantised import Dequantised
 from genlab.models.ebm import EBM
 from genlab.models.flow import Flow
@@ -9,7 +10,7 @@ from genlab.models.grid import GridNormalised
 from genlab.models.nice import nice
 from genlab.models.pixelcnn import PixelCNN
 from genlab.models.realnvp import realnvp
-from genlab.models.vae import VAE, ConditionalVAE
+from genlab.models.vae import VAE
 
 __all__ = [
     "EBM",
