@@ -9,11 +9,12 @@ from typing import Any
 import torch
 from pytorch_lightning.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import AveragedModel
 
 from genlab.data.loader import Batch
 from genlab.errors import TrainingError
 from genlab.objectives.base import Loss, Objective, Recoverable
+from genlab.training.averaging import moving_average
 from genlab.training.optim import OptimiserRecipe
 from genlab.training.stepwise import Stepwise, drop_gradients
 
@@ -61,9 +62,7 @@ class SingleLoss(Stepwise):
         self._ddp_params_and_buffers_to_ignore = [f"objective.{name}" for name, _ in objective.named_buffers()]
         self.averaged: AveragedModel | None = None
         if ema_decay is not None:
-            # torch's own average as a submodule: in the checkpoint by construction, and nothing to swap
-            self.averaged = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(ema_decay), use_buffers=False)
-            self.averaged.requires_grad_(requires_grad=False)
+            self.averaged = moving_average(model, decay=ema_decay, updates=lambda: self.batches_done // accumulate)
         self.last: Loss | None = None
         # not as a submodule: the objective and its buffers would stand in every checkpoint twice
         object.__setattr__(self, "_loss", torch.compile(objective) if compiled else objective)
