@@ -1,6 +1,7 @@
 """The families of generative models, one file each."""
 
 from genlab.models.classical import NaiveBayes, gmm, histogram, kde, knn, ppca
+from genlab.models.dcgan import DCGAN, ConditionalDCGAN
 from genlab.models.dequantised import Dequantised
 from genlab.models.ebm import EBM
 from genlab.models.flow import Flow
@@ -13,9 +14,11 @@ from genlab.models.realnvp import realnvp
 from genlab.models.vae import VAE, ConditionalVAE
 
 __all__ = [
+    "DCGAN",
     "EBM",
     "GAN",
     "VAE",
+    "ConditionalDCGAN",
     "ConditionalGatedPixelCNN",
     "ConditionalVAE",
     "Dequantised",
