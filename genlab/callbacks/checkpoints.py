@@ -32,6 +32,7 @@ class Checkpoints(StepCallback):
         keep: how many step checkpoints stay; beside them, ``best.ckpt`` has the least validation value so far.
         last_step: the run's final step.
         validation: where validation values come from.
+        begun: when this process began the run, ``time.monotonic()``.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class Checkpoints(StepCallback):
         keep: int,
         last_step: int,
         validation: Validation,
+        begun: float,
     ) -> None:
         self.folder = folder
         self.meta = meta
@@ -54,16 +56,22 @@ class Checkpoints(StepCallback):
         self.validation = validation
         self.asked: int | None = None
         self.best = math.inf
+        self._begun = begun
+        self._before = 0.0
         self._saved_step = -1
         self._saved_at = 0.0
 
     def state_dict(self) -> dict[str, Any]:
-        """The least validation value, so that a resumed run replaces ``best.ckpt`` only by a better one."""
-        return {"best": self.best}
+        """The least validation value, so that a resumed run replaces ``best.ckpt`` only by a better one; the time."""
+        return {"best": self.best, "seconds": self.seconds()}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Inverse of `state_dict`."""
-        self.best = state_dict["best"]
+        self.best, self._before = state_dict["best"], state_dict["seconds"]
+
+    def seconds(self) -> float:
+        """Wall time of the run so far: of this process, and of those before it up to their last checkpoints."""
+        return self._before + time.monotonic() - self._begun
 
     def install(self) -> None:
         """Take SIGTERM and SIGINT; also what Lightning has put in their place."""

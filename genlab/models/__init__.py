@@ -2,9 +2,11 @@
 
 from genlab.models.classical import NaiveBayes, gmm, histogram, kde, knn, ppca
 from genlab.models.cvae import ConditionalVAE
+from genlab.models.dcgan import DCGAN, ConditionalDCGAN
 from genlab.models.dequantised import Dequantised
 from genlab.models.ebm import EBM
 from genlab.models.flow import Flow
+from genlab.models.gan import GAN
 from genlab.models.gated_pixelcnn import ConditionalGatedPixelCNN, GatedPixelCNN
 from genlab.models.grid import GridNormalised
 from genlab.models.nice import nice
@@ -13,8 +15,11 @@ from genlab.models.realnvp import realnvp
 from genlab.models.vae import VAE
 
 __all__ = [
+    "DCGAN",
     "EBM",
+    "GAN",
     "VAE",
+    "ConditionalDCGAN",
     "ConditionalGatedPixelCNN",
     "ConditionalVAE",
     "Dequantised",

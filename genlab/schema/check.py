@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from genlab.errors import ConfigError
 from genlab.pairs import check_pair
-from genlab.schema import classical, data, ebm, flow, likelihood, pixelcnn, vae
+from genlab.schema import classical, data, ebm, flow, game, likelihood, pixelcnn, vae
 from genlab.schema.classical import check_fit
 from genlab.schema.data import ExternalData
 from genlab.schema.nodes import External, Node, Target
@@ -23,6 +23,7 @@ TARGETS: dict[str, type[Target]] = {
     **pixelcnn.TARGETS,
     **flow.TARGETS,
     **ebm.TARGETS,
+    **game.TARGETS,
     **classical.TARGETS,
     **likelihood.TARGETS,
 }
@@ -43,6 +44,7 @@ def keys(config: Mapping, prefix: str = "") -> Iterator[str]:
 def suggest(key: str, known: list[str]) -> str:
     """A half-sentence that names the nearest key: ``; did you mean optim.lr?`` or nothing."""
     leaf = key.rsplit(".", 1)[-1]
+    known = [name for name in known if not key.startswith(f"{name}.")]
     near = difflib.get_close_matches(key, known, n=1, cutoff=0.75)
     near += [name for name in known if name.rsplit(".", 1)[-1] == leaf]
     by_leaf = {name.rsplit(".", 1)[-1]: name for name in reversed(known)}

@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from unittest.mock import Mock
+
+import pytest
+
+from genlab.callbacks.checkpoints import Checkpoints
+
+
+def checkpoints(folder: Path, *, ago: float) -> Checkpoints:
+    return Checkpoints(
+        folder,
+        meta={},
+        every_n_steps=None,
+        every_seconds=None,
+        keep=1,
+        last_step=1,
+        validation=Mock(),
+        begun=time.monotonic() - ago,
+    )
+
+
+def test_the_time_of_a_resumed_run_is_that_of_all_its_processes(tmp_path: Path) -> None:
+    killed, resumed = checkpoints(tmp_path, ago=100.0), checkpoints(tmp_path, ago=20.0)
+    resumed.load_state_dict(killed.state_dict())
+    assert resumed.seconds() == pytest.approx(120.0, abs=10.0)
