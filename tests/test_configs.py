@@ -50,6 +50,8 @@ SMALL = {
     "nice": ["model.hidden=[8]"],
     "realnvp": ["model.hidden=[8]", "model.channels=2", "model.couplings=1"],
     **{name: ["model.channels=2", "model.blocks=1", "model.head_channels=4"] for name in MODELS if "pixelcnn" in name},
+    "gan": ["model.hidden=[8]"],
+    **{name: ["model.channels=2"] for name in ("dcgan", "conditional_dcgan")},
     "gmm": ["model.components=2"],
     **{name: [] for name in ("histogram", "kde", "knn", "naive_bayes", "ppca")},
 }
@@ -231,15 +233,16 @@ def test_every_pair_works_or_is_refused_in_one_sentence(model, data, config, run
         assert summary["test"]["n"] <= KEPT
         assert np.isfinite(summary["test"]["value"])
     else:  # it ranks
-        assert model in {"ebm", "knn"}
-        assert data != "toy2d"
-        assert model == "knn" or np.isfinite(summary["energy"]["data"]["mean"])
+        assert model in {"ebm", "knn", "gan", "dcgan", "conditional_dcgan"}
+        assert data != "toy2d" or model == "gan"
+        assert model != "ebm" or np.isfinite(summary["energy"]["data"]["mean"])
+        assert all(np.isfinite(value) for value in summary.get("last", {}).values())
     assert samples_and_scores(run, run_dir("after")) == ("test" in summary)
 
 
 @pytest.mark.parametrize("experiment", listing.choices("experiment"))
 def test_every_experiment_runs_two_steps(experiment, config, run_dir, small):
-    narrow = ["model.channels=4"] if experiment.startswith("realnvp") else []
+    narrow = ["model.channels=4"] if experiment.startswith(("realnvp", "dcgan")) else []
     made = config(f"experiment={experiment}", *narrow, *TWO_STEPS, "data.batch_size=4")
     needs_data(made["data"]["_target_"].removeprefix("genlab.data."))
     two_steps(run_dir("run"), made)

@@ -53,6 +53,7 @@ VARIANTS = {
     "gan": [*GAN, *PLANE, "callbacks.ema.decay=0.9", "players.generator.schedule=cosine"],
     "gan-critic": [*GAN, "objective.loss=wasserstein_gp", "objective.n_critic=2", "players.discriminator.lr=1e-3"],
     "gan-accumulate": [*GAN, *PLANE, "trainer.accumulate_grad_batches=3", "objective.n_critic=2", "objective.r1=0.1"],
+    "dcgan": ["model=conditional_dcgan", "model.channels=4", "model.spectral_norm=true", "objective.loss=hinge"],
     "plane": [*PLANE, "optim.name=sgd"],
 }
 
@@ -93,13 +94,17 @@ def assert_same(one: dict[str, Any], other: dict[str, Any]) -> None:
         assert same, f"{key} differs"
 
 
+def fitting(base: list[str], own: list[str]) -> list[str]:
+    """Both, without the widths of a perceptron where the model has none."""
+    convolutional = any(word.endswith(("pixelcnn", "dcgan")) for word in own)
+    return [*(word for word in base if not (convolutional and word.startswith("model.hidden"))), *own]
+
+
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_killed_and_resumed_is_bit_identical(
     variant: str, config: Callable, run_dir: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    mlp = not any(word.endswith("pixelcnn") for word in VARIANTS[variant])
-    base = BASE if mlp else [word for word in BASE if not word.startswith("model.hidden")]
-    settings = config(*base, *VARIANTS[variant], "callbacks.checkpoint.every_n_steps=4")
+    settings = config(*fitting(BASE, VARIANTS[variant]), "callbacks.checkpoint.every_n_steps=4")
     straight, killed = run_dir("straight"), run_dir("killed")
     reference = train.run(straight, settings, console=QUIET)
     for step in (3, 7, 10):  # between checkpoints, on an odd step, on a validation
@@ -290,14 +295,16 @@ def test_kill_9_and_sigterm_of_a_real_process(config: Callable, run_dir: Callabl
         [*EBM, *PLANE],
         ["model=realnvp", "data=toy2d"],
         ["model=pixelcnn", "model.channels=8", "model.blocks=1"],
+        [*GAN, "objective.n_critic=2", "trainer.accumulate_grad_batches=2"],
+        ["model=dcgan", "model.channels=4"],
     ],
-    ids=["vae", "ebm", "ebm-plane", "flow", "pixelcnn"],
+    ids=["vae", "ebm", "ebm-plane", "flow", "pixelcnn", "gan", "dcgan"],
 )
 def test_two_cpu_processes_train_evaluate_and_resume(
     model: list[str], config: Callable, run_dir: Callable, tmp_path: Path
 ) -> None:
     straight, killed = run_dir("straight"), run_dir("killed")
-    settings = config(*LONG, *model, "trainer=ddp", "trainer.accelerator=cpu", "callbacks.ema.decay=0.9")
+    settings = config(*fitting(LONG, model), "trainer=ddp", "trainer.accelerator=cpu", "callbacks.ema.decay=0.9")
     process = start(straight, settings, log=tmp_path / "1.log")
     assert process.wait(timeout=240) == 0, (tmp_path / "1.log").read_text()
     process = start(killed, settings, log=tmp_path / "2.log")
