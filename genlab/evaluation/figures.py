@@ -131,9 +131,7 @@ def histograms(scores: Mapping[str, tuple[Tensor, Tensor]], *, names: tuple[str,
         low, high = (float(both.min()), float(both.max())) if len(both) else (0.0, 1.0)
         edges = np.linspace(low, high if high > low else low + 1, BINS + 1)
         handles = [
-            axes.hist(part, bins=edges, weights=np.full(len(part), 1 / max(1, len(part))), color=colour, alpha=0.6)[2][
-                0
-            ]
+            axes.stairs(np.histogram(part, edges)[0] / max(1, len(part)), edges, fill=True, color=colour, alpha=0.6)
             for part, colour in zip(parts, (BLUE, ORANGE), strict=True)
         ]
         axes.set_title(title, fontsize=10)
