@@ -7,7 +7,7 @@ with colour-blindness tell apart; more classes than colours take another marker.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -111,22 +111,33 @@ def bits_map(x: Tensor, bits: Tensor, spec: DataSpec, *, columns: int = 4) -> np
     return render(figure)
 
 
-def histograms(scores: Mapping[str, tuple[Tensor, Tensor]], *, names: tuple[str, str]) -> np.ndarray:
-    """For each score, how it is distributed inside and outside: one panel each, ``(H, W, 3) uint8``.
+class Compared(NamedTuple):
+    """A score of two sets.
 
-    Args:
-        scores: by title, the values ``(n,)`` of the examples inside and ``(m,)`` of those outside.
-        names: of the two sets, for the legend.
+    Attributes:
+        title: above the panel.
+        about: what the score is, below it.
+        inside: ``(n,)`` values of the one set.
+        outside: ``(m,)`` of the other.
     """
+
+    title: str
+    about: str
+    inside: Tensor
+    outside: Tensor
+
+
+def histograms(scores: Sequence[Compared], *, names: tuple[str, str]) -> np.ndarray:
+    """How scores are distributed in two sets, called ``names``: one panel each, ``(H, W, 3) uint8``."""
     from matplotlib.figure import Figure
 
     columns = min(2, len(scores))
     rows = math.ceil(len(scores) / columns)
     figure = Figure(figsize=(4.6 * columns, 3.0 * rows + 0.4), dpi=110, layout="constrained")
     handles: Sequence = ()
-    for i, (title, (inside, outside)) in enumerate(scores.items()):
+    for i, score in enumerate(scores):
         axes = figure.add_subplot(rows, columns, i + 1)
-        parts = [part[part.isfinite()].double().numpy() for part in (inside, outside)]
+        parts = [part[part.isfinite()].double().numpy() for part in (score.inside, score.outside)]
         both = np.concatenate(parts)
         low, high = (float(both.min()), float(both.max())) if len(both) else (0.0, 1.0)
         edges = np.linspace(low, high if high > low else low + 1, BINS + 1)
@@ -134,7 +145,8 @@ def histograms(scores: Mapping[str, tuple[Tensor, Tensor]], *, names: tuple[str,
             axes.stairs(np.histogram(part, edges)[0] / max(1, len(part)), edges, fill=True, color=colour, alpha=0.6)
             for part, colour in zip(parts, (BLUE, ORANGE), strict=True)
         ]
-        axes.set_title(title, fontsize=10)
+        axes.set_title(score.title, fontsize=10)
+        axes.set_xlabel(score.about, fontsize=8)
         axes.set_ylabel("share of examples", fontsize=8)
         axes.tick_params(labelsize=7)
     figure.legend(handles, names, loc="outside lower center", ncols=2)

@@ -34,6 +34,7 @@ class OOD(Node):
     """Options of anomaly detection."""
 
     data: Text
+    root: Text | None
     num_particles: Positive
     max_examples: Positive
 

@@ -1,6 +1,6 @@
 """The metrics of ``genlab eval``: adding one is adding a file, an entry to `METRICS`, its YAML and its schema."""
 
-from genlab.commands.metrics import energy, likelihoods, pictures, representation
+from genlab.commands.metrics import bayes, energy, likelihoods, ood, pictures, representation
 from genlab.commands.metrics.common import Metric, Subject
 
 METRICS: dict[str, Metric] = {
@@ -10,6 +10,8 @@ METRICS: dict[str, Metric] = {
     "energy": energy.ENERGY,
     "probe": representation.PROBE,
     "knn_accuracy": representation.KNN_ACCURACY,
+    "bayes": bayes.BAYES,
+    "ood": ood.OOD,
     "pictures": pictures.PICTURES,
 }
 
