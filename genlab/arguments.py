@@ -16,7 +16,7 @@ from genlab.errors import ConfigError, TrustError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-PATHS = frozenset({"ckpt", "resume", "outputs", "data.root", "input", "output", "keep"})
+PATHS = frozenset({"ckpt", "resume", "outputs", "data.root", "metric.ood.root", "input", "output", "keep"})
 """Keys whose value is a path: taken as it stands, whatever characters it holds."""
 
 _SWITCHES = {"-m": "--multirun", "-sc": "--shell-completion", "-r": "--run"}

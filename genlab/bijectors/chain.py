@@ -35,3 +35,10 @@ class Chain(Bijector):
             z, own = part.inverse_and_log_det(z)
             log_det = log_det + own
         return Transformed(z, log_det)
+
+    def inverse_path(self, z: Tensor) -> list[Tensor]:
+        """``z`` on its way to data: itself, then what is left after undoing ``f_n, f_(n-1), ..., f_1``."""
+        path = [z]
+        for part in reversed(members(self.parts)):
+            path.append(part.inverse_and_log_det(path[-1]).value)
+        return path

@@ -83,8 +83,11 @@ def run(run_dir: Path, config: Mapping[str, Any], *, console: Console) -> list[R
     if first:
         summary: dict[str, Any] = {"records": [record.to_dict() for record in records], "checkpoint": str(loaded.path)}
         summary |= {"step": loaded.step, "training": loaded.config["name"]}
+        summary |= {"pictures": [str(path) for path in subject.drawn]} if subject.drawn else {}
         runs.write_json(run_dir / runs.SUMMARY, summary)
         _print(records, loaded, run_dir)
+        for path in subject.drawn:
+            print(f"picture  {path}")
     return records
 
 

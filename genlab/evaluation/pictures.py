@@ -59,7 +59,8 @@ def save_png(path: Path, picture: np.ndarray) -> Path:
     return path
 
 
-def _render(figure: Figure) -> np.ndarray:
+def render(figure: Figure) -> np.ndarray:
+    """A figure as ``(H, W, 3) uint8``; the same figure gives the same pixels."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     canvas = FigureCanvasAgg(figure)
@@ -129,7 +130,7 @@ def plane(
             axes.scatter(scatter[:, 0], scatter[:, 1], s=1.0, color="#0072B2", linewidths=0)
         axes.set(xlim=bounds[:2], ylim=bounds[2:], title=title, aspect="equal")
         axes.tick_params(labelsize=7)
-    return _render(figure)
+    return render(figure)
 
 
 def scatter(clouds: Sequence[Tensor], *, bounds: tuple[float, float, float, float]) -> np.ndarray:
@@ -141,4 +142,4 @@ def scatter(clouds: Sequence[Tensor], *, bounds: tuple[float, float, float, floa
         axes = figure.add_subplot(1, len(clouds), i + 1)
         axes.scatter(cloud[:, 0], cloud[:, 1], s=1.0, color="#0072B2", linewidths=0)
         axes.set(xlim=bounds[:2], ylim=bounds[2:], xticks=[], yticks=[], aspect="equal")
-    return _render(figure)
+    return render(figure)

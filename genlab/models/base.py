@@ -48,7 +48,15 @@ class ExactLikelihood(GenerativeModel):
         """``(B,)`` nats per example, at integers for integer data and at reals for real data."""
 
 
-class Autoregressive(ExactLikelihood):
+class ItemisedLikelihood(ExactLikelihood):
+    """Says what each dimension of an example adds to its likelihood."""
+
+    @abstractmethod
+    def log_prob_per_dim(self, x: Tensor) -> Tensor:
+        """Terms in nats, ``(B, *event_shape)``; `log_prob` is their sum."""
+
+
+class Autoregressive(ItemisedLikelihood):
     """Factorises ``p(x) = prod_i p(x_i | x_<i)`` over pixels and channels in a fixed order, and draws in that order."""
 
     @abstractmethod

@@ -8,12 +8,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
 from rich.console import Console
+from torch import distributed
 
 from genlab.callbacks.progress import track
 from genlab.commands.loaded import Loaded
 from genlab.data.spec import Dataset, Split
 from genlab.evaluation.likelihood import Progress
+from genlab.evaluation.pictures import save_png
 from genlab.evaluation.record import Record
 from genlab.models.base import GenerativeModel
 
@@ -31,6 +34,7 @@ class Subject:
         config: of ``genlab eval``.
         console: where bars and notes go.
         folder: the run directory; pictures of a metric go to its ``pictures`` folder.
+        drawn: the pictures written so far.
     """
 
     loaded: Loaded
@@ -39,6 +43,7 @@ class Subject:
     config: Mapping[str, Any]
     console: Console
     folder: Path
+    drawn: list[Path] = field(default_factory=list)
     _memo: dict[object, Any] = field(default_factory=dict, repr=False)
 
     @property
@@ -61,6 +66,11 @@ class Subject:
         if key not in self._memo:
             self._memo[key] = make()
         return self._memo[key]
+
+    def picture(self, name: str, picture: np.ndarray) -> None:
+        """Write ``(H, W, 3) uint8`` as ``pictures/<name>.png``; of several ranks, the first does."""
+        if not distributed.is_initialized() or distributed.get_rank() == 0:
+            self.drawn.append(save_png(self.folder / "pictures" / f"{name}.png", picture))
 
     def bar(self, description: str) -> Progress:
         """``(iterable, length) -> iterable`` that draws a progress bar."""

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from genlab.data.spec import DataSpec, Split
 from genlab.errors import ConfigError
-from genlab.models.base import ClassConditional, ExactLikelihood
+from genlab.models.base import ClassConditional, ItemisedLikelihood
 from genlab.models.classical.base import Fit, Fitted, Progress, check_single, no_bar
 
 SMOOTHING = (1e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0, 3.0, 10.0)
@@ -85,10 +85,14 @@ class _Table(Fitted):
             total += torch.bincount(cell.flatten(), minlength=len(total)).int()
         return total.view(classes, dim, levels).float()
 
-    def _score(self, x: Tensor, y: Tensor) -> Tensor:
-        """``log P(x | y)``, ``(B,)`` nats; ``y: (B,)``."""
+    def _terms(self, x: Tensor, y: Tensor) -> Tensor:
+        """``log P_d(x_d | y)``, ``(B, *event_shape)`` nats; ``y: (B,)``."""
         pixel = torch.arange(self.spec.dim, device=x.device)
-        return self.log_table[y[:, None], pixel, x.flatten(1).long()].sum(1)
+        return self.log_table[y[:, None], pixel, x.flatten(1).long()].view(-1, *self.spec.event_shape)
+
+    def _score(self, x: Tensor, y: Tensor) -> Tensor:
+        """``log P(x | y)``, ``(B,)`` nats."""
+        return self._terms(x, y).flatten(1).sum(1)
 
     def _draw(self, y: Tensor, generator: torch.Generator | None) -> Tensor:
         """Pixels of the classes ``y: (n,)``, each by the inverse of its cumulative distribution."""
@@ -104,7 +108,7 @@ class _Table(Fitted):
         return x.view(-1, *self.spec.event_shape)
 
 
-class PixelHistogram(_Table, ExactLikelihood):
+class PixelHistogram(_Table, ItemisedLikelihood):
     """Independent pixels, each with a histogram of its own.
 
     Args:
@@ -121,16 +125,20 @@ class PixelHistogram(_Table, ExactLikelihood):
     ) -> None:
         super().__init__(spec, classes=1, bins=bins, smoothing=smoothing)
 
+    def log_prob_per_dim(self, x: Tensor) -> Tensor:
+        """``log P_d(x_d)``, ``(B, *event_shape)`` nats."""
+        return self._terms(x, torch.zeros(len(x), dtype=torch.int64, device=x.device))
+
     def log_prob(self, x: Tensor) -> Tensor:
         """``log P(x)``, ``(B,)`` nats per example."""
-        return self._score(x, torch.zeros(len(x), dtype=torch.int64, device=x.device))
+        return self.log_prob_per_dim(x).flatten(1).sum(1)
 
     def sample(self, n: int, *, generator: torch.Generator | None = None) -> Tensor:
         """``(n, C, H, W) uint8``."""
         return self._draw(torch.zeros(n, dtype=torch.int64, device=self.log_table.device), generator)
 
 
-class NaiveBayes(_Table, ClassConditional, ExactLikelihood):
+class NaiveBayes(_Table, ClassConditional, ItemisedLikelihood):
     """Independent pixels given the class, with class probabilities ``(n_y + 1) / (n + C)``.
 
     "On the Optimality of the Simple Bayesian Classifier under Zero-One Loss", P. Domingos, M. Pazzani, 1997,
@@ -166,6 +174,10 @@ class NaiveBayes(_Table, ClassConditional, ExactLikelihood):
         classes = torch.bincount(train.y, minlength=len(self.log_prior)).double() + 1
         self.fill("log_prior", (classes / classes.sum()).log())
         return super().fit(train, val, generator=generator, progress=progress)
+
+    def log_prob_per_dim(self, x: Tensor, *, y: Tensor) -> Tensor:  # type: ignore[override]
+        """``log P_d(x_d | y)``, ``(B, *event_shape)`` nats."""
+        return self._terms(x, y)
 
     def log_prob(self, x: Tensor, *, y: Tensor) -> Tensor:  # type: ignore[override]
         """``log P(x | y)``, ``(B,)`` nats per example."""

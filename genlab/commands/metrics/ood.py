@@ -1,0 +1,176 @@
+"""``metric=ood``: how well the model's scores tell examples of another kind from its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor
+
+from genlab import build, listing
+from genlab.arguments import nearest, quote
+from genlab.commands.loaded import Loaded
+from genlab.commands.metrics.common import Metric, Subject
+from genlab.data.spec import Dataset, DataSpec, Split
+from genlab.data.subset import subset, training_subset
+from genlab.errors import ConfigError
+from genlab.evaluation.bayes import class_log_prior
+from genlab.evaluation.detect import detection
+from genlab.evaluation.figures import Compared, histograms
+from genlab.evaluation.record import Record
+from genlab.evaluation.strangeness import (
+    OWN,
+    energies,
+    likelihood_scores,
+    negative_log_likelihoods,
+    own_strange,
+    same_kind,
+)
+from genlab.evaluation.validate import has_likelihood
+from genlab.models.base import ClassConditional, ExactLikelihood, UnnormalisedDensity
+
+MIN_EXAMPLES = 30
+"""Of each kind: with fewer, 95% of them is no more than all of them."""
+
+WHAT = {
+    "likelihood": "-log p(x)",
+    "complexity": "-log2 p(x) - bits of zlib or PNG",
+    "typicality": "distance of -log p(x) from its mean over training examples",
+    "energy": "E(x)",
+}
+
+PER_SCORE = {
+    "auroc": "probability",
+    "aupr": "average precision",
+    "fpr95": "share of strange passed",
+}
+
+
+def _lacks(loaded: Loaded) -> str | None:
+    ranks = has_likelihood(loaded.model) or isinstance(loaded.model, UnnormalisedDensity)
+    return None if ranks else "a likelihood or an energy"
+
+
+def _named(name: str, root: str | None, subject: Subject) -> Dataset:
+    """The data of ``configs/data/<name>.yaml``.
+
+    Raises:
+        ConfigError: there is no such data, or it is not of the model's type.
+        DataError: its files are missing.
+    """
+    from genlab.compose import compose  # Hydra: only who asks for other data pays for it
+
+    choices = list(listing.choices("data"))
+    if name not in choices:
+        shown = [*OWN, *choices]
+        raise ConfigError(f"metric.ood.data={name}: choose from {', '.join(shown)}{nearest(name, shown)}")
+    composed = compose("train", [f"data={name}", *([] if root is None else [f"data.root={quote(root)}"])])
+    assert composed is not None
+    data, spec = build.dataset(composed.config["data"], trust=[]), subject.data.spec
+    if not same_kind(data, spec):
+        raise ConfigError(
+            f"metric.ood.data={name} is {_kind(data.spec)}, the model's data is {_kind(spec)}; "
+            f"metric.ood.data={' and '.join(OWN if spec.is_image else ['noise'])} always fit"
+        )
+    return data
+
+
+def _kind(spec: DataSpec) -> str:
+    shape = "x".join(map(str, spec.event_shape))
+    domains = "" if spec.layout == "single" else f", {spec.layout}"
+    return f"{shape} {'real' if spec.levels is None else f'of {spec.levels} levels'}{domains}"
+
+
+def _strange(subject: Subject, options: Mapping[str, Any]) -> tuple[str, Split]:
+    """The strange examples and their name."""
+    name, limit, seed = options["data"], options["max_examples"], subject.seed
+    if name == "auto":
+        name = "dimmed" if subject.data.spec.is_image else "noise"
+    if name in OWN:
+        chosen = subset(subject.split, limit, seed=seed)
+        shown = "uniform noise" if name == "noise" else f"{name} {subject.data.name}"
+        return shown, own_strange(name, chosen, subject.data.spec, seed=seed)
+    data = _named(name, options["root"] or subject.config["data"]["root"], subject)
+    return data.name, subset(getattr(data, subject.split_name), limit, seed=seed)
+
+
+def _scores(
+    subject: Subject, options: Mapping[str, Any], inside: Split, outside: Split
+) -> dict[str, tuple[Tensor, Tensor]]:
+    """By name, the scores of the model's own data and of the strange examples, for every score that it offers."""
+    model, data, config = subject.model, subject.data, subject.config
+    parts = {"data": inside, "strange": outside}
+    pairs: dict[str, tuple[Tensor, Tensor]] = {}
+    if has_likelihood(model):
+        prior = None
+        if isinstance(model, ClassConditional):
+            assert data.train.y is not None
+            assert data.spec.num_classes is not None
+            prior = class_log_prior(data.train.y, data.spec.num_classes)
+        parts["train"] = training_subset(data, options["max_examples"], seed=subject.seed)
+        nll = {
+            name: negative_log_likelihoods(
+                model,
+                part,
+                log_prior=prior,
+                num_particles=options["num_particles"],
+                split_name=name,
+                batch_size=config["batch_size"],
+                seed=subject.seed,
+                progress=subject.bar(f"ood {name}"),
+            )
+            for name, part in parts.items()
+        }
+        typical = nll["train"][nll["train"].isfinite()].mean().item()
+        own, strange = (
+            likelihood_scores(nll[name], typical=typical, x=parts[name].x if data.spec.is_image else None)
+            for name in ("data", "strange")
+        )
+        pairs |= {name: (own[name], strange[name]) for name in own}
+    ranking = subject.loaded.model
+    if isinstance(ranking, UnnormalisedDensity):
+        size = config["batch_size"]
+        pairs["energy"] = (energies(ranking, inside, batch_size=size), energies(ranking, outside, batch_size=size))
+    return pairs
+
+
+def _ood(subject: Subject, options: Mapping[str, Any]) -> list[Record]:
+    name, outside = _strange(subject, options)
+    inside = subset(subject.split, options["max_examples"], seed=subject.seed)
+    if min(len(inside), len(outside)) < MIN_EXAMPLES:
+        raise ConfigError(
+            f"metric=ood needs {MIN_EXAMPLES} examples of each kind; there are {len(inside)} and {len(outside)}"
+        )
+    own = f"{subject.data.name}, {subject.split_name}"
+    bound = not isinstance(subject.model, ExactLikelihood)
+    records, panels = [], []
+    for score, (of_own, of_strange) in _scores(subject, options, inside, outside).items():
+        found = detection(of_own, of_strange, seed=subject.seed)
+        method = f"ood score {score} = {WHAT[score]}: {len(inside):,} of {own} against {len(outside):,} of {name}"
+        if score == "likelihood" and found["auroc"].value < 0.5:
+            method += (
+                f"; the known paradox: the model finds {name} likelier than the data it was trained on, "
+                "so its likelihood alone does not tell what is strange (Nalisnick et al., 2019)"
+            )
+        title = f"{score}, AUROC {found['auroc'].value:.3f}"
+        panels.append(Compared(title, WHAT[score], of_own, of_strange))
+        for statistic, (value, error) in found.items():
+            records.append(
+                Record(
+                    metric=f"ood_{statistic}_{score}",
+                    value=value,
+                    unit=PER_SCORE[statistic],
+                    kind="estimate",
+                    n=len(inside) + len(outside),
+                    standard_error=error,
+                    split=subject.split_name,
+                    seed=subject.seed,
+                    num_particles=options["num_particles"] if bound and score != "energy" else None,
+                    method=method,
+                )
+            )
+    subject.picture("ood", histograms(panels, names=(own, name)))
+    return records
+
+
+OOD = Metric(lacks=_lacks, run=_ood, shared=True)

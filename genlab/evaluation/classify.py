@@ -1,0 +1,116 @@
+"""How well labels are told from features, and how well probabilities of labels are calibrated.
+
+The expected calibration error sorts predictions by the probability c of the predicted class into bins of equal width,
+
+    ECE = sum_b |B_b| / n * |accuracy(B_b) - mean confidence(B_b)|.
+
+"Understanding intermediate layers using linear classifier probes", G. Alain, Y. Bengio, 2016,
+https://arxiv.org/abs/1610.01644
+"On Calibration of Modern Neural Networks", C. Guo, G. Pleiss, Y. Sun, K. Weinberger, 2017,
+https://arxiv.org/abs/1706.04599 (section 2)
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from genlab.errors import ConfigError
+from genlab.evaluation.estimate import Estimate, mean, resampled
+
+BINS = 15
+"""Of the calibration error, as in the paper."""
+
+MIN_TEST = 30
+"""Test examples below which a share of them says nothing."""
+
+MAX_ITER = 1000
+
+RESAMPLES = 200
+"""Of the bootstrap."""
+
+
+class Labelled(NamedTuple):
+    """Features ``(n, d)`` and classes ``(n,) int64``."""
+
+    features: Tensor
+    y: Tensor
+
+
+def check_enough(train_y: Tensor, test_y: Tensor, *, metric: str) -> None:
+    """Refuse what no classifier can be measured on.
+
+    Raises:
+        ConfigError: fewer than `MIN_TEST` test examples, or a single class to learn from.
+    """
+    if len(test_y) < MIN_TEST:
+        raise ConfigError(f"metric={metric} needs {MIN_TEST} examples to score, this split has {len(test_y)}")
+    if len(train_y.unique()) < 2:
+        raise ConfigError(f"metric={metric} needs two classes to tell apart, the training data have one")
+
+
+def accuracy(predicted: Tensor, y: Tensor) -> Estimate:
+    """The share of ``predicted == y``, with its binomial standard error."""
+    return mean(predicted == y)
+
+
+def calibration_error(probabilities: Tensor, y: Tensor, *, bins: int = BINS) -> float:
+    """ECE of ``probabilities: (n, C)`` for the classes ``y: (n,)``; bin b is ``((b - 1) / bins, b / bins]``."""
+    confidence, predicted = probabilities.double().max(1)
+    place = (confidence * bins).ceil().long().clamp(1, bins) - 1
+    gap = (predicted == y).double() - confidence
+    return (torch.zeros(bins, dtype=torch.float64).index_add_(0, place, gap).abs().sum() / len(y)).item()
+
+
+def calibration(probabilities: Tensor, y: Tensor, *, seed: int) -> Estimate:
+    """`calibration_error` with its bootstrap standard error."""
+
+    def statistic(times: Tensor, _: Tensor) -> float:
+        drawn = torch.arange(len(y)).repeat_interleave(times.long())
+        return calibration_error(probabilities[drawn], y[drawn])
+
+    return resampled(statistic, (len(y), 1), resamples=RESAMPLES, seed=seed)  # there is but one sample
+
+
+class Linear:
+    """Multinomial logistic regression on standardised features, with scikit-learn's unit ridge penalty.
+
+    Args:
+        train: features and classes; a class that is missing here is never predicted.
+    """
+
+    def __init__(self, train: Labelled) -> None:
+        from sklearn.exceptions import ConvergenceWarning
+        from sklearn.linear_model import LogisticRegression
+        from sklearn.pipeline import make_pipeline
+        from sklearn.preprocessing import StandardScaler
+
+        self.model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=MAX_ITER))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # said by `converged` in place of it
+            self.model.fit(train.features.numpy(), train.y.numpy())
+        self.converged = int(np.max(self.model[-1].n_iter_)) < MAX_ITER
+
+    def probabilities(self, features: Tensor, num_classes: int) -> Tensor:
+        """``P(y | features)``, ``(n, num_classes)`` float64."""
+        found = torch.zeros(len(features), num_classes, dtype=torch.float64)
+        classes = torch.from_numpy(self.model[-1].classes_).long()
+        found[:, classes] = torch.from_numpy(self.model.predict_proba(features.numpy())).double()
+        return found
+
+    def predict(self, features: Tensor) -> Tensor:
+        """The likeliest class, ``(n,) int64``."""
+        return torch.from_numpy(self.model.predict(features.numpy())).long()
+
+
+def nearest_neighbours(train: Labelled, features: Tensor, *, k: int) -> Tensor:
+    """The majority of the classes of the k nearest training examples, ``(n,) int64``; the lowest class wins a tie."""
+    from sklearn.neighbors import KNeighborsClassifier
+
+    model = KNeighborsClassifier(n_neighbors=min(k, len(train.y)), algorithm="brute")
+    model.fit(train.features.numpy(), train.y.numpy())
+    return torch.from_numpy(model.predict(features.numpy())).long()
