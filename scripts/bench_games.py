@@ -114,7 +114,8 @@ def main() -> None:
         to_lean, to_usual = (statistics.median(row[0] / row[i] for row in rows) for i in (1, 2))
         print(
             f"DCGAN {shape[1]}x{shape[2]}, width {channels}, batch {batch}: genlab train {ours:.1f} ms a step; "
-            f"lean loop {lean:.1f} ms: ratio {to_lean:.3f} (target 1.05); usual loop {usual:.1f} ms: ratio {to_usual:.3f}",
+            f"lean loop {lean:.1f} ms: ratio {to_lean:.3f} (target 1.05); usual loop {usual:.1f} ms: ratio "
+            f"{to_usual:.3f}",
             flush=True,
         )
 
