@@ -14,6 +14,7 @@ from rich.table import Table
 from genlab import runs
 from genlab.commands.loaded import Loaded, device_of, load
 from genlab.commands.metrics import METRICS, Subject
+from genlab.commands.metrics.common import Unanswerable
 from genlab.commands.quiet import quiet
 from genlab.errors import ConfigError
 from genlab.evaluation.record import Record
@@ -97,8 +98,14 @@ def score(subject: Subject, wanted: Mapping[str, Mapping[str, Any]], *, first: b
     for name, options in wanted.items():
         if not first and not METRICS[name].shared:
             continue
-        with torch.no_grad():
-            found = METRICS[name].run(subject, options)
+        try:
+            with torch.no_grad():
+                found = METRICS[name].run(subject, options)
+        except Unanswerable as error:
+            if subject.config["metric"].get(ALL) is None:
+                raise
+            subject.console.print(f"left out {error}", highlight=False, soft_wrap=True)
+            continue
         records += [dataclasses.replace(record, checkpoint=str(subject.loaded.path)) for record in found]
     return records
 

@@ -19,14 +19,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from genlab.errors import ConfigError
 from genlab.evaluation.estimate import Estimate, mean, resampled
 
 BINS = 15
 """Of the calibration error, as in the paper."""
-
-MIN_TEST = 30
-"""Test examples below which a share of them says nothing."""
 
 MAX_ITER = 1000
 
@@ -39,18 +35,6 @@ class Labelled(NamedTuple):
 
     features: Tensor
     y: Tensor
-
-
-def check_enough(train_y: Tensor, test_y: Tensor, *, metric: str) -> None:
-    """Refuse what no classifier can be measured on.
-
-    Raises:
-        ConfigError: fewer than `MIN_TEST` test examples, or a single class to learn from.
-    """
-    if len(test_y) < MIN_TEST:
-        raise ConfigError(f"metric={metric} needs {MIN_TEST} examples to score, this split has {len(test_y)}")
-    if len(train_y.unique()) < 2:
-        raise ConfigError(f"metric={metric} needs two classes to tell apart, the training data have one")
 
 
 def accuracy(predicted: Tensor, y: Tensor) -> Estimate:

@@ -9,9 +9,6 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-NORMAL_95 = 1.959964
-"""Half the width of a 95% interval, in standard errors of a normal estimate."""
-
 
 class Estimate(NamedTuple):
     """A value and its standard error.
@@ -23,12 +20,6 @@ class Estimate(NamedTuple):
 
     value: float
     standard_error: float
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        """The 95% interval of a normal estimate."""
-        half = NORMAL_95 * self.standard_error
-        return self.value - half, self.value + half
 
 
 def mean(values: Tensor) -> Estimate:

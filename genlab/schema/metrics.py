@@ -17,7 +17,7 @@ class Probe(Node):
     max_train: Positive
 
 
-class Neighbours(Probe):
+class Vote(Probe):
     """Options of the vote of nearest neighbours."""
 
     k: Positive
@@ -54,7 +54,7 @@ class Metrics(Node):
     elbo: Node | None = None
     energy: Count | None = None
     probe: Probe | None = None
-    knn_accuracy: Neighbours | None = None
+    knn_accuracy: Vote | None = None
     bayes: Bayes | None = None
     ood: OOD | None = None
     pictures: Count | None = None

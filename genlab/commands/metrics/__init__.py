@@ -1,6 +1,6 @@
 """The metrics of ``genlab eval``: adding one is adding a file, an entry to `METRICS`, its YAML and its schema."""
 
-from genlab.commands.metrics import bayes, energy, likelihoods, ood, pictures, representation
+from genlab.commands.metrics import bayes, energy, gallery, likelihoods, ood, representation
 from genlab.commands.metrics.common import Metric, Subject
 
 METRICS: dict[str, Metric] = {
@@ -12,7 +12,7 @@ METRICS: dict[str, Metric] = {
     "knn_accuracy": representation.KNN_ACCURACY,
     "bayes": bayes.BAYES,
     "ood": ood.OOD,
-    "pictures": pictures.PICTURES,
+    "pictures": gallery.PICTURES,
 }
 
 __all__ = ["METRICS", "Metric", "Subject"]

@@ -10,11 +10,11 @@ from torch import Tensor
 
 from genlab.commands.loaded import Loaded
 from genlab.commands.metrics.common import Metric, Subject
-from genlab.commands.metrics.representation import flat
+from genlab.commands.metrics.representation import enough, flat
 from genlab.data.spec import Split
 from genlab.data.subset import subset, training_subset
 from genlab.evaluation.bayes import class_log_likelihoods, class_log_posterior, class_log_prior
-from genlab.evaluation.classify import Labelled, Linear, accuracy, calibration, check_enough
+from genlab.evaluation.classify import Labelled, Linear, accuracy, calibration
 from genlab.evaluation.record import Record
 from genlab.models import NaiveBayes
 from genlab.models.base import ClassConditional, ExactLikelihood, LikelihoodBound
@@ -53,7 +53,7 @@ def _bayes(subject: Subject, options: Mapping[str, Any]) -> list[Record]:
     assert scored.y is not None
     assert train.y is not None
     assert data.train.y is not None
-    check_enough(train.y, scored.y, metric="bayes")
+    enough(train.y, scored.y, metric="bayes")
     log_likelihoods = class_log_likelihoods(
         model,
         scored,

@@ -15,12 +15,17 @@ from torch import distributed
 from genlab.callbacks.progress import track
 from genlab.commands.loaded import Loaded
 from genlab.data.spec import Dataset, Split
+from genlab.errors import ConfigError
 from genlab.evaluation.likelihood import Progress
 from genlab.evaluation.pictures import save_png
 from genlab.evaluation.record import Record
 from genlab.models.base import GenerativeModel
 
 T = TypeVar("T")
+
+
+class Unanswerable(ConfigError):  # noqa: N818 - it reads as what is wrong
+    """The data at hand cannot tell it, there are too few examples for instance; ``metric=all`` goes on without it."""
 
 
 @dataclass(frozen=True)
@@ -95,3 +100,13 @@ class Metric:
     lacks: Callable[[Loaded], str | None]
     run: Callable[[Subject, Mapping[str, Any]], list[Record]]
     shared: bool = False
+
+
+def at_least(least: int, found: int, *, metric: str, what: str, why: str) -> None:
+    """Refuse to compute a metric from too little.
+
+    Raises:
+        Unanswerable: ``found`` is less than ``least``.
+    """
+    if found < least:
+        raise Unanswerable(f"metric={metric}: {why} needs at least {least} {what}, there are {found}")

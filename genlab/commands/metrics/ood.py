@@ -10,12 +10,12 @@ from torch import Tensor
 from genlab import build, listing
 from genlab.arguments import nearest, quote
 from genlab.commands.loaded import Loaded
-from genlab.commands.metrics.common import Metric, Subject
+from genlab.commands.metrics.common import Metric, Subject, at_least
 from genlab.data.spec import Dataset, DataSpec, Split
 from genlab.data.subset import subset, training_subset
 from genlab.errors import ConfigError
 from genlab.evaluation.bayes import class_log_prior
-from genlab.evaluation.detect import detection
+from genlab.evaluation.detect import RECALL, detection
 from genlab.evaluation.figures import Compared, histograms
 from genlab.evaluation.record import Record
 from genlab.evaluation.strangeness import (
@@ -64,7 +64,10 @@ def _named(name: str, root: str | None, subject: Subject) -> Dataset:
     if name not in choices:
         shown = [*OWN, *choices]
         raise ConfigError(f"metric.ood.data={name}: choose from {', '.join(shown)}{nearest(name, shown)}")
-    composed = compose("train", [f"data={name}", *([] if root is None else [f"data.root={quote(root)}"])])
+    try:
+        composed = compose("train", [f"data={name}", *([] if root is None else [f"data.root={quote(root)}"])])
+    except ConfigError as error:
+        raise ConfigError(f"metric.ood.data={name}: {str(error).replace('data.root', 'metric.ood.root')}") from error
     assert composed is not None
     data, spec = build.dataset(composed.config["data"], trust=[]), subject.data.spec
     if not same_kind(data, spec):
@@ -137,10 +140,8 @@ def _scores(
 def _ood(subject: Subject, options: Mapping[str, Any]) -> list[Record]:
     name, outside = _strange(subject, options)
     inside = subset(subject.split, options["max_examples"], seed=subject.seed)
-    if min(len(inside), len(outside)) < MIN_EXAMPLES:
-        raise ConfigError(
-            f"metric=ood needs {MIN_EXAMPLES} examples of each kind; there are {len(inside)} and {len(outside)}"
-        )
+    least = min(len(inside), len(outside))
+    at_least(MIN_EXAMPLES, least, metric="ood", what="examples of each kind", why=f"a share of {RECALL:.0%}")
     own = f"{subject.data.name}, {subject.split_name}"
     bound = not isinstance(subject.model, ExactLikelihood)
     records, panels = [], []

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from genlab.commands.loaded import Loaded
-from genlab.commands.metrics.common import Metric, Subject
+from genlab.commands.metrics.common import Metric, Subject, at_least
 from genlab.data.spec import Split
 from genlab.data.subset import training_subset
-from genlab.evaluation.classify import Labelled, Linear, accuracy, check_enough, nearest_neighbours
+from genlab.evaluation.classify import Labelled, Linear, accuracy, nearest_neighbours
 from genlab.evaluation.latents import encoded
 from genlab.evaluation.record import Record
 from genlab.models import ppca
@@ -48,6 +48,20 @@ def _lacks(loaded: Loaded) -> str | None:
     return "an encoder that is not given the label" if isinstance(loaded.model, ClassConditional) else None
 
 
+MIN_SCORED = 30
+"""Examples below which a share of them says nothing."""
+
+
+def enough(train_y: Tensor, y: Tensor, *, metric: str) -> None:
+    """Refuse what no classifier can be measured on.
+
+    Raises:
+        Unanswerable: fewer than `MIN_SCORED` examples to score, or a single class to learn from.
+    """
+    at_least(MIN_SCORED, len(y), metric=metric, what="examples", why="a share")
+    at_least(2, len(train_y.unique()), metric=metric, what="classes among the training examples", why="a classifier")
+
+
 def flat(split: Split) -> Tensor:
     """The numbers of each example, ``(n, D) float64``."""
     return split.x.flatten(1).double()
@@ -81,7 +95,7 @@ def _records(subject: Subject, name: str, max_train: int, classify: Classify) ->
     train, y = training_subset(subject.data, max_train, seed=subject.seed), subject.split.y
     assert train.y is not None
     assert y is not None
-    check_enough(train.y, y, metric=name)
+    enough(train.y, y, metric=name)
     records = []
     for seen in subject.once(("features", max_train), lambda: _features(subject, train)):
         predicted, how = classify(Labelled(seen.train, train.y), seen.scored)
