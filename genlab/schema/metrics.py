@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from pydantic import Field
+
 from genlab.schema.nodes import Node, Positive
 
 
@@ -11,6 +15,25 @@ class Particles(Node):
     num_particles: Positive | None
 
 
+class Samples(Node):
+    """Options of a metric of samples."""
+
+    n: Positive | None
+
+
+class Neighbours(Samples):
+    """Options of a metric of samples and their nearest neighbours."""
+
+    k: Positive
+
+
+class Divergence(Samples):
+    """Options of a divergence from a known density."""
+
+    resolution: Annotated[int, Field(ge=4)]
+    num_particles: Positive
+
+
 class Metrics(Node):
     """The metrics and their options; the names that are present are what is computed."""
 
@@ -18,3 +41,13 @@ class Metrics(Node):
     nll: Particles | None = None
     bpd: Particles | None = None
     elbo: Node | None = None
+    kl: Divergence | None = None
+    reverse_kl: Divergence | None = None
+    js: Divergence | None = None
+    tv: Divergence | None = None
+    fcd: Samples | None = None
+    kernel_distance: Samples | None = None
+    precision: Neighbours | None = None
+    recall: Neighbours | None = None
+    density: Neighbours | None = None
+    coverage: Neighbours | None = None
