@@ -14,7 +14,7 @@ from rich.table import Table
 from genlab import runs
 from genlab.commands.loaded import Loaded, device_of, load
 from genlab.commands.metrics import METRICS, Subject
-from genlab.commands.metrics.common import TooFew
+from genlab.commands.metrics.common import Unanswerable
 from genlab.commands.quiet import quiet
 from genlab.errors import ConfigError, DataError
 from genlab.evaluation.record import Record
@@ -102,7 +102,7 @@ def score(subject: Subject, wanted: Mapping[str, Mapping[str, Any]], *, first: b
         try:
             with torch.no_grad():
                 found = METRICS[name].run(subject, options)
-        except TooFew as error:
+        except Unanswerable as error:
             if subject.config["metric"].get(ALL) is None:
                 raise
             subject.console.print(f"left out {error}", highlight=False, soft_wrap=True)

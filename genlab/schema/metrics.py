@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from genlab.schema.nodes import Node, Positive
+from genlab.schema.nodes import Node, Positive, PositiveFloat
 
 
 class Particles(Node):
@@ -34,6 +34,24 @@ class Divergence(Samples):
     num_particles: Positive
 
 
+class Projections(Samples):
+    """Options of the sliced Wasserstein distance."""
+
+    projections: Positive
+
+
+class Distances(Samples):
+    """Options of a metric of distances."""
+
+    space: Literal["auto", "features", "data"]
+
+
+class Throughput(Node):
+    """Options of the throughput."""
+
+    seconds: PositiveFloat
+
+
 class Metrics(Node):
     """The metrics and their options; the names that are present are what is computed."""
 
@@ -51,3 +69,9 @@ class Metrics(Node):
     recall: Neighbours | None = None
     density: Neighbours | None = None
     coverage: Neighbours | None = None
+    mode_coverage: Samples | None = None
+    sliced_wasserstein: Projections | None = None
+    mmd: Samples | None = None
+    diversity: Distances | None = None
+    memorisation: Distances | None = None
+    throughput: Throughput | None = None

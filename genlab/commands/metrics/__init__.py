@@ -1,6 +1,6 @@
 """The metrics of ``genlab eval``: adding one is adding a file, an entry to `METRICS`, its YAML and its schema."""
 
-from genlab.commands.metrics import likelihoods, pictures, toy
+from genlab.commands.metrics import cost, likelihoods, novelty, pictures, toy, vectors
 from genlab.commands.metrics.common import Metric, Subject
 
 METRICS: dict[str, Metric] = {
@@ -11,12 +11,18 @@ METRICS: dict[str, Metric] = {
     "reverse_kl": toy.REVERSE_KL,
     "js": toy.JS,
     "tv": toy.TV,
+    "mode_coverage": vectors.MODE_COVERAGE,
+    "sliced_wasserstein": vectors.SLICED_WASSERSTEIN,
+    "mmd": vectors.MMD,
     "fcd": pictures.FCD,
     "kernel_distance": pictures.KERNEL_DISTANCE,
     "precision": pictures.PRECISION,
     "recall": pictures.RECALL,
     "density": pictures.DENSITY,
     "coverage": pictures.COVERAGE,
+    "diversity": novelty.DIVERSITY,
+    "memorisation": novelty.MEMORISATION,
+    "throughput": cost.THROUGHPUT,
 }
 
 __all__ = ["METRICS", "Metric", "Subject"]

@@ -31,8 +31,8 @@ SAMPLES, CHAIN_SAMPLES, POINTS = 2000, 500, 10_000
 """Samples where the metric does not say how many: of pictures, of pictures by a chain, of vectors."""
 
 
-class TooFew(ConfigError):  # noqa: N818 - it reads as what is wrong
-    """Fewer examples than the metric can be told from; ``metric=all`` then goes on without it."""
+class Unanswerable(ConfigError):  # noqa: N818 - it reads as what is wrong
+    """The data at hand cannot tell it, there are too few examples for instance; ``metric=all`` goes on without it."""
 
 
 @dataclass(frozen=True)
@@ -122,11 +122,12 @@ def samples(subject: Subject, n: int) -> Tensor:
         TrainingError: samples that are not finite.
     """
     count = -(-n // CHUNK)
-    chunks = [subject.once(("samples", index), partial(_chunk, subject, index)) for index in range(count)]
+    chunks = [subject.once(("samples", index), partial(draw_chunk, subject, index)) for index in range(count)]
     return torch.cat(chunks)[:n]
 
 
-def _chunk(subject: Subject, index: int) -> Tensor:
+def draw_chunk(subject: Subject, index: int) -> Tensor:
+    """The samples number ``index * CHUNK`` and so on, `CHUNK` of them; see `samples`."""
     model = subject.loaded.model
     where = next(model.parameters()).device
     given = {}
@@ -166,16 +167,16 @@ def at_least(least: int, found: int, *, metric: str, what: str, why: str) -> Non
     """Refuse to compute a metric from too little.
 
     Raises:
-        TooFew: ``found`` is less than ``least``.
+        Unanswerable: ``found`` is less than ``least``.
     """
     if found < least:
-        raise TooFew(f"metric={metric}: {why} needs at least {least} {what}, there are {found}")
+        raise Unanswerable(f"metric={metric}: {why} needs at least {least} {what}, there are {found}")
 
 
 def record(
     subject: Subject,
     metric: str,
-    estimate: Estimate,
+    estimate: Estimate | float,
     *,
     unit: str,
     n: int,
@@ -184,16 +185,17 @@ def record(
     extractor: str | None = None,
     num_particles: int | None = None,
 ) -> Record:
-    """A record of this evaluation, with what it says of every metric of samples."""
+    """A record of this evaluation, with what it says of every metric of samples; a mere number has no error."""
+    value, error = (estimate, None) if isinstance(estimate, float) else estimate
     conditional = isinstance(subject.loaded.model, ClassConditional)
     labels = "labels drawn with the frequencies of the training split" if conditional else None
     return Record(
         metric=metric,
-        value=estimate.value,
+        value=value,
         unit=unit,
         kind=kind,
         n=n,
-        standard_error=estimate.standard_error,
+        standard_error=error,
         split=subject.split_name,
         seed=subject.seed,
         num_particles=num_particles,

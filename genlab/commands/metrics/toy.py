@@ -63,9 +63,18 @@ def _divergence(
         how = model.method
     method = f"grid of {resolution} x {resolution} cells; q is {how}, its mass there {grid.mass:.4f}"
     estimate = divergences.with_grid_error(on_grid, grid)
-    shared = {"unit": _unit(name), "n": resolution**2, "kind": kind, "method": f"kl, reverse_kl, js, tv: {method}"}
-    particles = None if isinstance(model, ExactLikelihood) else particles
-    return [record(subject, name, estimate, num_particles=particles, **shared)]
+    return [
+        record(
+            subject,
+            name,
+            estimate,
+            unit=_unit(name),
+            n=resolution**2,
+            kind=kind,
+            method=f"kl, reverse_kl, js, tv: {method}",
+            num_particles=None if isinstance(model, ExactLikelihood) else particles,
+        )
+    ]
 
 
 def _grid(subject: Subject, resolution: int, particles: int) -> Grid:
