@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from genlab.schema.nodes import Node, Positive, PositiveFloat
+from genlab.schema.nodes import Node, Positive, PositiveFloat, Text
 
 
 class Particles(Node):
@@ -46,6 +46,12 @@ class Distances(Samples):
     space: Literal["auto", "features", "data"]
 
 
+class Inception(Samples):
+    """Options of a metric in Inception's features."""
+
+    weights: Text | None
+
+
 class Throughput(Node):
     """Options of the throughput."""
 
@@ -75,3 +81,6 @@ class Metrics(Node):
     diversity: Distances | None = None
     memorisation: Distances | None = None
     throughput: Throughput | None = None
+    fid: Inception | None = None
+    kid: Inception | None = None
+    inception_score: Inception | None = None

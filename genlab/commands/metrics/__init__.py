@@ -1,6 +1,6 @@
 """The metrics of ``genlab eval``: adding one is adding a file, an entry to `METRICS`, its YAML and its schema."""
 
-from genlab.commands.metrics import cost, likelihoods, novelty, pictures, toy, vectors
+from genlab.commands.metrics import cost, inception, likelihoods, novelty, pictures, toy, vectors
 from genlab.commands.metrics.common import Metric, Subject
 
 METRICS: dict[str, Metric] = {
@@ -20,6 +20,9 @@ METRICS: dict[str, Metric] = {
     "recall": pictures.RECALL,
     "density": pictures.DENSITY,
     "coverage": pictures.COVERAGE,
+    "fid": inception.FID,
+    "kid": inception.KID,
+    "inception_score": inception.INCEPTION_SCORE,
     "diversity": novelty.DIVERSITY,
     "memorisation": novelty.MEMORISATION,
     "throughput": cost.THROUGHPUT,

@@ -24,30 +24,22 @@ from genlab.seeding import derive
 
 
 def frechet_record(
-    subject: Subject, extractor: Extractor, n: int, *, metric: str, resamples: int = RESAMPLES
+    subject: Subject, extractor: Extractor, n: int, *, metric: str, resamples: int = RESAMPLES, beside: bool = True
 ) -> Record:
-    """The Frechet distance between ``n`` samples and the whole split, beside that of other real pictures."""
+    """The Frechet distance between ``n`` samples and the whole split; ``beside`` it, that of other real pictures."""
     split = subject.split_name
-    real = of_split(subject, extractor, split)
-    for what, found in (("samples", n), (f"pictures in split={split}", len(real))):
-        at_least(extractor.dim + 1, found, metric=metric, what=what, why=f"a covariance of {extractor.dim} features")
-    drawn = of_samples(subject, extractor, n)
-    estimate = frechet(drawn, real, resamples=resamples, seed=derive(subject.seed, "bootstrap"))
+    why = f"a covariance of {extractor.dim} features"
+    at_least(extractor.dim + 1, n, metric=metric, what="samples", why=why)
+    at_least(extractor.dim + 1, len(subject.split), metric=metric, what=f"pictures in split={split}", why=why)
+    real, drawn = of_split(subject, extractor, split), of_samples(subject, extractor, n)
+    method = f"{metric}: {n} samples against the {len(real)} of the split, error of {resamples} resamples"
     other = "val" if split != "val" else "test"
-    held_out = of_split(subject, extractor, other)[:n]
-    method = f"{n} samples against the {len(real)} of the split"
-    if len(held_out) > extractor.dim:
-        floor = distance(moments(held_out), moments(real))
-        method += f", where {len(held_out)} real pictures of split={other} have {floor:.2f}"
-    return record(
-        subject,
-        metric,
-        estimate,
-        unit="squared feature distance",
-        n=n,
-        method=f"{metric}: {method}",
-        extractor=extractor.name,
-    )
+    if beside and len(getattr(subject.data, other)) > extractor.dim:
+        held_out = of_split(subject, extractor, other)[:n]
+        method += f"; {len(held_out)} real pictures of split={other} have"
+        method += f" {distance(moments(held_out), moments(real)):.2f}"
+    estimate = frechet(drawn, real, resamples=resamples, seed=derive(subject.seed, "bootstrap"))
+    return record(subject, metric, estimate, unit="squared distance", n=n, method=method, extractor=extractor.name)
 
 
 def equal_numbers(subject: Subject, extractor: Extractor, n: int, *, metric: str, least: int) -> tuple[Tensor, Tensor]:
