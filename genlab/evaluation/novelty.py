@@ -80,7 +80,7 @@ def closer(samples: Tensor, test: Tensor) -> Estimate:
 
     Its standard error is that of DeLong: the variances of each example's own share of won comparisons.
     """
-    samples, test = samples.double(), test.double()
+    samples, test = samples.double().contiguous(), test.double().contiguous()
     of_samples, of_test = _wins(samples, test), 1 - _wins(test, samples)
     variance = of_samples.var() / len(samples) + of_test.var() / len(test)
     return Estimate(of_samples.mean().item(), variance.sqrt().item())
