@@ -5,7 +5,8 @@
     TV(p, q)   = int |p - q| / 2;   between 0 and 1
 
 On a grid the integrals are midpoint sums over the cells of a box that holds p. What q has outside it adds to TV and JS
-what is disjoint from p adds; KL(p || q) has no part there, and the reverse KL leaves it out.
+what is disjoint from p adds; KL(p || q) has no part there, and the reverse KL leaves it out. A q with more than 1 in
+the box (its cells are too wide for it, or its density is importance sampling's) is divided by that.
 
 From samples ``x_1 ... x_n`` of q its density is estimated by the distance ``r_k(x)`` to the k-th nearest,
 
@@ -50,6 +51,11 @@ class Grid(NamedTuple):
     def mass(self) -> float:
         """Of q, within the box; 1 where the box holds it and the cells are fine enough."""
         return self.log_q.exp().sum().item() * self.area
+
+    @property
+    def at_most_one(self) -> Grid:
+        """With a q whose mass is at most 1."""
+        return self._replace(log_q=self.log_q - math.log(max(1.0, self.mass)))
 
     @property
     def coarser(self) -> list[Grid]:

@@ -68,6 +68,15 @@ def test_what_q_has_outside_the_box_is_disjoint_from_p() -> None:
     assert divergences.js(half) == pytest.approx(inside + 0.25 * math.log(2))
 
 
+def test_a_q_with_too_much_mass_is_divided_by_it() -> None:
+    double = grid(gaussian(), lambda x: gaussian(SHIFT)(x) + math.log(2))
+    single = grid(gaussian(), gaussian(SHIFT))
+    assert divergences.kl(double.at_most_one) == pytest.approx(divergences.kl(single), rel=1e-6)
+    assert divergences.tv(double.at_most_one) == pytest.approx(divergences.tv(single), rel=1e-6)
+    less = grid(gaussian(), lambda x: gaussian(SHIFT)(x) - 1)
+    assert less.at_most_one.mass == pytest.approx(less.mass)
+
+
 def test_where_q_is_0_and_p_is_not_the_divergence_is_infinite() -> None:
     def cut(edge: float) -> Callable[[Tensor], Tensor]:
         return lambda x: torch.where(x[:, 0] > edge, gaussian()(x), -math.inf)

@@ -30,12 +30,12 @@ def _throughput(subject: Subject, options: Mapping[str, Any]) -> list[Record]:
     device = next(model.parameters()).device
     where, seconds = machine(device), options["seconds"]
     records = []
-    with peak_memory(device) as peak:
+    with peak_memory(device) as peak, torch.random.fork_rng():
+        torch.manual_seed(derive(subject.seed, "throughput"))
         step = _training_step(subject)
         if step is not None:
             run, batch_size = step
-            with torch.random.fork_rng(), torch.enable_grad():
-                torch.manual_seed(derive(subject.seed, "throughput"))
+            with torch.enable_grad():
                 found = rate(run, examples=batch_size, device=device, seconds=seconds, at_least=STEPS)
             method = f"training_rate: loss, gradient and update of batches of {batch_size}; {where}"
             records.append(_record(subject, "training_rate", found, "examples/s", batch_size, method))

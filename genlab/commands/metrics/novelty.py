@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -31,6 +32,9 @@ from genlab.seeding import derive
 
 PAIRS, COLUMNS = 32, 8
 """Nearest pairs in the picture, and in a row of it."""
+
+PICTURE = "pictures/memorisation.png"
+"""In the run directory."""
 
 LEAST = 20
 """Examples of which a quantile of one in twenty can be told."""
@@ -87,9 +91,10 @@ def _memorisation(subject: Subject, options: Mapping[str, Any]) -> list[Record]:
     space = "data" if extractor is None else "features"
     name = None if extractor is None else extractor.name
     what = f"nearest of {len(train)} training examples, {len(drawn)} samples against {len(real)} of the split"
-    picture = ""
+    pairs = ""
     if subject.data.spec.is_image:
-        picture = f"; the nearest pairs, training below: {_picture(subject, drawn, train, of_samples)}"
+        pairs = f"; {PICTURE} has the nearest pairs, training below"
+        save_png(subject.folder / PICTURE, _pairs(subject, drawn, train, of_samples))
     return [
         record(
             subject,
@@ -97,7 +102,7 @@ def _memorisation(subject: Subject, options: Mapping[str, Any]) -> list[Record]:
             closer(of_samples.distance, of_test.distance),
             unit="probability",
             method=f"memorisation: that a sample is nearer to training data than an unseen example is (0.5: as new); "
-            f"{what}, space={space}{picture}",
+            f"{what}, space={space}{pairs}",
             n=len(drawn),
             extractor=name,
         ),
@@ -114,13 +119,13 @@ def _memorisation(subject: Subject, options: Mapping[str, Any]) -> list[Record]:
     ]
 
 
-def _picture(subject: Subject, drawn: Tensor, train: Split, found: Neighbour) -> str:
+def _pairs(subject: Subject, drawn: Tensor, train: Split, found: Neighbour) -> np.ndarray:
+    """Samples that are nearest to a training example, each above it; ``(H, W, 3) uint8``."""
     order = found.distance.argsort(stable=True)[:PAIRS]
     missing = -len(order) % COLUMNS
     rows = [drawn[order], train.x[found.position[order]]]
     above, below = (torch.cat([x, x.new_zeros(missing, *x.shape[1:])]) for x in rows)
-    sheet = grid(alternate(above, below, COLUMNS), subject.data.spec, columns=COLUMNS)
-    return str(save_png(subject.folder / "pictures" / "memorisation.png", sheet))
+    return grid(alternate(above, below, COLUMNS), subject.data.spec, columns=COLUMNS)
 
 
 DIVERSITY = Metric(lacks=_single, run=_diversity)

@@ -62,7 +62,7 @@ def _divergence(
     if isinstance(model, GridNormalised):
         how = model.method
     method = f"grid of {resolution} x {resolution} cells; q is {how}, its mass there {grid.mass:.4f}"
-    estimate = divergences.with_grid_error(on_grid, grid)
+    estimate = divergences.with_grid_error(on_grid, grid.at_most_one)
     return [
         record(
             subject,
