@@ -16,7 +16,7 @@ from genlab.commands.loaded import Loaded, device_of, load
 from genlab.commands.metrics import METRICS, Subject
 from genlab.commands.metrics.common import Unanswerable
 from genlab.commands.quiet import quiet
-from genlab.errors import ConfigError
+from genlab.errors import ConfigError, DataError
 from genlab.evaluation.record import Record
 from genlab.evaluation.validate import with_likelihood
 
@@ -38,11 +38,12 @@ def chosen(loaded: Loaded, asked: Mapping[str, Any]) -> dict[str, Mapping[str, A
 
     Raises:
         ConfigError: a metric that this model or data cannot have; the message names those it can.
+        DataError: a metric that was asked for by name needs a file or package that is not there.
     """
     can = offered(loaded)
     wanted = {name: asked[name] for name in METRICS if asked.get(name) is not None}
     if asked.get(ALL) is not None:
-        wanted = {name: options for name, options in wanted.items() if name in can}
+        wanted = {n: options for n, options in wanted.items() if n in can and METRICS[n].missing(options) is None}
     have = ", ".join(f"metric={name}" for name in can)
     for name in wanted:
         lacks = METRICS[name].lacks(loaded)
@@ -51,6 +52,9 @@ def chosen(loaded: Loaded, asked: Mapping[str, Any]) -> dict[str, Mapping[str, A
                 f"metric={name} needs {lacks}; {type(loaded.model).__name__} on this data cannot have it"
                 + (f"; it can have {have}" if can else "")
             )
+        lacking = METRICS[name].missing(wanted[name])
+        if lacking is not None:
+            raise DataError(lacking)
     if not wanted:
         raise ConfigError("metric: nothing to compute" + (f"; it can have {have}" if can else ""))
     return wanted

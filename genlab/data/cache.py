@@ -50,11 +50,26 @@ def decoded(
     Returns:
         The array. Above 256 MiB it is mapped from the file, copy-on-write: the file is never written through it.
     """
+    return _kept(key_parts, [source_dir / ".genlab-cache", _home()], build, check)
+
+
+def kept(
+    key_parts: Iterable[object], build: Callable[[], np.ndarray], *, check: Callable[[np.ndarray], bool] | None = None
+) -> np.ndarray:
+    """As `decoded` for what has no folder of its own: in ``$GENLAB_CACHE`` (``~/.cache/genlab/decoded``)."""
+    return _kept(key_parts, [_home()], build, check)
+
+
+def _kept(
+    key_parts: Iterable[object],
+    places: list[Path],
+    build: Callable[[], np.ndarray],
+    check: Callable[[np.ndarray], bool] | None,
+) -> np.ndarray:
     digest = hashlib.sha256()
     for part in key_parts:
         digest.update(repr(part).encode("utf-8", "surrogatepass") + b"\0")
     name = f"{digest.hexdigest()[:32]}.npy"
-    places = [source_dir / ".genlab-cache", _home()]
     for place in places:
         array = _read(place / name)
         if array is not None and (check is None or check(array)):

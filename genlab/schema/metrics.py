@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from genlab.schema.nodes import Node, Positive, Text
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from genlab.schema.nodes import Node, Positive, PositiveFloat, Text
 
 
 class Particles(Node):
@@ -45,6 +49,49 @@ class Count(Node):
     n: Positive
 
 
+class Samples(Node):
+    """Options of a metric of samples."""
+
+    n: Positive | None
+
+
+class Neighbours(Samples):
+    """Options of a metric of samples and their nearest neighbours."""
+
+    k: Positive
+
+
+class Divergence(Samples):
+    """Options of a divergence from a known density."""
+
+    resolution: Annotated[int, Field(ge=4)]
+    num_particles: Positive
+
+
+class Projections(Samples):
+    """Options of the sliced Wasserstein distance."""
+
+    projections: Positive
+
+
+class Distances(Samples):
+    """Options of a metric of distances."""
+
+    space: Literal["auto", "features", "data"]
+
+
+class Inception(Samples):
+    """Options of a metric in Inception's features."""
+
+    weights: Text | None
+
+
+class Throughput(Node):
+    """Options of the throughput."""
+
+    seconds: PositiveFloat
+
+
 class Metrics(Node):
     """The metrics and their options; the names that are present are what is computed."""
 
@@ -58,3 +105,22 @@ class Metrics(Node):
     bayes: Bayes | None = None
     ood: OOD | None = None
     pictures: Count | None = None
+    kl: Divergence | None = None
+    reverse_kl: Divergence | None = None
+    js: Divergence | None = None
+    tv: Divergence | None = None
+    fcd: Samples | None = None
+    kernel_distance: Samples | None = None
+    precision: Neighbours | None = None
+    recall: Neighbours | None = None
+    density: Neighbours | None = None
+    coverage: Neighbours | None = None
+    mode_coverage: Samples | None = None
+    sliced_wasserstein: Projections | None = None
+    mmd: Samples | None = None
+    diversity: Distances | None = None
+    memorisation: Distances | None = None
+    throughput: Throughput | None = None
+    fid: Inception | None = None
+    kid: Inception | None = None
+    inception_score: Inception | None = None

@@ -1,6 +1,19 @@
 """The metrics of ``genlab eval``: adding one is adding a file, an entry to `METRICS`, its YAML and its schema."""
 
-from genlab.commands.metrics import bayes, energy, gallery, likelihoods, ood, representation
+from genlab.commands.metrics import (
+    bayes,
+    cost,
+    energy,
+    gallery,
+    inception,
+    likelihoods,
+    novelty,
+    ood,
+    pictures,
+    representation,
+    toy,
+    vectors,
+)
 from genlab.commands.metrics.common import Metric, Subject
 
 METRICS: dict[str, Metric] = {
@@ -13,6 +26,25 @@ METRICS: dict[str, Metric] = {
     "bayes": bayes.BAYES,
     "ood": ood.OOD,
     "pictures": gallery.PICTURES,
+    "kl": toy.KL,
+    "reverse_kl": toy.REVERSE_KL,
+    "js": toy.JS,
+    "tv": toy.TV,
+    "mode_coverage": vectors.MODE_COVERAGE,
+    "sliced_wasserstein": vectors.SLICED_WASSERSTEIN,
+    "mmd": vectors.MMD,
+    "fcd": pictures.FCD,
+    "kernel_distance": pictures.KERNEL_DISTANCE,
+    "precision": pictures.PRECISION,
+    "recall": pictures.RECALL,
+    "density": pictures.DENSITY,
+    "coverage": pictures.COVERAGE,
+    "fid": inception.FID,
+    "kid": inception.KID,
+    "inception_score": inception.INCEPTION_SCORE,
+    "diversity": novelty.DIVERSITY,
+    "memorisation": novelty.MEMORISATION,
+    "throughput": cost.THROUGHPUT,
 }
 
 __all__ = ["METRICS", "Metric", "Subject"]

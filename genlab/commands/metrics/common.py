@@ -9,19 +9,28 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
+import torch
 from rich.console import Console
-from torch import distributed
+from torch import Tensor, distributed
 
 from genlab.callbacks.progress import track
 from genlab.commands.loaded import Loaded
 from genlab.data.spec import Dataset, Split
-from genlab.errors import ConfigError
+from genlab.errors import ConfigError, TrainingError
+from genlab.evaluation.estimate import Estimate
 from genlab.evaluation.likelihood import Progress
 from genlab.evaluation.pictures import save_png
 from genlab.evaluation.record import Record
-from genlab.models.base import GenerativeModel
+from genlab.models.base import ClassConditional, GenerativeModel, SamplesByChain
+from genlab.seeding import derive
 
 T = TypeVar("T")
+
+CHUNK = 250
+"""Samples drawn together, from a seed of their own: a sample depends on its number alone, and on no batch size."""
+
+SAMPLES, CHAIN_SAMPLES, POINTS = 2000, 500, 10_000
+"""Samples where the metric does not say how many: of pictures, of pictures by a chain, of vectors."""
 
 
 class Unanswerable(ConfigError):  # noqa: N818 - it reads as what is wrong
@@ -95,11 +104,72 @@ class Metric:
         lacks: what a checkpoint lacks for it, after "needs" (``"a likelihood"``); None: it can have it.
         run: ``(subject, options of the metric) -> records``; called without gradients.
         shared: whether every rank of several must call it; otherwise rank 0 alone does.
+        missing: what this machine lacks for it, as a sentence: a file, a package; None: nothing.
     """
 
     lacks: Callable[[Loaded], str | None]
     run: Callable[[Subject, Mapping[str, Any]], list[Record]]
     shared: bool = False
+    missing: Callable[[Mapping[str, Any]], str | None] = lambda options: None
+
+
+def number_of_samples(subject: Subject, options: Mapping[str, Any]) -> int:
+    """``n`` of the options, or the default for this model."""
+    if options.get("n") is not None:
+        return options["n"]
+    if not subject.data.spec.is_image:
+        return POINTS
+    return CHAIN_SAMPLES if isinstance(subject.loaded.model, SamplesByChain) else SAMPLES
+
+
+def samples(subject: Subject, n: int) -> Tensor:
+    """``n`` samples of the model by its own sampler, on the CPU, typed like the data; drawn once for all metrics.
+
+    A class-conditional model is given labels with the frequencies of the training split.
+
+    Raises:
+        TrainingError: samples that are not finite.
+    """
+    count = -(-n // CHUNK)
+    chunks = [subject.once(("samples", index), partial(draw_chunk, subject, index)) for index in range(count)]
+    return torch.cat(chunks)[:n]
+
+
+def draw_chunk(subject: Subject, index: int) -> Tensor:
+    """The samples number ``index * CHUNK`` and so on, `CHUNK` of them; see `samples`."""
+    model = subject.loaded.model
+    where = next(model.parameters()).device
+    given = {}
+    if isinstance(model, ClassConditional):
+        assert subject.data.train.y is not None
+        labels = torch.Generator().manual_seed(derive(subject.seed, "labels", index))
+        y = subject.data.train.y[torch.randint(len(subject.data.train), (CHUNK,), generator=labels)]
+        given = {"y": y.to(where)}
+    generator = torch.Generator(where).manual_seed(derive(subject.seed, "samples", index))
+    drawn = model.sample(CHUNK, generator=generator, **given).cpu()
+    broken = CHUNK - int(drawn.flatten(1).isfinite().all(1).sum())
+    if broken:
+        raise TrainingError(f"{broken} of {CHUNK} samples are not finite; score an earlier checkpoint")
+    return drawn
+
+
+def some(split: Split, n: int, *, seed: int) -> Tensor:
+    """``n`` examples of a split, all of them if it has no more, drawn without replacement; in index order."""
+    if len(split) <= n:
+        return split.x
+    return split.x[torch.randperm(len(split), generator=torch.Generator().manual_seed(seed))[:n].sort().values]
+
+
+def training_examples(subject: Subject) -> Split:
+    """The training split as a model sees it: a transform of training batches (binarisation) is applied once."""
+
+    def make() -> Split:
+        train, transform = subject.data.train, subject.data.train_transform
+        if transform is None:
+            return train
+        return Split(transform(train.x, torch.Generator().manual_seed(derive(subject.seed, "transform"))), train.y)
+
+    return subject.once("training examples", make)
 
 
 def at_least(least: int, found: int, *, metric: str, what: str, why: str) -> None:
@@ -110,3 +180,34 @@ def at_least(least: int, found: int, *, metric: str, what: str, why: str) -> Non
     """
     if found < least:
         raise Unanswerable(f"metric={metric}: {why} needs at least {least} {what}, there are {found}")
+
+
+def record(
+    subject: Subject,
+    metric: str,
+    estimate: Estimate | float,
+    *,
+    unit: str,
+    n: int,
+    kind: str = "estimate",
+    method: str | None = None,
+    extractor: str | None = None,
+    num_particles: int | None = None,
+) -> Record:
+    """A record of this evaluation, with what it says of every metric of samples; a mere number has no error."""
+    value, error = (estimate, None) if isinstance(estimate, float) else estimate
+    conditional = isinstance(subject.loaded.model, ClassConditional)
+    labels = "labels drawn with the frequencies of the training split" if conditional else None
+    return Record(
+        metric=metric,
+        value=value,
+        unit=unit,
+        kind=kind,
+        n=n,
+        standard_error=error,
+        split=subject.split_name,
+        seed=subject.seed,
+        num_particles=num_particles,
+        method="; ".join(part for part in (method, labels) if part) or None,
+        extractor=extractor,
+    )

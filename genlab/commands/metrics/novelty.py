@@ -1,0 +1,132 @@
+"""``metric=diversity`` and ``metric=memorisation``: varied samples, and new ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from genlab.commands.loaded import Loaded
+from genlab.commands.metrics.common import (
+    Metric,
+    Subject,
+    Unanswerable,
+    at_least,
+    number_of_samples,
+    record,
+    samples,
+    some,
+    training_examples,
+)
+from genlab.commands.metrics.features import Extractor, no_labelled_pictures, of_classifier
+from genlab.data.spec import Split
+from genlab.errors import ConfigError
+from genlab.evaluation.draw import alternate
+from genlab.evaluation.novelty import QUANTILE, Neighbour, closer, diversity, near_copies, nearest
+from genlab.evaluation.pictures import grid, save_png
+from genlab.evaluation.record import Record
+from genlab.seeding import derive
+
+PAIRS, COLUMNS = 32, 8
+"""Nearest pairs in the picture, and in a row of it."""
+
+PICTURE = "pictures/memorisation.png"
+"""In the run directory."""
+
+LEAST = 20
+"""Examples of which a quantile of one in twenty can be told."""
+
+
+def _single(loaded: Loaded) -> str | None:
+    return None if loaded.spec.layout == "single" else "one set of examples"
+
+
+def _extractor(subject: Subject, options: Mapping[str, Any]) -> Extractor | None:
+    """That of the classifier, or None for the examples' own numbers."""
+    lacks = no_labelled_pictures(subject.loaded)
+    if options["space"] == "features" and lacks is not None:
+        raise ConfigError(f"space=features needs {lacks}; use space=data")
+    return of_classifier(subject) if options["space"] in {"features", "auto"} and lacks is None else None
+
+
+def _sides(subject: Subject, options: Mapping[str, Any], name: str, *, least: int) -> tuple[Tensor, Tensor]:
+    """Samples, and examples of the split, as many if there are."""
+    n = number_of_samples(subject, options)
+    real = some(subject.split, n, seed=derive(subject.seed, "reference"))
+    at_least(least, min(n, len(real)), metric=name, what="examples on both sides", why="it")
+    return samples(subject, n), real
+
+
+def _diversity(subject: Subject, options: Mapping[str, Any]) -> list[Record]:
+    extractor = _extractor(subject, options)
+    drawn, real = _sides(subject, options, "diversity", least=2)
+    n = len(drawn)
+    if extractor is not None:
+        drawn, real = extractor(drawn), extractor(real)
+    space = "data" if extractor is None else "features"
+    return [
+        record(
+            subject,
+            "diversity",
+            diversity(drawn, real),
+            unit="of the split's own",
+            n=n,
+            method=f"diversity: mean distance of two samples over that of two of {len(real)} examples, space={space}",
+            extractor=None if extractor is None else extractor.name,
+        )
+    ]
+
+
+def _memorisation(subject: Subject, options: Mapping[str, Any]) -> list[Record]:
+    if subject.split_name == "train":
+        raise Unanswerable("metric=memorisation compares with examples that were not trained on: split=test or val")
+    extractor = _extractor(subject, options)
+    drawn, real = _sides(subject, options, "memorisation", least=LEAST)
+    train = training_examples(subject)
+    placed = [x if extractor is None else extractor(x) for x in (drawn, real, train.x)]
+    of_samples, of_test = nearest(placed[0], placed[2]), nearest(placed[1], placed[2])
+    space = "data" if extractor is None else "features"
+    name = None if extractor is None else extractor.name
+    what = f"nearest of {len(train)} training examples, {len(drawn)} samples against {len(real)} of the split"
+    pairs = ""
+    if subject.data.spec.is_image:
+        pairs = f"; {PICTURE} has the nearest pairs, training below"
+        save_png(subject.folder / PICTURE, _pairs(subject, drawn, train, of_samples))
+    return [
+        record(
+            subject,
+            "memorisation",
+            closer(of_samples.distance, of_test.distance),
+            unit="probability",
+            method=f"memorisation: that a sample is nearer to training data than an unseen example is (0.5: as new); "
+            f"{what}, space={space}{pairs}",
+            n=len(drawn),
+            extractor=name,
+        ),
+        record(
+            subject,
+            "near_copies",
+            near_copies(of_samples.distance, of_test.distance),
+            unit="share",
+            method=f"near_copies: nearer to training data than all but {QUANTILE:.0%} of the split are; "
+            f"{QUANTILE} for new samples",
+            n=len(drawn),
+            extractor=name,
+        ),
+    ]
+
+
+def _pairs(subject: Subject, drawn: Tensor, train: Split, found: Neighbour) -> np.ndarray:
+    """Samples that are nearest to a training example, each above it; ``(H, W, 3) uint8``."""
+    order = found.distance.argsort(stable=True)[:PAIRS]
+    missing = -len(order) % COLUMNS
+    rows = [drawn[order], train.x[found.position[order]]]
+    above, below = (torch.cat([x, x.new_zeros(missing, *x.shape[1:])]) for x in rows)
+    return grid(alternate(above, below, COLUMNS), subject.data.spec, columns=COLUMNS)
+
+
+DIVERSITY = Metric(lacks=_single, run=_diversity)
+MEMORISATION = Metric(lacks=_single, run=_memorisation)

@@ -1,0 +1,179 @@
+"""Divergences between a known density p and a model q in the plane: on a grid where q is known, else from samples.
+
+    KL(p || q) = int p log(p / q)            reverse KL: KL(q || p)
+    JS(p, q)   = KL(p || m) / 2 + KL(q || m) / 2,   m = (p + q) / 2;   between 0 and log 2
+    TV(p, q)   = int |p - q| / 2;   between 0 and 1
+
+On a grid the integrals are midpoint sums over the cells of a box that holds p. What q has outside it adds to TV and JS
+what is disjoint from p adds; KL(p || q) has no part there, and the reverse KL leaves it out. A q with more than 1 in
+the box (its cells are too wide for it, or its density is importance sampling's) is divided by that.
+
+From samples ``x_1 ... x_n`` of q its density is estimated by the distance ``r_k(x)`` to the k-th nearest,
+
+    log q(x) ~ psi(k) - log n - log pi - 2 log r_k(x),
+
+whose mean is unbiased in the limit: "Divergence Estimation for Multidimensional Densities Via k-Nearest-Neighbor
+Distances", Q. Wang, S. R. Kulkarni, S. Verdu, 2009, https://doi.org/10.1109/TIT.2009.2016060
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from genlab.evaluation import estimate
+from genlab.evaluation.estimate import Estimate
+
+LEFT_OUT = 1e-5
+"""Mass of the one density where the other is 0 that counts as an artefact of its truncation; more is infinitely far."""
+
+LEAST = 1e-12
+"""Distances are not taken for less: a sample that stands twice has not an infinite density."""
+
+
+class Grid(NamedTuple):
+    """Two log-densities at the centres of the cells of a box.
+
+    Attributes:
+        log_p, log_q: ``(R, R) float64`` nats.
+        area: of a cell.
+    """
+
+    log_p: Tensor
+    log_q: Tensor
+    area: float
+
+    @property
+    def mass(self) -> float:
+        """Of q, within the box; 1 where the box holds it and the cells are fine enough."""
+        return self.log_q.exp().sum().item() * self.area
+
+    @property
+    def at_most_one(self) -> Grid:
+        """With a q whose mass is at most 1."""
+        return self._replace(log_q=self.log_q - math.log(max(1.0, self.mass)))
+
+    @property
+    def coarser(self) -> list[Grid]:
+        """The four grids of every other cell in each direction."""
+        parts = ((i, j) for i in range(2) for j in range(2))
+        return [Grid(self.log_p[i::2, j::2], self.log_q[i::2, j::2], 4 * self.area) for i, j in parts]
+
+
+def kl(grid: Grid) -> float:
+    """``KL(p || q)`` in nats; infinite where q is 0 and p is not, but for `LEFT_OUT` of p's mass."""
+    return _kl(grid.log_p, grid.log_q, grid.area)
+
+
+def reverse_kl(grid: Grid) -> float:
+    """``KL(q || p)`` in nats, of what q has in the box."""
+    return _kl(grid.log_q, grid.log_p, grid.area)
+
+
+def js(grid: Grid) -> float:
+    """Jensen-Shannon divergence in nats."""
+    log_m = torch.logaddexp(grid.log_p, grid.log_q) - math.log(2)
+    inside = (_kl(grid.log_p, log_m, grid.area) + _kl(grid.log_q, log_m, grid.area)) / 2
+    return inside + max(0.0, 1 - grid.mass) / 2 * math.log(2)
+
+
+def tv(grid: Grid) -> float:
+    """Total variation distance."""
+    inside = (grid.log_p.exp() - grid.log_q.exp()).abs().sum().item() * grid.area
+    return (inside + max(0.0, 1 - grid.mass)) / 2
+
+
+def _kl(log_p: Tensor, log_q: Tensor, area: float) -> float:
+    p = log_p.exp()
+    missing = (p > 0) & (log_q == -math.inf)
+    if p[missing].sum().item() * area > LEFT_OUT:
+        return math.inf
+    terms = torch.where((p > 0) & ~missing, p * (log_p - log_q), 0.0)
+    return terms.sum().item() * area
+
+
+def with_grid_error(divergence: Callable[[Grid], float], grid: Grid) -> Estimate:
+    """The divergence, and how far that of the four coarser grids is from it: the error of the finer one is smaller."""
+    value = divergence(grid)
+    if math.isinf(value):
+        return Estimate(value, 0.0)
+    return Estimate(value, max(abs(divergence(coarse) - value) for coarse in grid.coarser))
+
+
+class Samples(NamedTuple):
+    """What is known of p and q at samples of both.
+
+    Attributes:
+        p_at_p, q_at_p: ``(n,)`` log-densities at samples of p; that of q is estimated.
+        p_at_q, q_at_q: ``(m,)`` the same at samples of q.
+    """
+
+    p_at_p: Tensor
+    q_at_p: Tensor
+    p_at_q: Tensor
+    q_at_q: Tensor
+
+
+def by_neighbours(log_p: Callable[[Tensor], Tensor], of_p: Tensor, of_q: Tensor, *, k: int) -> Samples:
+    """`Samples` of a known p and of a q of which there are only samples.
+
+    Args:
+        log_p: ``(n, 2) -> (n,)`` nats.
+        of_p: ``(n, 2)`` samples of p.
+        of_q: ``(m, 2)`` samples of q.
+        k: neighbours; a point of ``of_q`` is not its own neighbour.
+
+    Raises:
+        ValueError: no more than k samples of q.
+    """
+    from sklearn.neighbors import NearestNeighbors
+
+    if len(of_q) <= k:
+        raise ValueError(f"the {k}-th neighbour needs at least {k + 1} samples, got {len(of_q)}")
+    points = of_q.double().numpy()
+    search = NearestNeighbors(n_neighbors=k + 1, algorithm="kd_tree").fit(points)
+    to_p = torch.from_numpy(search.kneighbors(of_p.double().numpy(), n_neighbors=k)[0][:, -1])
+    to_q = torch.from_numpy(search.kneighbors(points)[0][:, -1])
+
+    def log_q(distance: Tensor, count: int) -> Tensor:
+        digamma = torch.special.digamma(torch.tensor(float(k), dtype=torch.float64))
+        return digamma - math.log(count) - math.log(math.pi) - 2 * distance.clamp_min(LEAST).log()
+
+    return Samples(log_p(of_p), log_q(to_p, len(of_q)), log_p(of_q), log_q(to_q, len(of_q) - 1))
+
+
+def sampled_kl(samples: Samples) -> Estimate:
+    """``E_p[log p - log q]``."""
+    return estimate.mean(samples.p_at_p - samples.q_at_p)
+
+
+def sampled_reverse_kl(samples: Samples) -> Estimate:
+    """``E_q[log q - log p]``; infinite where p is 0 at more than `LEFT_OUT` of the samples."""
+    outside = samples.p_at_q == -math.inf
+    if outside.double().mean().item() > LEFT_OUT:
+        return Estimate(math.inf, 0.0)
+    return estimate.mean((samples.q_at_q - samples.p_at_q)[~outside])
+
+
+def sampled_js(samples: Samples) -> Estimate:
+    """``(E_p[log p / m] + E_q[log q / m]) / 2``."""
+    parts = []
+    for own, other in ((samples.p_at_p, samples.q_at_p), (samples.q_at_q, samples.p_at_q)):
+        parts.append(estimate.mean(own - torch.logaddexp(own, other) + math.log(2)))
+    return _half_sum(*parts)
+
+
+def sampled_tv(samples: Samples) -> Estimate:
+    """``(E_p |p - q| / (p + q) + E_q |p - q| / (p + q)) / 2``, which is ``int |p - q| / 2``."""
+    parts = []
+    for log_p, log_q in ((samples.p_at_p, samples.q_at_p), (samples.p_at_q, samples.q_at_q)):
+        parts.append(estimate.mean(((log_p - log_q) / 2).tanh().abs()))  # |p - q| / (p + q)
+    return _half_sum(*parts)
+
+
+def _half_sum(a: Estimate, b: Estimate) -> Estimate:
+    return Estimate((a.value + b.value) / 2, math.hypot(a.standard_error, b.standard_error) / 2)
