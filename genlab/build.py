@@ -67,3 +67,8 @@ def objective(node: Mapping[str, Any], *, trust: Sequence[str]) -> Any:
 def optimiser(node: Mapping[str, Any]) -> OptimiserRecipe:
     """The recipe of an ``optim`` node."""
     return OptimiserRecipe(**node)
+
+
+def players(node: Mapping[str, Mapping[str, Any]]) -> dict[str, OptimiserRecipe]:
+    """The recipes of a ``players`` node, in the order of their updates."""
+    return {name: optimiser(recipe) for name, recipe in node.items()}

@@ -79,6 +79,7 @@ RULES: dict[str, tuple[str, Rule]] = {
     "genlab.models.GatedPixelCNN": ("gated_pixelcnn", _pixelcnn),
     "genlab.models.ConditionalGatedPixelCNN": ("conditional_gated_pixelcnn", _conditional_pixelcnn),
     "genlab.models.EBM": ("ebm", _ebm),
+    "genlab.models.GAN": ("gan", _any),
     "genlab.models.histogram": ("histogram", _any),
     "genlab.models.kde": ("kde", _any),
     "genlab.models.knn": ("knn", _any),

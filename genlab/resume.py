@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 PERMITTED = (
     "optim.lr",
+    "players.*.lr",
     "trainer.max_steps",
     "trainer.max_epochs",
     "trainer.devices",

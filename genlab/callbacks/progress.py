@@ -101,11 +101,9 @@ class ProgressBar(StepCallback):
             print(f"step {step}/{self.total}  {self._text(pl_module)}  ETA {left:.0f} s", file=sys.stderr, flush=True)
 
     def _text(self, pl_module: Any) -> str:
-        loss = pl_module.last
-        parts = [f"loss {loss.value.item():.4g}"]
+        parts = [f"{name} {value:.4g}" for name, value in pl_module.scalars().items()]
         if is_wide(self.console) or not self.console.is_terminal:
             parts.insert(0, f"epoch {pl_module.batches_done / self.steps_per_epoch:.1f}")
-        parts += [f"{name} {term.item():.4g}" for name, term in loss.terms.items()]
         return "  ".join(parts)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: Any) -> None:

@@ -10,7 +10,7 @@ from genlab.callbacks.chain import StepCallback
 
 
 class Steps(StepCallback):
-    """Every ``every`` steps logs the loss with its terms.
+    """Every ``every`` steps logs the losses with their terms and the learning rates.
 
     The values logged are those of that step, not averages since the last row, so that a resumed run writes the very
     rows of the straight one.
@@ -22,22 +22,24 @@ class Steps(StepCallback):
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
         """Set learning rates: an override on resume counts."""
-        recipe, optimiser = pl_module.optimiser, trainer.optimizers[0]
-        schedulers = [config.scheduler for config in trainer.lr_scheduler_configs]
-        for scheduler in schedulers:
-            scheduler.base_lrs = [recipe.lr] * len(scheduler.base_lrs)
-        for group in optimiser.param_groups:
-            group["lr"] = recipe.lr
-            if schedulers:
-                group["initial_lr"] = recipe.lr
-                group["lr"] = recipe.lr * schedulers[0].lr_lambdas[0](schedulers[0].last_epoch)  # type: ignore[attr-defined]
+        schedules = {config.scheduler.optimizer: config.scheduler for config in trainer.lr_scheduler_configs}
+        for recipe, optimiser in zip(pl_module.recipes.values(), trainer.optimizers, strict=True):
+            schedule = schedules.get(optimiser)
+            if schedule is not None:
+                schedule.base_lrs = [recipe.lr] * len(schedule.base_lrs)
+            for group in optimiser.param_groups:
+                group["lr"] = recipe.lr
+                if schedule is not None:
+                    group["initial_lr"] = recipe.lr
+                    group["lr"] = recipe.lr * schedule.lr_lambdas[0](schedule.last_epoch)  # type: ignore[attr-defined]
 
     def end_step(self, trainer: pl.Trainer, pl_module: Any) -> None:
         """Log if due."""
         step = pl_module.batches_done
         if step % self.every == 0 and trainer.loggers:
-            metrics = {"epoch": step / self.steps_per_epoch, "train/loss": pl_module.last.value.item()}
-            metrics |= {f"train/{name}": term.item() for name, term in pl_module.last.terms.items()}
-            metrics["lr"] = trainer.optimizers[0].param_groups[0]["lr"]
+            metrics = {"epoch": step / self.steps_per_epoch}
+            metrics |= {f"train/{name}": value for name, value in pl_module.scalars().items()}
+            for name, optimiser in zip(pl_module.recipes, trainer.optimizers, strict=True):
+                metrics[name] = optimiser.param_groups[0]["lr"]
             for logger in trainer.loggers:
                 logger.log_metrics(metrics, step=step)

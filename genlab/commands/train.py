@@ -8,7 +8,6 @@ import math
 import time
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,11 +22,10 @@ from genlab import build, checkpoint, runs
 from genlab.callbacks.chain import Chain, StepCallback
 from genlab.callbacks.checkpoints import Checkpoints
 from genlab.callbacks.guard import Guard
-from genlab.callbacks.loggers import open_loggers
 from genlab.callbacks.progress import ProgressBar, track
 from genlab.callbacks.steps import Steps
 from genlab.callbacks.validation import Validation
-from genlab.commands import fit
+from genlab.commands import fit, parts
 from genlab.commands.loaded import device_of
 from genlab.commands.quiet import quiet
 from genlab.data.loader import BatchLoader
@@ -41,10 +39,7 @@ from genlab.evaluation.validate import validate
 from genlab.models.base import GenerativeModel, UnnormalisedDensity
 from genlab.models.classical import Fitted
 from genlab.objectives.base import Recoverable
-from genlab.training.io import VerifiedCheckpointIO
-from genlab.training.silent import SilentProfiler
-from genlab.training.single import SingleLoss
-from genlab.training.stepwise import Windows, window_size
+from genlab.training.stepwise import Stepwise, Windows, window_size
 
 VALIDATION_PARTICLES = 1
 """Validation during training is the plain ELBO; the run's end scores both splits with ``test.num_particles``."""
@@ -81,30 +76,17 @@ def run(run_dir: Path, config: Mapping[str, Any], *, console: Console, first: bo
     model = build.model(config["model"], data.spec, trust=trust)
     if isinstance(model, Fitted):
         return fit.run(run_dir, config, model, data, console=console)
-    if config["objective"] is None or config["optim"] is None:
+    if config["objective"] is None or (config["optim"] is None and config["players"] is None):
         raise ConfigError(f"objective, optim: {type(model).__name__} is trained by gradient descent; set both")
-    objective = build.objective(config["objective"], trust=trust)
     folder = run_dir / runs.CHECKPOINTS
     source = checkpoint.latest(folder) if checkpoint.steps(folder) else None
     start = checkpoint.read(source)["genlab"]["step"] if source else 0
 
-    trainer = _trainer(run_dir, config, resume_step=start, first=first)
-    loader, total = _loader(config, data, trainer, start=start)
+    trainer = parts.trainer(run_dir, config, resume_step=start, first=first)
+    loader, total = parts.loader(config, data, trainer, start=start)
     if start > total:
         raise ConfigError(f"trainer.max_steps/max_epochs: {total} steps, but the run is already at {start}; raise them")
-    scaled = options["precision"] == "16-mixed" and options["gradient_clip_val"] is not None
-    module = SingleLoss(
-        model,
-        objective,
-        optimiser=build.optimiser(config["optim"]),
-        seed=config["seed"],
-        num_batches=total,
-        accumulate=options["accumulate_grad_batches"],
-        clip=options["gradient_clip_val"],
-        ema_decay=config["callbacks"]["ema"]["decay"],
-        compiled=options["compile"],
-        fused=not scaled,  # a fused optimiser unscales inside its kernel, after clipping would have to happen
-    )
+    module = parts.module(config, model, num_batches=total)
     module.batches_done = start
     guard = _callbacks(run_dir, config, data, trainer, module, loader=loader, total=total, console=console)
     if start < total:
@@ -112,6 +94,7 @@ def run(run_dir: Path, config: Mapping[str, Any], *, console: Console, first: bo
     elif source is not None:
         held = checkpoint.read(source)
         module.load_state_dict(held["state_dict"])
+        module.on_load_checkpoint(held)
         for callback in trainer.callbacks:  # type: ignore[attr-defined]
             callback.load_state_dict(held["callbacks"][callback.state_key])
     if guard.asked is not None:  # a signal between the last step and here; the last step is saved
@@ -160,59 +143,12 @@ def check_number(name: str, value: float) -> None:
         )
 
 
-def _trainer(run_dir: Path, config: Mapping[str, Any], *, resume_step: int, first: bool) -> pl.Trainer:
-    options = config["trainer"]
-    loggers = open_loggers(run_dir, config["logger"], resume_step=resume_step) if first else []
-    strategy: Any = options["strategy"]
-    if strategy == "ddp":
-        from pytorch_lightning.strategies import DDPStrategy
-
-        strategy = DDPStrategy(timeout=timedelta(seconds=options["timeout"]))
-    return pl.Trainer(
-        accelerator=options["accelerator"],
-        devices=options["devices"],
-        num_nodes=options["num_nodes"],
-        strategy=strategy,
-        precision=options["precision"],
-        max_epochs=1,  # the loader is the whole run: no seams between epochs, one position to resume
-        limit_val_batches=0,
-        logger=loggers or False,
-        log_every_n_steps=options["log_every_n_steps"],
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        plugins=[VerifiedCheckpointIO()],
-        profiler=SilentProfiler(),
-        default_root_dir=str(run_dir),
-    )
-
-
-def _loader(config: Mapping[str, Any], data: Dataset, trainer: pl.Trainer, *, start: int) -> tuple[BatchLoader, int]:
-    options = config["trainer"]
-    loader = BatchLoader(
-        data.train,
-        batch_size=config["data"]["batch_size"],
-        seed=config["seed"],
-        num_steps=0,
-        start=start,
-        rank=trainer.global_rank,
-        world_size=trainer.world_size,
-        transform=data.train_transform,
-        paired=data.spec.layout == "paired",
-    )
-    total = options["max_epochs"] * loader.steps_per_epoch
-    if options["max_steps"] is not None:
-        total = min(total, options["max_steps"])
-    loader.num_steps = total
-    return loader, total
-
-
 def _callbacks(
     run_dir: Path,
     config: Mapping[str, Any],
     data: Dataset,
     trainer: pl.Trainer,
-    module: SingleLoss,
+    module: Stepwise,
     *,
     loader: BatchLoader,
     total: int,
@@ -266,7 +202,7 @@ def _callbacks(
     return checkpoints
 
 
-def _fit(trainer: pl.Trainer, module: SingleLoss, loader: BatchLoader, source: Path | None) -> None:
+def _fit(trainer: pl.Trainer, module: Stepwise, loader: BatchLoader, source: Path | None) -> None:
     gc.freeze()  # a million objects of the imported libraries need not be visited at every collection
     try:
         trainer.fit(

@@ -4,6 +4,7 @@ from genlab.models.classical import NaiveBayes, gmm, histogram, kde, knn, ppca
 from genlab.models.dequantised import Dequantised
 from genlab.models.ebm import EBM
 from genlab.models.flow import Flow
+from genlab.models.gan import GAN
 from genlab.models.gated_pixelcnn import ConditionalGatedPixelCNN, GatedPixelCNN
 from genlab.models.grid import GridNormalised
 from genlab.models.nice import nice
@@ -13,6 +14,7 @@ from genlab.models.vae import VAE, ConditionalVAE
 
 __all__ = [
     "EBM",
+    "GAN",
     "VAE",
     "ConditionalGatedPixelCNN",
     "ConditionalVAE",

@@ -104,6 +104,14 @@ class Tempered(GenerativeModel):
         """``n`` draws at a temperature: 1 is the model itself, less is closer to what is most typical."""
 
 
+class Truncated(GenerativeModel):
+    """Samples from the middle of its latents' distribution: less variety for more of what is typical."""
+
+    @abstractmethod
+    def sample(self, n: int, *, truncation: float | None = None, generator: torch.Generator | None = None) -> Tensor:
+        """``n`` draws whose latents are between ``-truncation`` and ``truncation``; None: of all latents."""
+
+
 class UnnormalisedDensity(GenerativeModel):
     """Ranks examples by an energy; without its normaliser it never scores."""
 

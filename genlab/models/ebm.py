@@ -27,7 +27,9 @@ from torch.nn.utils import parametrize
 from genlab.data.spec import DataSpec
 from genlab.errors import ConfigError
 from genlab.models.base import SamplesByChain, UnnormalisedDensity
+from genlab.models.scaled import Scaled
 from genlab.nn.energy import ConvEnergy, VectorEnergy, spectrally_normalised
+from genlab.nn.modes import evaluating
 from genlab.nn.random import normal
 from genlab.samplers.langevin import Langevin
 
@@ -41,7 +43,7 @@ DETAIL = 8.0
 """Gain of the first layer on vectors: energies that vary over a tenth of a standard deviation from the start."""
 
 
-class EBM(UnnormalisedDensity, SamplesByChain):
+class EBM(Scaled, UnnormalisedDensity, SamplesByChain):
     """Energy-based model.
 
     Args:
@@ -63,9 +65,6 @@ class EBM(UnnormalisedDensity, SamplesByChain):
     """
 
     step_scale: Tensor
-    location: Tensor
-    spread: Tensor
-    anchored: Tensor
 
     def __init__(
         self,
@@ -80,7 +79,7 @@ class EBM(UnnormalisedDensity, SamplesByChain):
         gradient_clamp: float | Literal["auto"] | None = "auto",
         chain_steps: int | Literal["auto"] = "auto",
     ) -> None:
-        super().__init__()
+        super().__init__(spec)
         if spec.layout != "single":
             raise ConfigError(
                 f"an EBM models one set of examples, this data is {spec.layout}; "
@@ -88,7 +87,6 @@ class EBM(UnnormalisedDensity, SamplesByChain):
             )
         if network == "conv" and not spec.is_image:
             raise ConfigError("model.network=conv needs pictures, this data is vectors; use model.network=mlp")
-        self.spec = spec
         if hidden == "auto":
             hidden = (64,) if spec.is_image else (128, 128)
         self.network: nn.Module
@@ -106,34 +104,10 @@ class EBM(UnnormalisedDensity, SamplesByChain):
         )
         self.chain_steps = (200 if spec.levels is None else 300) if chain_steps == "auto" else chain_steps
         self.register_buffer("step_scale", torch.ones(()))
-        self.register_buffer("location", torch.zeros(spec.event_shape))
-        self.register_buffer("spread", torch.ones(spec.event_shape))
-        self.register_buffer("anchored", torch.tensor(spec.levels is not None))
-
-    @torch.no_grad()
-    def anchor(self, x: Tensor) -> None:
-        """Set ``m`` and ``d`` to the mean and standard deviation of real ``x: (B, D)``; later calls change nothing.
-
-        A coordinate without spread (a single point) keeps ``d = 1``.
-        """
-        if not self.anchored:
-            self.location.copy_(x.mean(0))
-            spread = x.std(0, correction=0)
-            self.spread.copy_(torch.where(spread > 1e-6, spread, 1.0))
-            self.anchored.fill_(value=True)
 
     def to_chain(self, x: Tensor) -> Tensor:
         """Typed data -> ``u``, float32: levels ``0 ... L - 1`` to ``[-1, 1]``, vectors standardised."""
-        if self.spec.levels is None:
-            return (x - self.location) / self.spread
-        return x.float() * (2 / (self.spec.levels - 1)) - 1
-
-    def to_data(self, u: Tensor) -> Tensor:
-        """``u`` -> typed data: the nearest level, uint8; real vectors, float32."""
-        if self.spec.levels is None:
-            return self.location + self.spread * u
-        top = self.spec.levels - 1
-        return ((u + 1) * (top / 2)).round().clamp(0, top).to(torch.uint8)
+        return self.to_network(x)
 
     def inside(self, u: Tensor) -> Tensor:
         """The nearest state of the box for pictures; vectors as they are."""
@@ -193,13 +167,8 @@ class EBM(UnnormalisedDensity, SamplesByChain):
     @contextmanager
     def _fixed(self) -> Iterator[None]:
         """One energy along a whole chain: no power iteration, and normalised weights computed once."""
-        training = self.training
-        self.eval()
-        try:
-            with parametrize.cached():
-                yield
-        finally:
-            self.train(training)
+        with evaluating(self), parametrize.cached():
+            yield
 
     @torch.no_grad()
     def sample(self, n: int, *, generator: torch.Generator | None = None) -> Tensor:

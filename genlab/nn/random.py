@@ -31,6 +31,13 @@ def uniform(batch: int, *shape: int, like: Tensor, generator: Generators) -> Ten
     return _filled(Tensor.uniform_, batch, shape, like, generator)
 
 
+def truncated_normal(batch: int, *shape: int, bound: float, like: Tensor, generator: torch.Generator | None) -> Tensor:
+    """Standard normal numbers given that they are in ``[-bound, bound]``: ``Phi^-1`` of uniform ones, none rejected."""
+    low = torch.special.ndtr(torch.tensor(-bound, dtype=torch.float64))
+    u = uniform(batch, *shape, like=like, generator=generator).double()
+    return torch.special.ndtri(low + (1 - 2 * low) * u).to(like.dtype)
+
+
 def _filled(
     fill: Callable[..., Tensor], batch: int, shape: tuple[int, ...], like: Tensor, generator: Generators
 ) -> Tensor:

@@ -22,14 +22,19 @@ class Loss(NamedTuple):
     terms: dict[str, Tensor]
 
 
-class Objective(nn.Module):
-    """Base: a module, so that replay buffers and image pools are buffers and reach the checkpoint.
+class Goal(nn.Module):
+    """What training is for: one loss (`Objective`) or a game of several (`genlab.objectives.game.Game`).
 
-    Data-parallel ranks do not copy these buffers to each other: an objective keeps its own the same on all of them.
+    A module, so that replay buffers and image pools are buffers and reach the checkpoint. Data-parallel ranks do not
+    copy these buffers to each other: each goal keeps its own the same on all of them.
     """
 
     def prepare(self, model: nn.Module) -> None:
         """Make the buffers whose shape depends on the model; called once, before the first step or a resume."""
+
+
+class Objective(Goal):
+    """One loss for all parameters."""
 
     def forward(self, model: nn.Module, batch: Batch, *, step: int) -> Loss:
         """The loss of ``model`` on ``batch`` at training step ``step`` (counted from 0)."""

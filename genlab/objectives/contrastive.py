@@ -20,11 +20,12 @@ import math
 from typing import Literal, NamedTuple
 
 import torch
-from torch import Tensor, distributed, nn
+from torch import Tensor, nn
 
 from genlab.data.loader import Batch
 from genlab.errors import ConfigError
 from genlab.models.ebm import EBM
+from genlab.nn.distributed import gathered, world
 from genlab.objectives.base import Loss, Recoverable
 
 
@@ -109,7 +110,7 @@ class ContrastiveDivergence(Recoverable):
         """The loss with its terms ``energy_data`` and ``energy_samples``."""
         assert isinstance(model, EBM)
         if not model.anchored:
-            model.anchor(_gathered(batch.x))
+            model.anchor(gathered(batch.x))
         data = model.to_chain(batch.x)
         if self.regime.data_noise > 0:
             data = model.inside(data + self.regime.data_noise * torch.randn_like(data))
@@ -124,19 +125,19 @@ class ContrastiveDivergence(Recoverable):
     @torch.no_grad()
     def negatives(self, model: EBM, n: int) -> Tensor:
         """``n`` chains of this rank, some of them anew from noise, after ``steps`` steps; they replace the old ones."""
-        rank, world = _world()
-        own = len(range(rank, len(self.replay), world))
+        rank, ranks = world()
+        own = len(range(rank, len(self.replay), ranks))
         if own < n:
             raise ConfigError(
-                f"objective.replay_size={len(self.replay)} is smaller than the {n} x {world} chains of a step; "
-                f"give at least {n * world}"
+                f"objective.replay_size={len(self.replay)} is smaller than the {n} x {ranks} chains of a step; "
+                f"give at least {n * ranks}"
             )
-        slots = torch.randperm(own, device=self.replay.device)[:n] * world + rank
+        slots = torch.randperm(own, device=self.replay.device)[:n] * ranks + rank
         fresh = torch.rand(n, device=self.replay.device) < self.regime.reinit
         shape = (n, *(1,) * (self.replay.dim() - 1))
         begin = torch.where(fresh.view(shape), model.start(n), self.replay[slots])
         end = model.evolve(begin, steps=self.regime.steps)
-        self.replay[_gathered(slots)] = _gathered(end)
+        self.replay[gathered(slots)] = gathered(end)
         return end
 
     def diverged(self, loss: Loss) -> bool:
@@ -148,18 +149,3 @@ class ContrastiveDivergence(Recoverable):
         """Halve the chain's step for every rollback so far, down to `LEAST_STEP_SCALE`."""
         assert isinstance(model, EBM)
         model.step_scale.fill_(max(LEAST_STEP_SCALE, 0.5**rollbacks))
-
-
-def _world() -> tuple[int, int]:
-    if distributed.is_available() and distributed.is_initialized():
-        return distributed.get_rank(), distributed.get_world_size()
-    return 0, 1
-
-
-def _gathered(x: Tensor) -> Tensor:
-    """The parts of all ranks, one after the other; ``x`` itself where there is one process."""
-    if _world()[1] == 1:
-        return x
-    parts = [torch.empty_like(x) for _ in range(_world()[1])]
-    distributed.all_gather(parts, x.contiguous())
-    return torch.cat(parts)

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from genlab.errors import ConfigError
 from genlab.pairs import check_pair
-from genlab.schema import classical, data, ebm, flow, likelihood, pixelcnn, vae
+from genlab.schema import classical, data, ebm, flow, game, likelihood, pixelcnn, vae
 from genlab.schema.classical import check_fit
 from genlab.schema.data import ExternalData
 from genlab.schema.nodes import External, Node, Target
@@ -23,6 +23,7 @@ TARGETS: dict[str, type[Target]] = {
     **pixelcnn.TARGETS,
     **flow.TARGETS,
     **ebm.TARGETS,
+    **game.TARGETS,
     **classical.TARGETS,
     **likelihood.TARGETS,
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
+from genlab.schema.game import check_players
 from genlab.schema.nodes import NonNegativeFloat, Positive, PositiveFloat, Target
 
 
@@ -66,9 +67,10 @@ def check_fit(config: Mapping[str, Any], *, own: Mapping[str, Any]) -> Iterator[
     """
     target, trainer = config["model"]["_target_"], config["trainer"]
     if target not in TARGETS:
-        missing = [node for node in ("objective", "optim") if config[node] is None]
-        if target in own and missing:
-            yield f"{', '.join(missing)}: is null, but {target} is trained by gradient descent; set it"
+        if config["objective"] is not None:
+            yield from check_players(config, own=own)
+        elif target in own:
+            yield f"objective: is null, but {target} is trained by gradient descent; set it"
         return
     if config["objective"] is not None:
         yield f"objective: {target} is fitted in one pass and has none; leave it null"

@@ -95,7 +95,8 @@ class Test(Node):
 class Train(Node):
     """`genlab train`. The nodes that build objects are checked by the schema of their ``_target_``.
 
-    A model that is fitted in one pass has no objective and no optimiser.
+    A model that is fitted in one pass has no objective and no optimiser; a game has one for each player, in the order
+    of their updates.
     """
 
     name: Text
@@ -108,6 +109,7 @@ class Train(Node):
     callbacks: Callbacks
     logger: Logger
     optim: Optim | None
+    players: dict[str, Optim] | None
     data: dict[str, Any]
     model: dict[str, Any]
     objective: dict[str, Any] | None

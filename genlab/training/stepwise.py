@@ -8,8 +8,9 @@ loggers and checkpoints stay Lightning's, the steps within a window are a Python
 from __future__ import annotations
 
 import itertools
+import math
 from abc import abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -17,9 +18,14 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.plugins.precision import Precision
 from pytorch_lightning.strategies import ParallelStrategy
+from torch import nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from genlab.data.loader import Batch, BatchLoader
+from genlab.errors import TrainingError
+from genlab.objectives.base import Goal, Loss
 from genlab.seeding import derive
+from genlab.training.optim import OptimiserRecipe
 
 WINDOW = 16
 """Steps between two visits of Lightning, for one process in float32; others are visited at each step."""
@@ -65,16 +71,21 @@ class Windows:
 
 
 class Stepwise(pl.LightningModule):
-    """Counts, seeds and ends the steps of a run; a subclass says what a step is.
+    """Counts, seeds and ends the steps of a run; a subclass says what a step is. No family and no config is known here.
 
     The random state is seeded from (seed, step, rank) at every step, so that a resumed run draws what the straight
     run would have drawn.
 
     Args:
+        model: what is trained.
+        objective: what for.
+        recipes: the optimisers, by the names of their learning rates in the log.
         seed: with step and rank, seeds the random state of every step.
         num_batches: of the whole run; gradients still accumulating at its last batch are used there.
         accumulate: batches whose gradients are averaged into one update.
-        clip: maximal norm of the gradient, or None.
+        clip: maximal norm of each optimiser's gradient, or None.
+        ema_decay: keep an exponential moving average of the weights, or None.
+        fused: use fused optimiser kernels.
 
     Attributes:
         batches_done: number of training batches that are behind the current weights.
@@ -82,20 +93,45 @@ class Stepwise(pl.LightningModule):
         on_step_end: called after every step but the last of a window, which Lightning's own hook ends.
     """
 
-    def __init__(self, *, seed: int, num_batches: int, accumulate: int = 1, clip: float | None = None) -> None:
+    def __init__(
+        self,
+        model: nn.Module,
+        objective: Goal,
+        *,
+        recipes: Mapping[str, OptimiserRecipe],
+        seed: int,
+        num_batches: int,
+        accumulate: int = 1,
+        clip: float | None = None,
+        ema_decay: float | None = None,
+        fused: bool = True,
+    ) -> None:
         super().__init__()
         self.automatic_optimization = False
+        self.model = model
+        self.objective = objective
+        self.recipes = dict(recipes)
         self.seed = seed
         self.num_batches = num_batches
         self.accumulate = accumulate
         self.clip = clip
+        self.fused = fused
         self.batches_done = 0
         self.pending = 0
         self.on_step_end: Callable[[], None] = lambda: None
+        objective.prepare(model)
+        # copied from rank 0 at every step otherwise: a replay buffer is large, and the same on all ranks already
+        self._ddp_params_and_buffers_to_ignore = [f"objective.{name}" for name, _ in objective.named_buffers()]
+        self.averaged: AveragedModel | None = None
+        if ema_decay is not None:
+            # torch's own average as a submodule: in the checkpoint by construction, and nothing to swap
+            self.averaged = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(ema_decay), use_buffers=False)
+            self.averaged.requires_grad_(requires_grad=False)
+        self._unchecked: dict[str, tuple[int, Loss, str]] = {}
 
     def __setattr__(self, name: str, value: Any) -> None:
         # nn.Module searches parameters and buffers at each assignment; these come many times a step
-        if name in {"_current_fx_name", "batches_done", "pending", "last"}:
+        if name in {"_current_fx_name", "batches_done", "pending", "last", "_held"}:
             self.__dict__[name] = value
         else:
             super().__setattr__(name, value)
@@ -114,11 +150,7 @@ class Stepwise(pl.LightningModule):
         converts = type(plugin) is not Precision
         for position, batch in enumerate(window, start=1):
             moved = batch if device.type == "cpu" else batch.to(device)
-            seed = derive(self.seed, "step", self.batches_done, self.global_rank)
-            if device.type == "cpu":
-                torch.default_generator.manual_seed(seed)  # manual_seed() also visits every absent accelerator
-            else:
-                torch.manual_seed(seed)
+            self.reseed(self.batches_done)
             self.step(plugin.convert_input(moved) if converts else moved)
             self.batches_done += 1
             if position < window.size:
@@ -127,6 +159,61 @@ class Stepwise(pl.LightningModule):
     @abstractmethod
     def step(self, batch: Batch) -> None:
         """One training step: losses, gradients, updates."""
+
+    @abstractmethod
+    def scalars(self) -> dict[str, float]:
+        """Named numbers of the latest step, for the log and the bar."""
+
+    @abstractmethod
+    def parameters_of(self, name: str) -> Iterable[nn.Parameter]:
+        """The parameters that the optimiser of ``recipes[name]`` updates."""
+
+    @property
+    def scored(self) -> nn.Module:
+        """The model that is evaluated and sampled: the averaged one where there is one."""
+        return self.model if self.averaged is None else self.averaged.module
+
+    def reseed(self, step: int, *use: str) -> None:
+        """Set PyTorch's random state to that of ``step`` on this rank (and of one ``use`` within the step)."""
+        seed = derive(self.seed, "step", step, self.global_rank, *use)
+        if self.device.type == "cpu":
+            torch.default_generator.manual_seed(seed)  # manual_seed() also visits every absent accelerator
+        else:
+            torch.manual_seed(seed)
+
+    def judge(self, loss: Loss, *, step: int, name: str = "loss", remedy: str = "optim.lr") -> None:
+        """Raise TrainingError if the loss is NaN or infinite; on an accelerator, one step late."""
+        if self.device.type == "cpu":
+            check_finite(loss, step=step, name=name, remedy=remedy)
+            return
+        # an accelerator runs behind: look at the step before, whose value has arrived, and never wait
+        before = self._unchecked.get(name)
+        self._unchecked[name] = (step, loss, remedy)
+        if before is not None:
+            check_finite(before[1], step=before[0], name=name, remedy=before[2])
+
+    def on_train_end(self) -> None:
+        """Look at the last loss of an accelerator, too."""
+        for name, (step, loss, remedy) in self._unchecked.items():
+            check_finite(loss, step=step, name=name, remedy=remedy)
+
+    def end_update(self) -> None:
+        """After the optimisers' steps: schedules and averaged weights."""
+        for config in self.trainer.lr_scheduler_configs:
+            config.scheduler.step()  # type: ignore[call-arg]
+        if self.averaged is not None:
+            self.averaged.update_parameters(self.model)
+
+    def configure_optimizers(self) -> Any:
+        """The optimisers and, unless constant, their schedules per update."""
+        optimisers, schedules = [], []
+        for name, recipe in self.recipes.items():
+            optimisers.append(recipe.build(self.parameters_of(name), fused=self.fused))
+            factor = recipe.factor(-(-self.num_batches // self.accumulate))
+            if factor is not None:
+                schedule = torch.optim.lr_scheduler.LambdaLR(optimisers[-1], factor)
+                schedules.append({"scheduler": schedule, "interval": "step"})
+        return optimisers, schedules
 
     def ends_update(self) -> bool:
         """Count a batch's gradients; whether this batch completes an update."""
@@ -155,3 +242,14 @@ def drop_gradients(optimiser: torch.optim.Optimizer) -> None:
     for group in optimiser.param_groups:
         for parameter in group["params"]:
             parameter.grad = None
+
+
+def check_finite(loss: Loss, *, step: int, name: str, remedy: str) -> None:
+    """Raise TrainingError, naming step, loss and term, if the loss is NaN or infinite; ``remedy`` is a setting."""
+    if math.isfinite(loss.value.item()):
+        return
+    bad = [term for term, value in loss.terms.items() if not math.isfinite(value.item())]
+    raise TrainingError(
+        f"{name} is {loss.value.item()} at step {step} (term {', '.join(bad) or 'value'}); the last good checkpoint is "
+        f"kept: go on from it with a smaller {remedy}, or set trainer.gradient_clip_val=1"
+    )

@@ -1,0 +1,100 @@
+"""What a training run is put together from: Lightning's trainer, the batches, the module with its optimisers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+from torch import nn
+
+from genlab import build
+from genlab.callbacks.loggers import open_loggers
+from genlab.data.loader import BatchLoader
+from genlab.data.spec import Dataset
+from genlab.errors import ConfigError
+from genlab.objectives.game import Game
+from genlab.training.game import GameLoss
+from genlab.training.io import VerifiedCheckpointIO
+from genlab.training.silent import SilentProfiler
+from genlab.training.single import SingleLoss
+from genlab.training.stepwise import Stepwise
+
+
+def trainer(run_dir: Path, config: Mapping[str, Any], *, resume_step: int, first: bool) -> pl.Trainer:
+    """Lightning's trainer, which is used for devices, precision, data parallelism and hooks."""
+    options = config["trainer"]
+    loggers = open_loggers(run_dir, config["logger"], resume_step=resume_step) if first else []
+    strategy: Any = options["strategy"]
+    if strategy == "ddp":
+        from pytorch_lightning.strategies import DDPStrategy
+
+        strategy = DDPStrategy(timeout=timedelta(seconds=options["timeout"]))
+    return pl.Trainer(
+        accelerator=options["accelerator"],
+        devices=options["devices"],
+        num_nodes=options["num_nodes"],
+        strategy=strategy,
+        precision=options["precision"],
+        max_epochs=1,  # the loader is the whole run: no seams between epochs, one position to resume
+        limit_val_batches=0,
+        logger=loggers or False,
+        log_every_n_steps=options["log_every_n_steps"],
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        plugins=[VerifiedCheckpointIO()],
+        profiler=SilentProfiler(),
+        default_root_dir=str(run_dir),
+    )
+
+
+def loader(config: Mapping[str, Any], data: Dataset, trainer: pl.Trainer, *, start: int) -> tuple[BatchLoader, int]:
+    """The batches of this rank from step ``start`` on, and the number of steps of the whole run."""
+    options = config["trainer"]
+    loader = BatchLoader(
+        data.train,
+        batch_size=config["data"]["batch_size"],
+        seed=config["seed"],
+        num_steps=0,
+        start=start,
+        rank=trainer.global_rank,
+        world_size=trainer.world_size,
+        transform=data.train_transform,
+        paired=data.spec.layout == "paired",
+    )
+    total = options["max_epochs"] * loader.steps_per_epoch
+    if options["max_steps"] is not None:
+        total = min(total, options["max_steps"])
+    loader.num_steps = total
+    return loader, total
+
+
+def module(config: Mapping[str, Any], model: nn.Module, *, num_batches: int) -> Stepwise:
+    """The steps of a run: of a game if the objective is one, of a single loss otherwise.
+
+    Raises:
+        ConfigError: the config gives optimisers of the other kind.
+    """
+    options = config["trainer"]
+    objective = build.objective(config["objective"], trust=config["trust"])
+    node = "players" if isinstance(objective, Game) else "optim"
+    if config[node] is None:
+        raise ConfigError(f"{node}: is null, but {type(objective).__name__} needs it; set {node}")
+    clip = options["gradient_clip_val"]
+    settings: dict[str, Any] = {
+        "seed": config["seed"],
+        "num_batches": num_batches,
+        "accumulate": options["accumulate_grad_batches"],
+        "clip": clip,
+        "ema_decay": config["callbacks"]["ema"]["decay"],
+        "compiled": options["compile"],
+        # a fused optimiser unscales inside its kernel, after clipping would have to happen
+        "fused": not (options["precision"] == "16-mixed" and clip is not None),
+    }
+    if isinstance(objective, Game):
+        players, every = build.players(config["players"]), options["log_every_n_steps"]
+        return GameLoss(model, objective, players=players, measure_every=every, **settings)
+    return SingleLoss(model, objective, optimiser=build.optimiser(config["optim"]), **settings)
