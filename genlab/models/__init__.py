@@ -1,6 +1,7 @@
 """The families of generative models, one file each."""
 
 from genlab.models.classical import NaiveBayes, gmm, histogram, kde, knn, ppca
+from genlab.models.cyclegan import CycleGAN
 from genlab.models.dequantised import Dequantised
 from genlab.models.ebm import EBM
 from genlab.models.flow import Flow
@@ -8,6 +9,7 @@ from genlab.models.gan import GAN
 from genlab.models.gated_pixelcnn import ConditionalGatedPixelCNN, GatedPixelCNN
 from genlab.models.grid import GridNormalised
 from genlab.models.nice import nice
+from genlab.models.pix2pix import Pix2Pix
 from genlab.models.pixelcnn import PixelCNN
 from genlab.models.realnvp import realnvp
 from genlab.models.vae import VAE, ConditionalVAE
@@ -18,11 +20,13 @@ __all__ = [
     "VAE",
     "ConditionalGatedPixelCNN",
     "ConditionalVAE",
+    "CycleGAN",
     "Dequantised",
     "Flow",
     "GatedPixelCNN",
     "GridNormalised",
     "NaiveBayes",
+    "Pix2Pix",
     "PixelCNN",
     "gmm",
     "histogram",

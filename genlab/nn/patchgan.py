@@ -10,37 +10,31 @@ from torch import Tensor, nn
 
 from genlab.nn.translation import instance_norm, normal_weights
 
-
-def receptive_field(layers: int) -> int:
-    """Side of the patch, pixels, that one output of `PatchGAN` sees: 16, 34, 70 for 1, 2, 3 layers.
-
-    Going back through a 4x4 convolution of stride s, a field of r becomes ``s (r - 1) + 4``: twice s = 1, then
-    ``layers`` times s = 2.
-    """
-    field = 7
-    for _ in range(layers):
-        field = 2 * (field - 1) + 4
-    return field
+PATCHES = (16, 34, 70)
+"""Sides of the patches, pixels, that one output of `PatchGAN` sees with 1, 2, 3 strided layers."""
 
 
-def patch_layers(size: int) -> int:
-    """Number of strided layers for pictures of this size: 3 as in the papers if 70 pixels fit in, else fewer.
+def patch_size(size: int) -> int:
+    """The largest of `PATCHES` that fits into pictures of this size, at least 16; 70 as in the papers from 70 on."""
+    return max(side for side in PATCHES if side <= max(size, PATCHES[0]))
 
-    Patches are 16 pixels below size 34, then 34, then 70 from size 70 on.
-    """
-    return max(layers for layers in (1, 2, 3) if layers == 1 or receptive_field(layers) <= size)
+
+def layers_of(patch: int) -> int:
+    """How many strided layers see patches of this size."""
+    return PATCHES.index(patch) + 1
 
 
 class PatchGAN(nn.Module):
-    """``(B, inputs, H, W) -> (B, 1, h, w)``: a logit or score for each patch, H and W at least ``4 * 2 ** (layers - 1)``.
+    """``(B, inputs, H, W) -> (B, 1, h, w)``: a number for each patch; H and W at least ``3 * 2 ** layers``.
 
     4x4 convolutions with leaky ReLU: ``layers`` of stride 2, two of stride 1; instance normalisation between the first
-    and the last. No sigmoid: what the number means is up to the loss.
+    and the last. No sigmoid: what the number means is up to the loss. Going back through a 4x4 convolution of stride s,
+    a receptive field of r becomes ``s (r - 1) + 4``, which makes `PATCHES`.
 
     Args:
         inputs: channels of the picture, or of condition and picture together.
         channels: width of the first layer; doubled at each further one, at most eight times.
-        layers: how many strided ones; see `receptive_field`.
+        layers: how many strided ones; see `layers_of`.
         affine: whether the normalisation has a learned scale and shift (pix2pix) or not (CycleGAN).
     """
 

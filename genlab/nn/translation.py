@@ -61,11 +61,12 @@ class ReflectedBlock(nn.Module):
 
 
 class ResNetGenerator(nn.Module):
-    """``(B, inputs, H, W) -> (B, outputs, H, W)``, H and W any multiples of `multiple`.
+    """``(B, inputs, H, W) -> (B, outputs, H, W)`` of any height and width.
 
     A 7x7 convolution, strided 3x3 convolutions down to a quarter of the size, residual blocks, transposed convolutions
     back up, a 7x7 convolution, tanh; instance normalisation after all but the last. A convolution with a
-    normalisation behind it has no bias, which that would take out again.
+    normalisation behind it has no bias, which that would take out again. Pictures that cannot be halved so often are
+    padded by repeating their last row and column, and the result is cut.
 
     Args:
         inputs: channels of the input.
@@ -95,7 +96,12 @@ class ResNetGenerator(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """The translated picture."""
-        return self.body(x)
+        height, width = x.shape[-2:]
+        # two pixels at the bottom: one has nothing to reflect, and no variance
+        below, right = (max(2 * self.multiple - side, -side % self.multiple) for side in (height, width))
+        if below or right:
+            x = F.pad(x, (0, right, 0, below), mode="replicate")
+        return self.body(x)[..., :height, :width]
 
 
 def _reflected(inputs: int, outputs: int, *, kernel_size: int) -> tuple[nn.Module, nn.Module, nn.Module]:
@@ -108,16 +114,16 @@ class UNetGenerator(nn.Module):
     """``(B, inputs, S, S) -> (B, outputs, S, S)``: down to one pixel and up again, with a bridge at every size.
 
     ``depth`` strided 4x4 convolutions and as many transposed ones; what comes up at a size meets what went down at
-    it. Width ``channels``, doubled at each halving, at most eight times. The first, the last and the innermost layers
-    are not normalised. With batches of one picture, as in the paper, batch normalisation is instance normalisation,
-    which is used here for batches of all sizes: no translation then depends on what else is in the batch.
+    it. Width ``channels``, doubled at each halving, at most eight times. First and last layer are not normalised,
+    nor is the innermost if it is down to one pixel. With batches of one picture, as in the paper, batch normalisation
+    is instance normalisation, which is used here for all batches: no translation depends on what else is in its batch.
 
-    Noise enters as dropout in the three innermost layers on the way up that are normalised, in use as in training.
+    Noise enters as dropout in the first three layers of the way up, in use as in training.
 
     Args:
         inputs: channels of the input.
         outputs: channels of the result.
-        size: S; padded by replication to a multiple of ``2 ** depth`` inside, if it is none.
+        size: S, at least 2; inside, the picture is padded as `ResNetGenerator` does.
         channels: width at the first halving.
         dropout: share of the values that are set to 0.
     """
@@ -131,7 +137,7 @@ class UNetGenerator(nn.Module):
         bottom = (size + self.padding) >> depth
         self.down, self.up = nn.ModuleList(), nn.ModuleList()
         for level, width in enumerate(widths):
-            normalised = 0 < level and (level < depth - 1 or bottom > 1)
+            normalised = level > 0 and (level < depth - 1 or bottom > 1)
             before = inputs if level == 0 else widths[level - 1]
             layers: list[nn.Module] = [nn.LeakyReLU(0.2)] if level > 0 else []
             layers.append(nn.Conv2d(before, width, 4, stride=2, padding=1, bias=not normalised))
@@ -142,11 +148,6 @@ class UNetGenerator(nn.Module):
             layers = [nn.ReLU(), nn.ConvTranspose2d(before, after, 4, stride=2, padding=1, bias=level == 0)]
             self.up.append(nn.Sequential(*layers, nn.Tanh() if level == 0 else instance_norm(after, affine=True)))
         normal_weights(self)
-
-    @property
-    def noisy(self) -> int:
-        """On how many layers of the way up there is dropout."""
-        return min(3, len(self.up) - 1)
 
     def forward(self, x: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
         """The translated picture; ``generator`` is of the dropout."""
@@ -159,7 +160,7 @@ class UNetGenerator(nn.Module):
         bridges.pop()
         for level, up in enumerate(self.up):
             h = up(h)
-            if level < self.noisy and self.dropout > 0:
+            if level < 3 and bridges and self.dropout > 0:  # not on the picture itself
                 h = _dropped(h, self.dropout, generator=generator)
             if bridges:
                 h = torch.cat([h, bridges.pop()], 1)

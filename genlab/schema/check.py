@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from genlab.errors import ConfigError
 from genlab.pairs import check_pair
-from genlab.schema import classical, data, ebm, flow, game, likelihood, pixelcnn, vae
+from genlab.schema import classical, data, ebm, flow, game, likelihood, pixelcnn, translation, vae
 from genlab.schema.classical import check_fit
 from genlab.schema.data import ExternalData
 from genlab.schema.nodes import External, Node, Target
@@ -24,6 +24,7 @@ TARGETS: dict[str, type[Target]] = {
     **flow.TARGETS,
     **ebm.TARGETS,
     **game.TARGETS,
+    **translation.TARGETS,
     **classical.TARGETS,
     **likelihood.TARGETS,
 }

@@ -16,7 +16,7 @@ class Optim(Node):
     lr: PositiveFloat
     betas: Annotated[list[Unit], Field(min_length=2, max_length=2)]
     weight_decay: NonNegativeFloat
-    schedule: Literal["constant", "cosine", "linear"]
+    schedule: Literal["constant", "cosine", "linear", "constant_linear"]
     warmup_steps: NonNegative
 
 
