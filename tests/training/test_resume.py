@@ -33,6 +33,7 @@ BASE = [
 ]
 EBM = ["model=ebm", "model.channels=4", "objective.steps=2", "model.chain_steps=3", "objective.replay_size=512"]
 PLANE = ["data=toy2d", "data.num_train=900", "data.num_val=50", "data.num_test=50"]
+GAN = ["model=gan", "model.latent_dim=4"]
 PATIENT = ["callbacks.guard.max_rollbacks=100"]
 VARIANTS = {
     "vae": ["optim.schedule=cosine"],
@@ -49,6 +50,9 @@ VARIANTS = {
     "ebm": [*EBM, "callbacks.ema.decay=0.9"],
     "ebm-spectral": [*EBM, "model.spectral_norm=true", "callbacks.ema.decay=0.9", "trainer.precision=bf16-mixed"],
     "ebm-rollback": [*EBM, *PLANE, "objective.max_gap=0.1", "callbacks.guard.every_n_steps=9", *PATIENT],
+    "gan": [*GAN, *PLANE, "callbacks.ema.decay=0.9", "players.generator.schedule=cosine"],
+    "gan-critic": [*GAN, "objective.loss=wasserstein_gp", "objective.n_critic=2", "players.discriminator.lr=1e-3"],
+    "gan-accumulate": [*GAN, *PLANE, "trainer.accumulate_grad_batches=3", "objective.n_critic=2", "objective.r1=0.1"],
     "plane": [*PLANE, "optim.name=sgd"],
 }
 
