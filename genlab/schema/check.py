@@ -56,7 +56,7 @@ def validate(verb: str, config: dict[str, Any], *, known: list[str] | None = Non
     """Check a resolved config against the schema of ``verb`` and the positive list of targets.
 
     Args:
-        verb: "train", "sample" or "eval".
+        verb: "train", "sample", "translate" or "eval".
         config: plain types, as composed and resolved.
         known: names to suggest for a misspelt key; those of the schema's siblings in ``config`` when None.
 

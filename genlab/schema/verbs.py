@@ -141,6 +141,23 @@ class Sample(Node):
     data: DataRoot
 
 
+class Translate(Node):
+    """`genlab translate`."""
+
+    ckpt: Text
+    input: Text | None
+    output: Text | None
+    direction: Literal["AtoB", "BtoA"] | None
+    n: Positive
+    max_side: Positive | None
+    skip_bad: bool
+    seed: Seed
+    accelerator: Literal["auto", "cpu", "gpu", "cuda", "mps"]
+    outputs: Text
+    trust: list[Text]
+    data: DataRoot
+
+
 class Particles(Node):
     """Options of a likelihood metric."""
 
@@ -170,4 +187,4 @@ class Eval(Node):
     metric: Metrics
 
 
-VERBS: dict[str, type[Node]] = {"train": Train, "sample": Sample, "eval": Eval}
+VERBS: dict[str, type[Node]] = {"train": Train, "sample": Sample, "translate": Translate, "eval": Eval}
