@@ -209,7 +209,7 @@ def _readable(items: Sequence[Item], sizes: Sizes, *, given: Path, skip_bad: boo
 def _translated(
     model: Translator, items: Sequence[Item], sizes: Sizes, *, back: bool, seed: int
 ) -> Iterator[tuple[Item, np.ndarray, np.ndarray, tuple[int, int]]]:
-    """``(item, x, y, size)``: what went in, what came out, and the size that is wanted; neighbours of a size together."""
+    """``(item, x, y, size)``: what went in and out, and the size that is wanted; neighbours of one size together."""
     group: list[tuple[Item, np.ndarray, tuple[int, int]]] = []
 
     def flush() -> Iterator[tuple[Item, np.ndarray, np.ndarray, tuple[int, int]]]:

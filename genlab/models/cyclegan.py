@@ -26,7 +26,7 @@ class CycleGAN(NetworkTranslator, TwoWayTranslator, FullyConvolutional):
 
     Args:
         spec: the data's type; the domains are unpaired.
-        channels: width of the first layer of all four networks; "auto": 64, and 32 for pictures below 64 pixels.
+        channels: width of the first layer of all four networks; "auto": see `width`.
         blocks: residual blocks of a generator; "auto": 6, and 9 from 256 pixels on.
         patch: side of the patches that are judged: 16, 34 or 70; "auto": the largest that fits into the picture.
 

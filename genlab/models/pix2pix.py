@@ -25,7 +25,7 @@ class Pix2Pix(NetworkTranslator):
 
     Args:
         spec: the data's type; the domains are paired.
-        channels: width of the first layer of both networks; "auto": 64, and 32 for pictures below 64 pixels.
+        channels: width of the first layer of both networks; "auto": see `width`.
         dropout: the noise z, in training and in use: the share of inner values that are set to 0.
         patch: side of the patches that are judged: 16, 34 or 70; "auto": the largest that fits into the picture.
 

@@ -114,9 +114,10 @@ class UNetGenerator(nn.Module):
     """``(B, inputs, S, S) -> (B, outputs, S, S)``: down to one pixel and up again, with a bridge at every size.
 
     ``depth`` strided 4x4 convolutions and as many transposed ones; what comes up at a size meets what went down at
-    it. Width ``channels``, doubled at each halving, at most eight times. First and last layer are not normalised,
-    nor is the innermost if it is down to one pixel. With batches of one picture, as in the paper, batch normalisation
-    is instance normalisation, which is used here for all batches: no translation depends on what else is in its batch.
+    it. Width ``channels``, doubled at each halving, at most eight times. The first and the last layer are not
+    normalised, nor is the innermost if it is down to one pixel; as in the authors' code, only the last has a bias.
+    With batches of one picture, as in the paper, batch normalisation is instance normalisation, which is used here for
+    all batches: no translation depends on what else is in its batch.
 
     Noise enters as dropout in the first three layers of the way up, in use as in training.
 
@@ -140,7 +141,7 @@ class UNetGenerator(nn.Module):
             normalised = level > 0 and (level < depth - 1 or bottom > 1)
             before = inputs if level == 0 else widths[level - 1]
             layers: list[nn.Module] = [nn.LeakyReLU(0.2)] if level > 0 else []
-            layers.append(nn.Conv2d(before, width, 4, stride=2, padding=1, bias=not normalised))
+            layers.append(nn.Conv2d(before, width, 4, stride=2, padding=1, bias=False))
             self.down.append(nn.Sequential(*layers, *([instance_norm(width, affine=True)] if normalised else [])))
         for level in reversed(range(depth)):
             before = widths[level] if level == depth - 1 else 2 * widths[level]
