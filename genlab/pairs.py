@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from genlab.sizes import doublings
+
 SINGLE = "digits, mnist, fashion_mnist, binarized_mnist, cifar10, celeba, image_folder, toy2d"
 PICTURES = "digits, mnist, fashion_mnist, binarized_mnist, cifar10, celeba, image_folder"
 LABELLED = (
@@ -68,6 +70,23 @@ def _ebm(model: Mapping[str, Any], data: Mapping[str, Any], source: str) -> Iter
         yield "model.network=conv needs pictures, data=toy2d is vectors; use model.network=mlp"
 
 
+def _dcgan(model: Mapping[str, Any], data: Mapping[str, Any], source: str) -> Iterator[str]:
+    if source == "toy2d":
+        yield f"a DCGAN models pictures, data=toy2d is vectors; it fits data={PICTURES}"
+    elif "size" in data and doublings(data["size"]) is None:
+        yield (
+            f"a DCGAN grows pictures from a field by doubling, data.size={data['size']} is none that it reaches; it "
+            f"fits data={source} with data.size=8, 16, 32, 64 or 128"
+        )
+
+
+def _conditional_dcgan(model: Mapping[str, Any], data: Mapping[str, Any], source: str) -> Iterator[str]:
+    if not labelled(source, data):
+        yield f"model=conditional_dcgan needs labels, this data has none; it fits data={LABELLED}"
+    else:
+        yield from _dcgan(model, data, source)
+
+
 def _naive_bayes(model: Mapping[str, Any], data: Mapping[str, Any], source: str) -> Iterator[str]:
     if not labelled(source, data):
         yield f"model=naive_bayes needs labelled pictures, this data is not; it fits data={LABELLED}"
@@ -99,6 +118,8 @@ RULES: dict[str, tuple[str, Rule]] = {
     "genlab.models.GAN": ("gan", _any),
     "genlab.models.CycleGAN": ("cyclegan", _cyclegan),
     "genlab.models.Pix2Pix": ("pix2pix", _pix2pix),
+    "genlab.models.DCGAN": ("dcgan", _dcgan),
+    "genlab.models.ConditionalDCGAN": ("conditional_dcgan", _conditional_dcgan),
     "genlab.models.histogram": ("histogram", _any),
     "genlab.models.kde": ("kde", _any),
     "genlab.models.knn": ("knn", _any),

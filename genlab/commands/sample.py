@@ -21,6 +21,7 @@ from genlab.models.base import (
     ClassConditional,
     GenerativeModel,
     Tempered,
+    Truncated,
 )
 
 
@@ -58,13 +59,17 @@ def _check(loaded: Loaded, config: Mapping[str, Any]) -> None:
     if label is not None and not isinstance(model, ClassConditional):
         raise ConfigError(
             f"label={label}: {type(model).__name__} is not class-conditional; train with model=cvae, "
-            "conditional_gated_pixelcnn or naive_bayes"
+            "conditional_dcgan, conditional_gated_pixelcnn or naive_bayes"
         )
     if label is not None and label >= (loaded.spec.num_classes or 0):
         raise ConfigError(f"label={label}: this data has the classes 0 to {(loaded.spec.num_classes or 0) - 1}")
     if temperature != 1 and (task != "sample" or not isinstance(model, Tempered)):
         who = f"task={task}" if task != "sample" else type(model).__name__
         raise ConfigError(f"temperature={temperature}: {who} has none; it is for task=sample of a flow: model=realnvp")
+    truncation = config["truncation"]
+    if truncation is not None and (task != "sample" or not isinstance(model, Truncated)):
+        who = f"task={task}" if task != "sample" else type(model).__name__
+        raise ConfigError(f"truncation={truncation}: {who} has none; it is for task=sample of model=gan or model=dcgan")
     if not TASKS[task].can(model):
         can = ", ".join(sorted(name for name, each in TASKS.items() if each.can(model)))
         raise ConfigError(f"task={task}: {type(model).__name__} cannot do it; it can do {can}")

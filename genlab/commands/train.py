@@ -25,6 +25,7 @@ from genlab.callbacks.guard import Guard
 from genlab.callbacks.progress import ProgressBar, track
 from genlab.callbacks.steps import Steps
 from genlab.callbacks.validation import Validation
+from genlab.callbacks.watch import Watch
 from genlab.commands import fit, parts
 from genlab.commands.loaded import device_of
 from genlab.commands.quiet import quiet
@@ -40,6 +41,7 @@ from genlab.evaluation.validate import validate
 from genlab.models.base import GenerativeModel, Translator, UnnormalisedDensity
 from genlab.models.classical import Fitted
 from genlab.objectives.base import Recoverable
+from genlab.training.game import GameLoss
 from genlab.training.stepwise import Stepwise, Windows, window_size
 
 VALIDATION_PARTICLES = 1
@@ -119,6 +121,8 @@ def run(run_dir: Path, config: Mapping[str, Any], *, console: Console, first: bo
     for part in trainer.callbacks[0].parts:  # type: ignore[attr-defined]
         if isinstance(part, Guard):
             summary["rollbacks"] = part.rollbacks
+        if isinstance(part, Watch):
+            summary["last"], summary["warnings"] = module.scalars(), part.warnings
     if isinstance(scored, UnnormalisedDensity) and trainer.is_global_zero:
         found = energies(scored, data, n=ENERGIES, seed=config["seed"])
         for name in ("data", "samples"):
@@ -199,6 +203,8 @@ def _callbacks(
     if isinstance(module.objective, Recoverable):
         every, limit = settings["guard"]["every_n_steps"], settings["guard"]["max_rollbacks"]
         callbacks.append(Guard(every=every, max_rollbacks=limit, report=console.print))
+    if isinstance(module, GameLoss):
+        callbacks.append(Watch(every=options["log_every_n_steps"], report=console.print))
     callbacks.append(validation)
     if options["enable_progress_bar"] and trainer.is_global_zero:
         callbacks.append(ProgressBar(total=total, steps_per_epoch=per_epoch, console=console))

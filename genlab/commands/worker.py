@@ -94,6 +94,8 @@ def _report_training(run_dir: Path, summary: Mapping[str, Any]) -> None:
         lines["test"] = Record(**summary["test"])
     if summary.get("rollbacks"):
         lines["rollbacks"] = f"{len(summary['rollbacks'])} (after steps {', '.join(map(str, summary['rollbacks']))})"
+    if summary.get("warnings"):
+        lines["warnings"] = "; ".join(f"step {each['step']}: {each['message']}" for each in summary["warnings"])
     if "energy" in summary:
         of = summary["energy"]
         lines["energy"] = ", ".join(

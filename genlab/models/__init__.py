@@ -2,6 +2,7 @@
 
 from genlab.models.classical import NaiveBayes, gmm, histogram, kde, knn, ppca
 from genlab.models.cyclegan import CycleGAN
+from genlab.models.dcgan import DCGAN, ConditionalDCGAN
 from genlab.models.dequantised import Dequantised
 from genlab.models.ebm import EBM
 from genlab.models.flow import Flow
@@ -15,9 +16,11 @@ from genlab.models.realnvp import realnvp
 from genlab.models.vae import VAE, ConditionalVAE
 
 __all__ = [
+    "DCGAN",
     "EBM",
     "GAN",
     "VAE",
+    "ConditionalDCGAN",
     "ConditionalGatedPixelCNN",
     "ConditionalVAE",
     "CycleGAN",

@@ -71,10 +71,10 @@ class VectorEnergy(nn.Module):
 def spectrally_normalised(network: nn.Module) -> nn.Module:
     """The same network with the largest singular value of every weight at 1, by one power iteration per training step.
 
-    Bounds how steep the energy can be. "Spectral Normalization for Generative Adversarial Networks", T. Miyato,
+    Bounds how steep the network can be. "Spectral Normalization for Generative Adversarial Networks", T. Miyato,
     T. Kataoka, M. Koyama, Y. Yoshida, 2018, https://arxiv.org/abs/1802.05957
     """
     for module in list(network.modules()):
-        if isinstance(module, nn.Conv2d | nn.Linear):
+        if isinstance(module, nn.Conv2d | nn.Linear | nn.Embedding):
             spectral_norm(module)
     return network

@@ -117,10 +117,12 @@ class CycleConsistency(Game):
         return Loss(value, terms)
 
     def spread(self, model: nn.Module, batch: Batch, moves: dict[str, Tensor]) -> dict[str, tuple[Tensor, Tensor]]:
-        """Translations into a domain are to be as diverse as its pictures."""
+        """Translations into a domain are to be as diverse as its pictures; of one picture nothing can be said."""
         assert isinstance(model, CycleGAN)
+        if len(batch.x) < 2:
+            return {}
         a, b = _domains(model, batch)
-        return {"a": (moves["fake_a"], a), "b": (moves["fake_b"], b)}
+        return {"translations_a": (moves["fake_a"], a), "translations_b": (moves["fake_b"], b)}
 
 
 def _domains(model: CycleGAN, batch: Batch) -> tuple[Tensor, Tensor]:

@@ -45,6 +45,7 @@ def keys(config: Mapping, prefix: str = "") -> Iterator[str]:
 def suggest(key: str, known: list[str]) -> str:
     """A half-sentence that names the nearest key: ``; did you mean optim.lr?`` or nothing."""
     leaf = key.rsplit(".", 1)[-1]
+    known = [name for name in known if not key.startswith(f"{name}.")]
     near = difflib.get_close_matches(key, known, n=1, cutoff=0.75)
     near += [name for name in known if name.rsplit(".", 1)[-1] == leaf]
     by_leaf = {name.rsplit(".", 1)[-1]: name for name in reversed(known)}

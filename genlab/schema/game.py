@@ -24,6 +24,15 @@ class GAN(Target):
     hidden: list[Positive] | Literal["auto"]
 
 
+class DCGAN(Target):
+    """`genlab.models.DCGAN` and `genlab.models.ConditionalDCGAN`."""
+
+    latent_dim: Positive
+    channels: Positive
+    norm: Literal["auto", "batch", "layer", "none"]
+    spectral_norm: bool
+
+
 class Adversarial(Target):
     """`genlab.objectives.Adversarial`."""
 
@@ -37,6 +46,8 @@ class Adversarial(Target):
 
 TARGETS: dict[str, type[Target]] = {
     "genlab.models.GAN": GAN,
+    "genlab.models.DCGAN": DCGAN,
+    "genlab.models.ConditionalDCGAN": DCGAN,
     "genlab.objectives.Adversarial": Adversarial,
 }
 

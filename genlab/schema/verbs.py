@@ -129,6 +129,7 @@ class Sample(Node):
     n: Positive
     seed: Seed
     temperature: PositiveFloat
+    truncation: PositiveFloat | None
     label: NonNegative | None
     steps: Annotated[int, Field(ge=2)]
     trajectory: bool

@@ -56,8 +56,8 @@ class GameLoss(Stepwise):
 
     Attributes:
         last: each player's loss at its latest turn.
-        norms: norms of the players' gradients in the latest measured step, by name, before clipping.
-        seen: the batch and the moves of the latest measured step that ended an update.
+        norms: norms of the gradients of the players whose turn the latest measured step was, before clipping.
+        seen: the batch and the moves of the latest measured step; None if it ended no update.
 
     Raises:
         ConfigError: ``players`` does not name the game's players.
@@ -128,6 +128,9 @@ class GameLoss(Stepwise):
 
     def step(self, batch: Batch) -> None:
         """Hold the batch; at the last one of an update, let the players move."""
+        measured = self.measure_every is not None and (self.batches_done + 1) % self.measure_every == 0
+        if measured:
+            self.norms, self.seen = {}, None
         self._held.append(Held(batch, self.batches_done))
         if not self.ends_update():
             return
@@ -137,11 +140,8 @@ class GameLoss(Stepwise):
         # with one batch its moves are made once, attached if anyone due needs that; with several they are made again
         # for the player who needs their graphs, which would not fit in memory together
         attach = len(held) == 1 and any(player.moves for player, now in zip(self.turns, due, strict=True) if now)
-        measured = self.measure_every is not None and (self.batches_done + 1) % self.measure_every == 0
         plugin = self.trainer.precision_plugin
         scaler = plugin.scaler if isinstance(plugin, MixedPrecision) else None
-        if measured:
-            self.norms = {}
         for player, optimiser, now in zip(self.turns, self.trainer.optimizers, due, strict=True):
             if not now:
                 continue

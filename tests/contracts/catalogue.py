@@ -13,8 +13,11 @@ from torch import Tensor
 from genlab.data.loader import Batch
 from genlab.data.spec import DataSpec, Split
 from genlab.models import (
+    DCGAN,
     EBM,
+    GAN,
     VAE,
+    ConditionalDCGAN,
     ConditionalGatedPixelCNN,
     ConditionalVAE,
     GatedPixelCNN,
@@ -31,12 +34,15 @@ from genlab.models import (
 from genlab.models.base import ClassConditional, ExactLikelihood, GenerativeModel
 from genlab.models.classical import Fitted
 from genlab.nn.random import Generators
-from genlab.objectives import ELBO, IWAE, ContrastiveDivergence, MaximumLikelihood
-from genlab.objectives.base import Objective
+from genlab.objectives import ELBO, IWAE, Adversarial, ContrastiveDivergence, MaximumLikelihood
+from genlab.objectives.base import Goal
 
 BINARY = DataSpec((1, 6, 6), 2, 3)
 GREY = DataSpec((1, 9, 7), 17, 3)
 RGB = DataSpec((3, 8, 8), 256, 3)
+BINARY_SQUARE = DataSpec((1, 8, 8), 2, 3)
+GREY_SQUARE = DataSpec((1, 12, 12), 17, 3)
+RGB_SQUARE = DataSpec((3, 16, 16), 256, 3)
 PLANE = DataSpec((2,), None)
 LABELLED_PLANE = DataSpec((2,), None, 3)
 
@@ -46,7 +52,7 @@ class Case:
     name: str
     spec: DataSpec
     build: Callable[[DataSpec], GenerativeModel]
-    objective: Callable[[], Objective] = ELBO
+    objective: Callable[[], Goal] = ELBO
 
     def model(self, seed: int = 0) -> GenerativeModel:
         torch.manual_seed(seed)
@@ -141,6 +147,39 @@ def _contrast() -> ContrastiveDivergence:
     return ContrastiveDivergence(steps=2, replay_size=64)
 
 
+def _gan(spec: DataSpec) -> GAN:
+    return GAN(spec, latent_dim=3, hidden=[16])
+
+
+def _dcgan(spec: DataSpec) -> DCGAN:
+    return awake(DCGAN(spec, latent_dim=6, channels=4))
+
+
+def _dcgan_spectral(spec: DataSpec) -> DCGAN:
+    return awake(DCGAN(spec, latent_dim=6, channels=4, spectral_norm=True))
+
+
+def _dcgan_layer(spec: DataSpec) -> DCGAN:
+    return awake(DCGAN(spec, latent_dim=6, channels=4, norm="layer"))
+
+
+def _conditional_dcgan(spec: DataSpec) -> ConditionalDCGAN:
+    return awake(ConditionalDCGAN(spec, latent_dim=6, channels=4))
+
+
+def awake(model: DCGAN) -> DCGAN:
+    """With running statistics: as at initialisation, weights of 0.02 make one grey of everything."""
+    with torch.no_grad():
+        for _ in range(20):
+            y = {"y": torch.arange(24) % (model.spec.num_classes or 1)} if isinstance(model, ClassConditional) else {}
+            model.generate(model.sample_latents(24), **y)
+    return model
+
+
+def _wasserstein() -> Adversarial:
+    return Adversarial(loss="wasserstein_gp", n_critic=2)
+
+
 CATALOGUE = [
     Case("vae-binary", BINARY, _vae),
     Case("vae-grey", GREY, _vae),
@@ -171,6 +210,14 @@ CATALOGUE = [
     Case("ebm-rgb", RGB, _ebm, _contrast),
     Case("ebm-plane", PLANE, _ebm, _contrast),
     Case("ebm-mlp-spectral-grey", GREY, _ebm_normalised, _contrast),
+    Case("gan-plane", PLANE, _gan, lambda: Adversarial(r1=0.1)),
+    Case("gan-binary", BINARY, _gan, Adversarial),
+    Case("gan-grey", GREY, _gan, _wasserstein),
+    Case("dcgan-binary", BINARY_SQUARE, _dcgan, lambda: Adversarial(loss="hinge")),
+    Case("dcgan-grey", GREY_SQUARE, _dcgan, lambda: Adversarial(loss="least_squares", label_smoothing=0.1)),
+    Case("dcgan-spectral-rgb", RGB_SQUARE, _dcgan_spectral, lambda: Adversarial(loss="f_gan", divergence="pearson")),
+    Case("dcgan-layer-rgb", RGB_SQUARE, _dcgan_layer, _wasserstein),
+    Case("conditional-dcgan-rgb", RGB, _conditional_dcgan, Adversarial),
 ]
 
 

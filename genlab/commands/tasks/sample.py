@@ -14,7 +14,8 @@ from genlab.errors import ConfigError
 from genlab.evaluation.chains import animation, strip
 from genlab.evaluation.draw import plane_density
 from genlab.evaluation.pictures import encoded, grid, plane
-from genlab.models.base import Autoregressive, DecodesLatents, SamplesByChain, Tempered
+from genlab.models.base import Autoregressive, DecodesLatents, SamplesByChain, Tempered, Truncated
+from genlab.models.implicit import ImplicitModel
 
 TRAJECTORY_FRAMES = 20
 """Times at which ``trajectory=true`` looks at the chains."""
@@ -29,6 +30,8 @@ def run(loaded: Loaded, config: Mapping[str, Any]) -> Drawn:
     generator = torch.Generator(where).manual_seed(config["seed"])
     given = labels(loaded, config, n)
     heat = {"temperature": config["temperature"]} if isinstance(model, Tempered) else {}
+    if isinstance(model, Truncated):
+        heat["truncation"] = config["truncation"]
     parts: dict[str, list[Tensor]] = {}
     paths: list[Tensor] = []
     for index in torch.arange(n, device=where).split(config["batch_size"]):
@@ -54,11 +57,13 @@ def run(loaded: Loaded, config: Mapping[str, Any]) -> Drawn:
         arrays["trajectory"] = path.numpy()
         files = {"strip.png": encoded(strip(path, spec)), "gif": animation(path, spec)}
     if spec.is_image:
-        shown = torch.from_numpy(arrays["means"]) if "means" in arrays else samples
+        means = "means" in arrays and not isinstance(model, ImplicitModel)  # whose sample is its mean, rounded
+        shown = torch.from_numpy(arrays["means"]) if means else samples
         classes = spec.num_classes or 99
         columns = classes if given and config["label"] is None and classes <= 16 else None
-        note = "the grid shows E[x | z], the array also draws x ~ p(x | z)" if "means" in arrays else "samples"
-        note = f"samples at temperature {config['temperature']}" if heat else note
+        note = "the grid shows E[x | z], the array also draws x ~ p(x | z)" if means else "samples"
+        note = f"samples at temperature {config['temperature']}" if isinstance(model, Tempered) else note
+        note = f"samples of latents up to {config['truncation']}" if config["truncation"] is not None else note
         return Drawn(grid(shown, spec, columns=columns), arrays, note, files)
     if spec.dim != 2:
         raise ConfigError(f"task=sample: no picture of {spec.dim}-dimensional vectors")

@@ -1,0 +1,133 @@
+"""Watches over a game: its losses may look well while a player has stopped, or while all samples are one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+
+from genlab.callbacks.chain import StepCallback
+
+PATIENCE = 5
+"""So many looks in a row must agree: a game at its start, or between two phases, is not ill."""
+
+COLLAPSED = 0.05
+"""Samples whose mean distance is less than this part of the data's are nearly one and the same."""
+
+STILL = 1e-6
+"""Relative distance that weights move between two looks; less is no learning (float32 resolves 6e-8)."""
+
+CONSTANT = 1e-4
+"""Relative spread of a loss over `PATIENCE` looks; less is a game in which nothing happens."""
+
+LOOKED_AT = 32
+"""Samples that are compared with each other."""
+
+
+class Watch(StepCallback):
+    """At every so-many-th step logs the norms of the gradients and how diverse the samples are, and warns.
+
+    A game is reported, once per episode and without being stopped, when for `PATIENCE` looks the samples have been
+    nearly the same (collapsed), when a player's weights have not moved (frozen), or when all losses are constant.
+
+    Args:
+        every: steps between looks; the module measures at these steps.
+        report: is told each warning, in one line.
+
+    Attributes:
+        warnings: ``{"step", "message"}`` of each so far.
+    """
+
+    def __init__(self, *, every: int, report: Callable[[str], None]) -> None:
+        self.every = every
+        self.report = report
+        self.warnings: list[dict[str, Any]] = []
+        self._looks: dict[str, int] = {}
+        self._weights: dict[str, Tensor] = {}
+        self._losses: list[dict[str, float]] = []
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a resumed run must know to warn when the straight one would."""
+        return {"warnings": self.warnings, "looks": self._looks, "weights": self._weights, "losses": self._losses}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Inverse of `state_dict`."""
+        self.warnings, self._looks = state_dict["warnings"], state_dict["looks"]
+        self._weights, self._losses = state_dict["weights"], state_dict["losses"]
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
+        """Note where the weights start."""
+        if not self._weights:
+            self._weights = _signatures(pl_module)
+
+    def end_step(self, trainer: pl.Trainer, pl_module: Any) -> None:
+        """Look if due."""
+        step = pl_module.batches_done
+        if step % self.every or not trainer.is_global_zero or pl_module.seen is None:
+            return
+        metrics = {f"gradient/{name}": norm.item() for name, norm in pl_module.norms.items()}
+        diversities = {
+            name: diversity(made, real)
+            for name, (made, real) in pl_module.objective.spread(pl_module.model, *pl_module.seen).items()
+        }
+        metrics |= {f"diversity/{name}": value for name, value in diversities.items()}
+        before = len(self.warnings)
+        ill = {**self._collapsed(diversities), **self._frozen(pl_module), **self._constant(pl_module)}
+        for message in self._agreed(ill):
+            self.warnings.append({"step": step, "message": message})
+            self.report(f"watch    step {step}: {message}")
+        if len(self.warnings) > before:
+            metrics["warnings"] = len(self.warnings)
+        for logger in trainer.loggers:
+            logger.log_metrics(metrics, step=step)
+
+    def _agreed(self, ill: dict[str, str]) -> Iterator[str]:
+        """The messages whose `PATIENCE`-th look in a row this is."""
+        self._looks = {name: self._looks.get(name, 0) + 1 for name in ill}
+        for name, looks in self._looks.items():
+            if looks == PATIENCE:
+                yield ill[name]
+
+    def _collapsed(self, diversities: dict[str, float]) -> dict[str, str]:
+        return {
+            f"collapsed {name}": f"{name} are nearly all the same: their mean distance is {value:.2%} of the data's"
+            for name, value in diversities.items()
+            if value < COLLAPSED
+        }
+
+    def _frozen(self, module: Any) -> dict[str, str]:
+        now, then = _signatures(module), self._weights
+        self._weights = now
+        return {
+            f"frozen {name}": f"the {name} stands still: its weights have not moved for {PATIENCE * self.every} steps"
+            for name in now
+            if name in then and float((now[name] - then[name]).norm()) <= STILL * float(now[name].norm())
+        }
+
+    def _constant(self, module: Any) -> dict[str, str]:
+        self._losses = [*self._losses, {name: loss.value.item() for name, loss in module.last.items()}][-PATIENCE:]
+        players = self._losses[-1]
+        columns = [[look[name] for look in self._losses if name in look] for name in players]
+        constant = all(max(column) - min(column) <= CONSTANT * max(map(abs, column)) for column in columns)
+        if len(self._losses) < 2 or not constant:
+            return {}
+        return {"constant": f"nothing happens: the losses of {' and '.join(players)} are constant"}
+
+
+def diversity(made: Tensor, real: Tensor) -> float:
+    """Mean distance between two of ``made`` in units of that between two of ``real``, ``(B, ...)`` each."""
+    of_made, of_real = (torch.pdist(x[:LOOKED_AT].detach().flatten(1).float()).mean() for x in (made, real))
+    return float(of_made / of_real.clamp_min(1e-12))
+
+
+def _signatures(module: Any) -> dict[str, Tensor]:
+    """Some weights of each tensor of each player, on the CPU: enough to see whether they move."""
+    return {
+        player.name: torch.cat(
+            [p.detach().flatten()[:64].float().cpu() for p in module.parameters_of(f"lr/{player.name}")]
+        )
+        for player in module.turns
+    }
