@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 SUFFIXES = frozenset((".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm"))
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "PPM")  # MPO photographs come in through JPEG
 MAX_PIXELS = 1 << 26
+ORIENTATION = 0x0112  # the tag of EXIF
 
 # What was done to a picture, as one byte per file beside the pixels.
 KINDS = ("as is", "grey", "colour", "palette", "alpha", "CMYK", "16-bit", "bad")
@@ -164,10 +165,9 @@ def _opened(
             if image.format == "JPEG" and least is not None:
                 image.draft(image.mode, (2 * least, 2 * least))
             image.load()
-            upright = ImageOps.exif_transpose(image)
-            if (image.width > image.height) != (upright.width > upright.height):
+            if image.getexif().get(ORIENTATION) in (5, 6, 7, 8):  # lies on its side
                 width, height = height, width
-            return _to_mode(upright, channels=channels), kind, (width, height)
+            return _to_mode(ImageOps.exif_transpose(image), channels=channels), kind, (width, height)
     except Image.DecompressionBombError as error:
         raise BadPictureError("far too many pixels") from error
     except UNREADABLE as error:
