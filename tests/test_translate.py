@@ -186,6 +186,12 @@ def test_output_may_be_a_folder_or_a_file_and_nothing_is_overwritten(
         translate.run(tmp_path / "5", settings(ckpt, one[0], f"output={tmp_path / 'one.jpg'}"), console=QUIET)
 
 
+def test_an_output_that_cannot_be_written_is_said(trained: dict[str, Path], photos: Path, tmp_path: Path) -> None:
+    words = [f"input={photos / 'wide.png'}", f"output={photos / 'grey.png' / 'inside'}"]
+    with pytest.raises(ConfigError, match=r"wide\.png cannot be written \(Not a directory\)"):
+        translate.run(tmp_path / "run", settings(trained["cyclegan"], *words), console=QUIET)
+
+
 def test_bad_files_are_named_before_anything_is_written(
     trained: dict[str, Path], photos: Path, tmp_path: Path, capsys: Any
 ) -> None:

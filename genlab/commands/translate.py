@@ -84,7 +84,8 @@ def run(run_dir: Path, config: Mapping[str, Any], *, console: Console) -> Path:
         raise ConfigError(
             f"{type(model).__name__} translates nothing; genlab translate is for model=cyclegan and model=pix2pix"
         )
-    back = _back(loaded, model, config["direction"])
+    way = _way(loaded, model, config["direction"])
+    back = isinstance(model, TwoWayTranslator) and way == "BtoA"
     output = Path(config["output"]) if config["output"] is not None else run_dir / "pictures"
     items = _items(loaded, config, output=output, back=back)
     height, width = loaded.spec.event_shape[1:]
@@ -105,14 +106,16 @@ def run(run_dir: Path, config: Mapping[str, Any], *, console: Console) -> Path:
         if x.shape[1:] != size:
             resized.append(item)
             y = _resized(y, size)
-        save_png(item.target, _picture(y))
+        try:
+            save_png(item.target, _picture(y))
+        except OSError as error:
+            raise ConfigError(f"output: {item.target} cannot be written ({error.strerror}); give another") from error
         shown.add(_picture(x), _picture(y))
     shown.flush()
     if resized:
         to = f"to {width}x{height}, the only size that it knows" if fixed else f"to {config['max_side']} pixels"
         notes.append(f"{len(resized)} of {len(items)} pictures were resized {to}, translated and resized back")
 
-    way = ("BtoA" if back else "AtoB") if isinstance(model, TwoWayTranslator) else loaded.config["data"]["direction"]
     runs.write_json(
         run_dir / runs.SUMMARY,
         {
@@ -131,17 +134,21 @@ def run(run_dir: Path, config: Mapping[str, Any], *, console: Console) -> Path:
     return output
 
 
-def _back(loaded: Loaded, model: Translator, direction: str | None) -> bool:
-    """Whether to go from B to A with a model that knows both ways; one that knows one way goes that way."""
+def _way(loaded: Loaded, model: Translator, direction: str | None) -> str:
+    """ "AtoB" or "BtoA": as asked, or as learned.
+
+    Raises:
+        ConfigError: a model that knows one way is asked for the other.
+    """
     if isinstance(model, TwoWayTranslator):
-        return direction == "BtoA"
-    learned = loaded.config["data"]["direction"]
+        return direction or "AtoB"
+    learned = loaded.config["data"].get("direction", "AtoB")
     if direction not in (None, learned):
         raise ConfigError(
             f"direction={direction}: this {type(model).__name__} was trained with data.direction={learned} and knows "
             f"no other way; train one with data.direction={direction}"
         )
-    return False
+    return learned
 
 
 def _items(loaded: Loaded, config: Mapping[str, Any], *, output: Path, back: bool) -> list[Item]:
