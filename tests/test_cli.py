@@ -352,7 +352,7 @@ try "genlab train optim.lr=[ mod"; try "genlab list mo"
     run = subprocess.run(shell, cwd=tmp_path, env={**os.environ, "PATH": path}, capture_output=True, text=True)
     assert run.stderr == ""
     assert run.stdout.splitlines() == [
-        "train",
+        "train translate",
         " ".join(f"model={name}" for name in listing.choices("model")),
         "objective.num_particles=",
         "--metric",
