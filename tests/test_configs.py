@@ -50,6 +50,8 @@ SMALL = {
     "nice": ["model.hidden=[8]"],
     "realnvp": ["model.hidden=[8]", "model.channels=2", "model.couplings=1"],
     **{name: ["model.channels=2", "model.blocks=1", "model.head_channels=4"] for name in MODELS if "pixelcnn" in name},
+    "gan": ["model.hidden=[8]"],
+    **{name: ["model.channels=2"] for name in ("dcgan", "conditional_dcgan")},
     "gmm": ["model.components=2"],
     "cyclegan": ["model.channels=2", "model.blocks=1"],
     "pix2pix": ["model.channels=2"],
@@ -223,14 +225,15 @@ def test_every_pair_trains_or_is_refused_in_one_sentence(model, data, config, ru
         assert np.isfinite(values).all()
         assert (len(values) > 0) == (data != "unpaired")  # of which neither truth nor classes are known
     else:  # it ranks
-        assert model in {"ebm", "knn"}
-        assert data != "toy2d"
-        assert model == "knn" or np.isfinite(summary["energy"]["data"]["mean"])
+        assert model in {"ebm", "knn", "gan", "dcgan", "conditional_dcgan"}
+        assert data != "toy2d" or model == "gan"
+        assert model != "ebm" or np.isfinite(summary["energy"]["data"]["mean"])
+        assert all(np.isfinite(value) for value in summary.get("last", {}).values())
 
 
 @pytest.mark.parametrize("experiment", listing.choices("experiment"))
 def test_every_experiment_runs_two_steps(experiment, config, run_dir, small, pictures):
-    narrow = ["model.channels=4"] if experiment.startswith("realnvp") else []
+    narrow = ["model.channels=4"] if experiment.startswith(("realnvp", "dcgan")) else []
     if experiment in ROOTED:
         narrow = ["model.channels=2", "data.size=32", f"data.root={pictures / ROOTED[experiment]}"]
     made = config(f"experiment={experiment}", *narrow, *TWO_STEPS, "data.batch_size=4")

@@ -13,5 +13,7 @@ def quiet() -> None:
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
     logging.getLogger("lightning_fabric").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module="pytorch_lightning|lightning_fabric|torch")
+    # schedules count the updates of a game, and a player's first turn may come later than the first of them
+    warnings.filterwarnings("ignore", message="Detected call of `lr_scheduler.step")
     # Lightning turns this on, and then every optimiser step opens the NVIDIA driver anew
     os.environ.pop("PYTORCH_NVML_BASED_CUDA_CHECK", None)

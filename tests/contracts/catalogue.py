@@ -168,8 +168,9 @@ def _conditional_dcgan(spec: DataSpec) -> ConditionalDCGAN:
 
 
 def awake(model: DCGAN) -> DCGAN:
-    """With running statistics: as at initialisation, weights of 0.02 make one grey of everything."""
+    """With running statistics and larger weights: those of the initialisation make one grey of everything."""
     with torch.no_grad():
+        model.generator.body[-2].weight *= 20
         for _ in range(20):
             y = {"y": torch.arange(24) % (model.spec.num_classes or 1)} if isinstance(model, ClassConditional) else {}
             model.generate(model.sample_latents(24), **y)

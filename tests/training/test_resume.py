@@ -63,6 +63,7 @@ VARIANTS = {
     "gan": [*GAN, *PLANE, "callbacks.ema.decay=0.9", "players.generator.schedule=cosine"],
     "gan-critic": [*GAN, "objective.loss=wasserstein_gp", "objective.n_critic=2", "players.discriminator.lr=1e-3"],
     "gan-accumulate": [*GAN, *PLANE, "trainer.accumulate_grad_batches=3", "objective.n_critic=2", "objective.r1=0.1"],
+    "dcgan": ["model=conditional_dcgan", "model.channels=4", "model.spectral_norm=true", "objective.loss=hinge"],
     "cyclegan": [*CYCLE, "callbacks.ema.decay=0.9", "objective.identity_weight=0.5"],
     "cyclegan-accumulate": [*CYCLE, "trainer.accumulate_grad_batches=2", "trainer.gradient_clip_val=1.0"],
     "pix2pix": ["model=pix2pix", "data=paired", "model.channels=4", "data.size=8", "data.batch_size=2"],
@@ -106,10 +107,10 @@ def assert_same(one: dict[str, Any], other: dict[str, Any]) -> None:
         assert same, f"{key} differs"
 
 
-def fitting(base: list[str], model: list[str]) -> list[str]:
-    """``base`` without widths of perceptrons for a model that has none."""
-    mlp = not any(word.endswith(("pixelcnn", "cyclegan", "pix2pix")) for word in model)
-    return [word for word in base if mlp or not word.startswith("model.hidden")]
+def fitting(base: list[str], own: list[str]) -> list[str]:
+    """Both, without the widths of a perceptron where the model has none."""
+    convolutional = any(word.endswith(("pixelcnn", "dcgan", "cyclegan", "pix2pix")) for word in own)
+    return [*(word for word in base if not (convolutional and word.startswith("model.hidden"))), *own]
 
 
 def pairs(folder: Path) -> Path:
@@ -126,10 +127,9 @@ def pairs(folder: Path) -> Path:
 def test_killed_and_resumed_is_bit_identical(
     variant: str, config: Callable, run_dir: Callable, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    base = fitting(BASE, VARIANTS[variant])
-    if "data=paired" in VARIANTS[variant]:
-        base = [*base, f"data.root={pairs(tmp_path / 'pairs')}"]
-    settings = config(*base, *VARIANTS[variant], "callbacks.checkpoint.every_n_steps=4")
+    own = VARIANTS[variant]
+    own = [*own, f"data.root={pairs(tmp_path / 'pairs')}"] if "data=paired" in own else own
+    settings = config(*fitting(BASE, own), "callbacks.checkpoint.every_n_steps=4")
     straight, killed = run_dir("straight"), run_dir("killed")
     reference = train.run(straight, settings, console=QUIET)
     for step in (3, 7, 10):  # between checkpoints, on an odd step, on a validation
@@ -320,17 +320,17 @@ def test_kill_9_and_sigterm_of_a_real_process(config: Callable, run_dir: Callabl
         [*EBM, *PLANE],
         ["model=realnvp", "data=toy2d"],
         ["model=pixelcnn", "model.channels=8", "model.blocks=1"],
+        [*GAN, "objective.n_critic=2", "trainer.accumulate_grad_batches=2"],
+        ["model=dcgan", "model.channels=4"],
         CYCLE,
     ],
-    ids=["vae", "ebm", "ebm-plane", "flow", "pixelcnn", "cyclegan"],
+    ids=["vae", "ebm", "ebm-plane", "flow", "pixelcnn", "gan", "dcgan", "cyclegan"],
 )
 def test_two_cpu_processes_train_evaluate_and_resume(
     model: list[str], config: Callable, run_dir: Callable, tmp_path: Path
 ) -> None:
     straight, killed = run_dir("straight"), run_dir("killed")
-    settings = config(
-        *fitting(LONG, model), *model, "trainer=ddp", "trainer.accelerator=cpu", "callbacks.ema.decay=0.9"
-    )
+    settings = config(*fitting(LONG, model), "trainer=ddp", "trainer.accelerator=cpu", "callbacks.ema.decay=0.9")
     process = start(straight, settings, log=tmp_path / "1.log")
     assert process.wait(timeout=240) == 0, (tmp_path / "1.log").read_text()
     process = start(killed, settings, log=tmp_path / "2.log")

@@ -1,0 +1,80 @@
+"""A frozen or collapsed game is reported once; a healthy one never."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from rich.console import Console
+from torch import Tensor
+
+from genlab.callbacks.watch import PATIENCE, diversity
+from genlab.commands import train
+from genlab.models import GAN
+
+PLANE = [
+    "model=gan",
+    "model.hidden=[16]",
+    "data=toy2d",
+    "data.num_train=600",
+    "data.batch_size=64",
+    "trainer.max_steps=90",
+    "trainer.log_every_n_steps=10",
+    "logger=csv",
+    "trainer.val_check_interval=90",
+]
+
+
+def trained(config: Callable, run: Any, *overrides: str) -> tuple[dict[str, Any], str]:
+    console = Console(record=True, width=200, file=io.StringIO())
+    summary = train.run(run, config(*PLANE, *overrides), console=console)
+    return summary, console.export_text()
+
+
+def test_a_healthy_game_is_left_alone_and_its_gradients_are_logged(config: Callable, run_dir: Callable) -> None:
+    run = run_dir("a")
+    summary, said = trained(config, run)
+    assert summary["warnings"] == []
+    assert "watch" not in said
+    rows = [row for row in csv.DictReader((run / "metrics.csv").open()) if row.get("gradient/generator")]
+    assert [int(row["step"]) for row in rows] == list(range(10, 91, 10))
+    for name in ("gradient/generator", "gradient/discriminator", "diversity/samples"):
+        assert all(float(row[name]) > 0 for row in rows)
+    assert set(summary["last"]) == {"generator", "discriminator", "accuracy_real", "accuracy_fake"}
+
+
+@pytest.mark.parametrize("player", ["generator", "discriminator"])
+def test_a_player_who_does_not_learn_is_reported_once(player: str, config: Callable, run_dir: Callable) -> None:
+    run = run_dir("a")
+    summary, said = trained(config, run, f"players.{player}.lr=1e-30")
+    message = f"the {player} stands still: its weights have not moved for 50 steps"
+    assert summary["warnings"] == [{"step": 10 * PATIENCE, "message": message}]
+    assert said.count(f"watch    step 50: {message}") == 1
+    rows = [row for row in csv.DictReader((run / "metrics.csv").open()) if row["warnings"]]
+    assert [(row["step"], row["warnings"]) for row in rows] == [("50", "1")]
+
+
+def test_a_collapsed_generator_is_reported(
+    config: Callable, run_dir: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    generate = GAN.generate
+
+    def constant(self: GAN, z: Tensor) -> Tensor:
+        return generate(self, z).mean(0, keepdim=True).expand(len(z), -1)
+
+    monkeypatch.setattr(GAN, "generate", constant)
+    summary, _ = trained(config, run_dir("a"))
+    (warning,) = summary["warnings"]
+    assert warning["step"] == 10 * PATIENCE
+    assert warning["message"].startswith("samples are nearly all the same: their mean distance is 0.00% of the data")
+
+
+def test_diversity_is_a_ratio_of_mean_distances() -> None:
+    x = torch.randn(64, 3, 4, 4)
+    assert diversity(x, x) == pytest.approx(1.0)
+    assert diversity(0.25 * x, x) == pytest.approx(0.25)
+    assert diversity(x[:1].expand(64, -1, -1, -1), x) == 0.0
