@@ -135,7 +135,7 @@ def run(run_dir: Path, config: Mapping[str, Any], *, console: Console) -> Path:
 
 
 def _way(loaded: Loaded, model: Translator, direction: str | None) -> str:
-    """ "AtoB" or "BtoA": as asked, or as learned.
+    """The direction as asked, or as learned: "AtoB" or "BtoA".
 
     Raises:
         ConfigError: a model that knows one way is asked for the other.
