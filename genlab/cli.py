@@ -91,7 +91,7 @@ def _dispatch(words: list[str]) -> int:
 
 
 def _compose(verb: str, words: Sequence[str]) -> int:
-    """train, sample, eval: one run, a sweep, a resumed run, or what Hydra prints."""
+    """train, sample, translate, eval: one run, a sweep, a resumed run, or what Hydra prints."""
     from genlab import arguments
 
     parsed = arguments.parse(words, verb=verb, flags=VERBS[verb].flags)
@@ -172,6 +172,16 @@ VERBS: dict[str, Verb] = {
             "genlab sample label=3                              # one class of a conditional model",
         ),
         flags={"ckpt": False, "n": False, "seed": False, "task": False, "label": False, "outputs": False},
+    ),
+    "translate": Verb(
+        "translate your pictures from one domain to another",
+        _compose,
+        examples=(
+            "genlab translate                                   # the newest run's test pictures, A to B",
+            "genlab translate ckpt=RUN input=photos/            # a folder, or one file; names and sizes are kept",
+            "genlab translate input=photo.jpg output=photo.png direction=BtoA",
+        ),
+        flags={"ckpt": False, "input": False, "output": False, "direction": False, "seed": False, "outputs": False},
     ),
     "eval": Verb(
         "score a trained model",

@@ -17,6 +17,9 @@ LABELLED = (
     "image_folder with one folder per class"
 )
 
+UNPAIRED = ("unpaired_digits", "unpaired")
+TRANSLATORS = "model=cyclegan: it fits data=unpaired_digits, unpaired; model=pix2pix: it fits data=paired"
+
 Rule = Callable[[Mapping[str, Any], Mapping[str, Any], str], Iterator[str]]
 """``(model node, data node, source) -> `` one sentence for each reason why they do not go together."""
 
@@ -89,6 +92,20 @@ def _naive_bayes(model: Mapping[str, Any], data: Mapping[str, Any], source: str)
         yield f"model=naive_bayes needs labelled pictures, this data is not; it fits data={LABELLED}"
 
 
+def _cyclegan(model: Mapping[str, Any], data: Mapping[str, Any], source: str) -> Iterator[str]:
+    if source not in UNPAIRED:
+        yield f"model=cyclegan learns from two unpaired domains, data={source} is {_layout(source)}; {TRANSLATORS}"
+
+
+def _pix2pix(model: Mapping[str, Any], data: Mapping[str, Any], source: str) -> Iterator[str]:
+    if source != "paired":
+        yield f"model=pix2pix learns from pairs of pictures, data={source} is {_layout(source)}; {TRANSLATORS}"
+
+
+def _layout(source: str) -> str:
+    return "two unpaired domains" if source in UNPAIRED else "pairs" if source == "paired" else "one set"
+
+
 RULES: dict[str, tuple[str, Rule]] = {
     "genlab.models.VAE": ("vae", _vae),
     "genlab.models.ConditionalVAE": ("cvae", _cvae),
@@ -99,6 +116,8 @@ RULES: dict[str, tuple[str, Rule]] = {
     "genlab.models.ConditionalGatedPixelCNN": ("conditional_gated_pixelcnn", _conditional_pixelcnn),
     "genlab.models.EBM": ("ebm", _ebm),
     "genlab.models.GAN": ("gan", _any),
+    "genlab.models.CycleGAN": ("cyclegan", _cyclegan),
+    "genlab.models.Pix2Pix": ("pix2pix", _pix2pix),
     "genlab.models.DCGAN": ("dcgan", _dcgan),
     "genlab.models.ConditionalDCGAN": ("conditional_dcgan", _conditional_dcgan),
     "genlab.models.histogram": ("histogram", _any),
@@ -108,7 +127,7 @@ RULES: dict[str, tuple[str, Rule]] = {
     "genlab.models.ppca": ("ppca", _any),
     "genlab.models.NaiveBayes": ("naive_bayes", _naive_bayes),
 }
-"""By ``_target_``: the model's name in a sentence, and its rule. All of these model one set of examples."""
+"""By ``_target_``: the model's name in a sentence, and its rule. All but the translators model one set of examples."""
 
 
 def check_pair(config: Mapping[str, Any]) -> Iterator[str]:
@@ -118,7 +137,7 @@ def check_pair(config: Mapping[str, Any]) -> Iterator[str]:
     if model["_target_"] not in RULES or source == data["_target_"]:
         return
     name, rule = RULES[model["_target_"]]
-    if source in {"paired", "unpaired"}:
+    if source in {"paired", *UNPAIRED} and name not in {"cyclegan", "pix2pix"}:
         yield f"model={name} models one set of examples, data={source} is two; it fits data={SINGLE}"
         return
     yield from rule(model, data, source)

@@ -27,7 +27,7 @@ _MORE = """\
 def overview(verbs: Mapping[str, Verb]) -> str:
     """``genlab --help``."""
     shown = {name: verb for name, verb in verbs.items() if not verb.hidden}
-    commands = "\n".join(f"  {name:<8}{verb.summary}" for name, verb in shown.items())
+    commands = "\n".join(f"  {name:<11}{verb.summary}" for name, verb in shown.items())
     examples = "\n".join(f"  {verb.examples[0]}" for verb in shown.values())
     return f"""\
 usage: genlab COMMAND [key=value ...]

@@ -30,14 +30,14 @@ def test_help_is_short_and_names_commands_and_choices(tmp_path):
     assert shown.returncode == 0
     assert shown.stderr == ""
     assert len(shown.stdout.splitlines()) < 30
-    for word in ("train", "sample", "eval", "list", "vae", "digits", "install=bash"):
+    for word in ("train", "sample", "translate", "eval", "list", "vae", "digits", "install=bash"):
         assert word in shown.stdout
     assert "_vae" not in shown.stdout
     assert "_worker" not in shown.stdout
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("verb", ["train", "sample", "eval", "list"])
+@pytest.mark.parametrize("verb", ["train", "sample", "translate", "eval", "list"])
 def test_help_of_a_verb_has_examples(verb, capsys):
     assert main([verb, "--help"]) == 0
     text = capsys.readouterr().out
@@ -352,7 +352,7 @@ try "genlab train optim.lr=[ mod"; try "genlab list mo"
     run = subprocess.run(shell, cwd=tmp_path, env={**os.environ, "PATH": path}, capture_output=True, text=True)
     assert run.stderr == ""
     assert run.stdout.splitlines() == [
-        "train",
+        "train translate",
         " ".join(f"model={name}" for name in listing.choices("model")),
         "objective.num_particles=",
         "--metric",

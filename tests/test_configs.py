@@ -53,9 +53,14 @@ SMALL = {
     "gan": ["model.hidden=[8]"],
     **{name: ["model.channels=2"] for name in ("dcgan", "conditional_dcgan")},
     "gmm": ["model.components=2"],
+    "cyclegan": ["model.channels=2", "model.blocks=1"],
+    "pix2pix": ["model.channels=2"],
     **{name: [] for name in ("histogram", "kde", "knn", "naive_bayes", "ppca")},
 }
 """What makes a model small, where it is not what makes a VAE small."""
+
+ROOTED = {"cyclegan_horse2zebra": "unpaired", "pix2pix_facades": "paired"}
+"""Experiments on pictures that the user has."""
 
 TWO_STEPS = ["trainer.max_steps=2", "test.num_particles=1", "logger=csv", "callbacks.samples.n=2"]
 KEPT = 24
@@ -89,7 +94,7 @@ def test_every_pair_composes(model, data):
     ],
 )
 def test_every_other_choice_composes(choice):
-    composed(choice)
+    composed(choice, *(["data.root=pictures"] if choice.removeprefix("experiment=") in ROOTED else []))
 
 
 @pytest.mark.parametrize("name", listing.choices("metric"))
@@ -173,7 +178,7 @@ def small(monkeypatch, tmp_path_factory):
 
 
 def cut(split):
-    return Split(*(None if part is None else part[:KEPT] for part in (split.x, split.y, split.x_b)))
+    return Split(*(None if part is None else part[:KEPT] for part in (split.x, split.y, split.x_b, split.y_b)))
 
 
 def two_steps(run, config):
@@ -232,6 +237,10 @@ def test_every_pair_works_or_is_refused_in_one_sentence(model, data, config, run
     if "test" in summary:
         assert summary["test"]["n"] <= KEPT
         assert np.isfinite(summary["test"]["value"])
+    elif model in {"cyclegan", "pix2pix"}:
+        values = [record["value"] for record in summary["translation"].values()]
+        assert np.isfinite(values).all()
+        assert (len(values) > 0) == (data != "unpaired")  # of which neither truth nor classes are known
     else:  # it ranks
         assert model in {"ebm", "knn", "gan", "dcgan", "conditional_dcgan"}
         assert data != "toy2d" or model == "gan"
@@ -241,8 +250,10 @@ def test_every_pair_works_or_is_refused_in_one_sentence(model, data, config, run
 
 
 @pytest.mark.parametrize("experiment", listing.choices("experiment"))
-def test_every_experiment_runs_two_steps(experiment, config, run_dir, small):
+def test_every_experiment_runs_two_steps(experiment, config, run_dir, small, pictures):
     narrow = ["model.channels=4"] if experiment.startswith(("realnvp", "dcgan")) else []
+    if experiment in ROOTED:
+        narrow = ["model.channels=2", "data.size=32", f"data.root={pictures / ROOTED[experiment]}"]
     made = config(f"experiment={experiment}", *narrow, *TWO_STEPS, "data.batch_size=4")
     needs_data(made["data"]["_target_"].removeprefix("genlab.data."))
     two_steps(run_dir("run"), made)

@@ -63,6 +63,7 @@ def loader(config: Mapping[str, Any], data: Dataset, trainer: pl.Trainer, *, sta
         rank=trainer.global_rank,
         world_size=trainer.world_size,
         transform=data.train_transform,
+        paired=data.spec.layout == "paired",
     )
     total = options["max_epochs"] * loader.steps_per_epoch
     if options["max_steps"] is not None:

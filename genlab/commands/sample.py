@@ -19,6 +19,7 @@ from genlab.errors import ConfigError
 from genlab.evaluation.pictures import save_png
 from genlab.models.base import (
     ClassConditional,
+    GenerativeModel,
     Tempered,
     Truncated,
 )
@@ -32,6 +33,8 @@ def run(run_dir: Path, config: Mapping[str, Any], *, console: Console) -> dict[s
         CheckpointError, DataError, TrustError: as loading raises.
     """
     loaded = load(Path(config["ckpt"]), trust=config["trust"], device=device_of(config["accelerator"]))
+    if not isinstance(loaded.model, GenerativeModel):
+        raise ConfigError(f"{type(loaded.model).__name__} translates pictures and has no samples; use genlab translate")
     _check(loaded, config)
     with torch.no_grad():
         drawn = TASKS[config["task"]].run(loaded, config)

@@ -32,12 +32,13 @@ from genlab.commands.quiet import quiet
 from genlab.data.loader import BatchLoader
 from genlab.data.spec import Dataset
 from genlab.errors import ConfigError, GenlabError, TrainingError
+from genlab.evaluation import translation
 from genlab.evaluation.draw import draw
 from genlab.evaluation.energies import ENERGIES, energies
 from genlab.evaluation.pictures import save_png
 from genlab.evaluation.record import Record
 from genlab.evaluation.validate import validate
-from genlab.models.base import GenerativeModel, UnnormalisedDensity
+from genlab.models.base import GenerativeModel, Translator, UnnormalisedDensity
 from genlab.models.classical import Fitted
 from genlab.objectives.base import Recoverable
 from genlab.training.game import GameLoss
@@ -127,6 +128,11 @@ def run(run_dir: Path, config: Mapping[str, Any], *, console: Console, first: bo
         for name in ("data", "samples"):
             check_number(f"energy of {name}", found[name]["mean"])
         summary["energy"] = found
+    if isinstance(scored, Translator) and trainer.is_global_zero:
+        scores = translation.records(scored, data, split="test", seed=config["seed"])
+        for score in scores:
+            check_number(score.metric, score.value)
+        summary["translation"] = {score.metric: score.to_dict() for score in scores}
     if trainer.is_global_zero:
         # the last step ends with a validation, which has drawn the same pictures, unless this process took no step
         pictures = guard.validation.pictures or draw(

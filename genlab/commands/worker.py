@@ -73,6 +73,10 @@ def run(run_dir: Path) -> int:
             from genlab.commands import sample
 
             sample.run(run_dir, config, console=console)
+        elif verb == "translate":
+            from genlab.commands import translate
+
+            translate.run(run_dir, config, console=console)
         else:
             from genlab.commands import evaluate
 
@@ -97,10 +101,12 @@ def _report_training(run_dir: Path, summary: Mapping[str, Any]) -> None:
         lines["energy"] = ", ".join(
             f"{name} {of[name]['mean']:.3g} ± {of[name]['std']:.3g}" for name in ("data", "samples", "noise")
         )
+    lines |= {name: Record(**record) for name, record in summary.get("translation", {}).items()}
     lines |= {
         key.removesuffix("_picture"): _relative(Path(p)) for key, p in summary.items() if key.endswith("_picture")
     }
-    lines["next"] = f"genlab sample ckpt={shown}"
+    verb = "translate" if "translation" in summary else "sample"
+    lines["next"] = f"genlab {verb} ckpt={shown}"
     for name, value in lines.items():
         print(f"{name:<16} {value}")
 

@@ -13,6 +13,7 @@ from genlab.data.folder import image_folder, paired, unpaired
 from genlab.data.mnist import binarized_mnist, fashion_mnist, mnist
 from genlab.data.spec import Dataset, DataSpec, Split
 from genlab.data.toy2d import DENSITIES, toy2d
+from genlab.data.unpaired_digits import unpaired_digits
 
 __all__ = [
     "DENSITIES",
@@ -30,4 +31,5 @@ __all__ = [
     "paired",
     "toy2d",
     "unpaired",
+    "unpaired_digits",
 ]

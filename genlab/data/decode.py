@@ -113,7 +113,7 @@ def _decode_all(files: Sequence[Path], crop: Crop, *, base: Path, skip_bad: bool
         for _ in pool.map(read, range(0, len(files), BLOCK)):
             pass
     if reasons and not skip_bad:
-        raise DataError(_bad_message(reasons, files, base=base))
+        raise DataError(bad_message(reasons, files, base=base, remedy="set data.skip_bad=true"))
     kept = np.flatnonzero(kinds != BAD)
     if len(kept) < len(files):
         for new, old in enumerate(kept):  # in place: a second copy might not fit into memory
@@ -121,12 +121,13 @@ def _decode_all(files: Sequence[Path], crop: Crop, *, base: Path, skip_bad: bool
     return pixels[: len(kept)], kinds
 
 
-def _bad_message(reasons: dict[int, str], files: Sequence[Path], *, base: Path) -> str:
+def bad_message(reasons: dict[int, str], files: Sequence[Path], *, base: Path, remedy: str) -> str:
+    """One line about files that cannot be used: the first five with their reasons (by index), and how many."""
     first = [f"{_name(files[i], base)} ({reasons[i]})" for i in sorted(reasons)[:5]]
     more = f" and {len(reasons) - 5} more" if len(reasons) > 5 else ""
     return (
         f"{base}: {len(reasons)} of {len(files)} pictures cannot be used: {', '.join(first)}{more}; "
-        "mend or remove them, or set data.skip_bad=true"
+        f"mend or remove them, or {remedy}"
     )
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from genlab.data.decode import Decoded, as_tensor, decode
+from genlab.data.jitter import jitter
 from genlab.data.pictures import Crop, list_pictures
 from genlab.data.roots import existing_folder
 from genlab.data.spec import Dataset, DataSpec, Split
@@ -99,6 +100,7 @@ def unpaired(
     root: str | os.PathLike[str],
     size: int = 64,
     channels: int = 3,
+    augment: bool = True,
     skip_bad: bool = False,
     val_fraction: float = FRACTION,
 ) -> Dataset:
@@ -113,6 +115,7 @@ def unpaired(
         root: the folder of the four.
         size: as for `image_folder`.
         channels: as for `image_folder`.
+        augment: random crops and mirror images in training, see `genlab.data.jitter`.
         skip_bad: as for `image_folder`.
         val_fraction: share of each training folder that is cut off.
 
@@ -153,6 +156,7 @@ def unpaired(
         train=split("train"),
         val=split("val"),
         test=split("test" if "test" in domains["A"] else "val"),
+        train_transform=jitter if augment else None,
         notes=tuple(notes),
     )
 
@@ -163,6 +167,7 @@ def paired(
     size: int = 64,
     channels: int = 3,
     direction: Literal["AtoB", "BtoA"] = "AtoB",
+    augment: bool = True,
     skip_bad: bool = False,
     val_fraction: float = FRACTION,
 ) -> Dataset:
@@ -178,6 +183,7 @@ def paired(
         size: side of each half's result.
         channels: as for `image_folder`.
         direction: "AtoB": the left half is given; "BtoA": the right half is given.
+        augment: random crops and mirror images in training, the same for both halves, see `genlab.data.jitter`.
         skip_bad: as for `image_folder`.
         val_fraction: share of train that is cut off where there is no val.
 
@@ -210,6 +216,7 @@ def paired(
         train=splits["train"],
         val=splits["val"],
         test=splits.get("test", splits["val"]),
+        train_transform=jitter if augment else None,
         notes=(*notes, *got.notes),
     )
 

@@ -43,7 +43,9 @@ class BatchLoader:
         num_steps: number of steps of the whole run.
         start: the first step to yield.
         rank, world_size: this process and how many share the epoch.
-        transform: ``(x, generator) -> x``, applied to each batch (dynamic binarisation).
+        transform: ``(x, generator) -> x``, applied to each batch (dynamic binarisation, random crops), and to domain B.
+        paired: the domains go together: B comes in the order of A, and is transformed with the same random numbers.
+            Otherwise it has an order of its own, from the start again where it is the smaller one.
 
     Raises:
         DataError: a split with fewer examples than processes.
@@ -60,6 +62,7 @@ class BatchLoader:
         rank: int = 0,
         world_size: int = 1,
         transform: Callable[[Tensor, torch.Generator], Tensor] | None = None,
+        paired: bool = False,
     ) -> None:
         self.split = split
         self.batch_size = min(batch_size, len(split) // world_size)
@@ -72,6 +75,8 @@ class BatchLoader:
         self.rank = rank
         self.world_size = world_size
         self.transform = transform
+        self.paired = paired
+        self._generator = torch.Generator()
 
     def __len__(self) -> int:
         return max(0, self.num_steps - self.start)
@@ -82,27 +87,30 @@ class BatchLoader:
         return torch.randperm(size, generator=generator)
 
     def __iter__(self) -> Iterator[Batch]:
-        generator = torch.Generator()
         order, order_b, current = None, None, -1
         split = self.split
         flat, shape = split.x.flatten(1), split.x.shape[1:]
-        unpaired = split.x_b is not None and len(split.x_b) != len(split.x)
         for step in range(self.start, self.num_steps):
             epoch, position = divmod(step, self.steps_per_epoch)
             if order is None or epoch != current:
                 order, current = self.permutation(epoch, size=len(split)), epoch
-                if split.x_b is not None and unpaired:
+                if split.x_b is not None and not self.paired:
                     order_b = self.permutation(epoch, size=len(split.x_b), domain="b")
             first = (position * self.world_size + self.rank) * self.batch_size
             index = order[first : first + self.batch_size]
-            x = flat.index_select(0, index).view(-1, *shape)  # rows of bytes: twice as fast as indexing pictures
-            if self.transform is not None:
-                x = self.transform(x, generator.manual_seed(derive(self.seed, "transform", step, self.rank)))
+            # rows of bytes: twice as fast as indexing pictures
+            x = self._transformed(flat.index_select(0, index).view(-1, *shape), step=step)
             x_b = None
             if split.x_b is not None:
                 index_b = index if order_b is None else order_b[torch.arange(first, first + len(index)) % len(order_b)]
-                x_b = split.x_b[index_b]
+                x_b = self._transformed(split.x_b[index_b], step=step, domain="a" if self.paired else "b")
             yield Batch(x, None if split.y is None else split.y[index], x_b)
+
+    def _transformed(self, x: Tensor, *, step: int, domain: str = "a") -> Tensor:
+        if self.transform is None:
+            return x
+        use = ("transform", step, self.rank) if domain == "a" else ("transform", domain, step, self.rank)
+        return self.transform(x, self._generator.manual_seed(derive(self.seed, *use)))
 
 
 def ordered(split: Split, *, batch_size: int, rank: int = 0, world_size: int = 1) -> Iterator[tuple[Tensor, Batch]]:

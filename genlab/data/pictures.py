@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 SUFFIXES = frozenset((".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm"))
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "PPM")  # MPO photographs come in through JPEG
 MAX_PIXELS = 1 << 26
+ORIENTATION = 0x0112  # the tag of EXIF
 
 # What was done to a picture, as one byte per file beside the pixels.
 KINDS = ("as is", "grey", "colour", "palette", "alpha", "CMYK", "16-bit", "bad")
@@ -87,7 +88,7 @@ def printable(name: str) -> str:
 
 
 def read_picture(path: Path, crop: Crop) -> tuple[np.ndarray, str]:
-    """Read one file.
+    """Read one file as a square.
 
     Returns:
         ``crop.shape`` uint8, and what was done to it (one of `KINDS`).
@@ -95,27 +96,11 @@ def read_picture(path: Path, crop: Crop) -> tuple[np.ndarray, str]:
     Raises:
         BadPictureError: if it is empty, truncated, too large or no picture at all.
     """
-    from PIL import Image, ImageOps  # heavy: only those who read pictures pay for it
+    from PIL import Image  # heavy: only those who read pictures pay for it
 
-    try:
-        if path.stat().st_size == 0:
-            raise BadPictureError("empty file")
-        with path.open("rb") as file, Image.open(file, formats=FORMATS) as image:
-            width, height = image.size
-            if width * height > MAX_PIXELS:
-                raise BadPictureError(f"{width}x{height} pixels, more than {MAX_PIXELS}")
-            if crop.halves and width < 2:
-                raise BadPictureError("too narrow for two halves")
-            kind = _kind(image, file, channels=crop.channels)
-            if image.format == "JPEG" and crop.crop is None and not crop.halves:
-                # Large photographs: the decoder itself reduces by 2, 4 or 8, to no less than twice the result.
-                image.draft(image.mode, (2 * crop.size, 2 * crop.size))
-            image.load()
-            picture = _to_mode(ImageOps.exif_transpose(image), channels=crop.channels)
-    except Image.DecompressionBombError as error:
-        raise BadPictureError("far too many pixels") from error
-    except UNREADABLE as error:
-        raise BadPictureError(printable(str(error).split("\n")[0].split(" <")[0]) or type(error).__name__) from error
+    # Large photographs: the decoder itself may reduce them.
+    least = None if crop.crop is not None or crop.halves else crop.size
+    picture, kind, _ = _opened(path, channels=crop.channels, least=least, halves=crop.halves)
     width, height = picture.size
     if crop.halves:
         half = width // 2
@@ -128,6 +113,65 @@ def read_picture(path: Path, crop: Crop) -> tuple[np.ndarray, str]:
         view = picture.crop(box).resize((crop.size, crop.size), Image.Resampling.BILINEAR)
         views.append(np.asarray(view).reshape(crop.size, crop.size, crop.channels))
     return np.stack(views).transpose(0, 3, 1, 2).reshape(crop.shape), kind
+
+
+def read_whole(
+    path: Path, *, channels: int, size: tuple[int, int] | None = None, max_side: int | None = None
+) -> tuple[np.ndarray, tuple[int, int]]:
+    """Read one file as it is, upright: nothing is cut off.
+
+    Args:
+        path: the file.
+        channels: 1 or 3.
+        size: height and width to resize it to, or None.
+        max_side: reduce a picture whose longer side is longer, or None.
+
+    Returns:
+        ``(channels, H, W)`` uint8, and the height and width that the picture has in the file.
+
+    Raises:
+        BadPictureError: as for `read_picture`.
+    """
+    from PIL import Image
+
+    picture, _, (width, height) = _opened(path, channels=channels, least=max_side if size is None else max(size))
+    if size is None:
+        shrink = min(1.0, max_side / max(width, height)) if max_side is not None else 1.0
+        size = max(1, round(height * shrink)), max(1, round(width * shrink))
+    if picture.size != size[::-1]:
+        picture = picture.resize(size[::-1], Image.Resampling.BILINEAR)
+    return np.asarray(picture).reshape(*size, channels).transpose(2, 0, 1), (height, width)
+
+
+def _opened(
+    path: Path, *, channels: int, least: int | None, halves: bool = False
+) -> tuple[Image.Image, str, tuple[int, int]]:
+    """One file upright, in RGB or grey; what was done to it; its width and height in the file, upright.
+
+    The decoder may reduce a photograph by 2, 4 or 8, to no less than twice ``least`` pixels each way.
+    """
+    from PIL import Image, ImageOps
+
+    try:
+        if path.stat().st_size == 0:
+            raise BadPictureError("empty file")
+        with path.open("rb") as file, Image.open(file, formats=FORMATS) as image:
+            width, height = image.size
+            if width * height > MAX_PIXELS:
+                raise BadPictureError(f"{width}x{height} pixels, more than {MAX_PIXELS}")
+            if halves and width < 2:
+                raise BadPictureError("too narrow for two halves")
+            kind = _kind(image, file, channels=channels)
+            if image.format == "JPEG" and least is not None:
+                image.draft(image.mode, (2 * least, 2 * least))
+            image.load()
+            if image.getexif().get(ORIENTATION) in (5, 6, 7, 8):  # lies on its side
+                width, height = height, width
+            return _to_mode(ImageOps.exif_transpose(image), channels=channels), kind, (width, height)
+    except Image.DecompressionBombError as error:
+        raise BadPictureError("far too many pixels") from error
+    except UNREADABLE as error:
+        raise BadPictureError(printable(str(error).split("\n")[0].split(" <")[0]) or type(error).__name__) from error
 
 
 def _is_picture(path: Path) -> bool:

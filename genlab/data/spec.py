@@ -63,11 +63,13 @@ class Split:
         x: ``(N, C, H, W) uint8`` images or ``(N, D) float32`` vectors; domain A of a translation set.
         y: ``(N,) int64`` labels, or None.
         x_b: domain B: ``(N, C, H, W)`` if paired, ``(M, C, H, W)`` if unpaired; None otherwise.
+        y_b: ``(M,) int64`` labels of domain B, or None.
     """
 
     x: torch.Tensor
     y: torch.Tensor | None = None
     x_b: torch.Tensor | None = None
+    y_b: torch.Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.x)
@@ -81,7 +83,7 @@ class Dataset:
         name: for messages and folder names.
         spec: the type of one example.
         train, val, test: the splits; test is the official one where there is one.
-        train_transform: ``(x, generator) -> x`` applied to training batches only (dynamic binarisation).
+        train_transform: ``(x, generator) -> x`` applied to training batches only (dynamic binarisation, random crops).
         density: the true density where it is known (toy data): has ``log_prob(x)``, ``entropy``, ``bounds``.
         notes: sentences that the user should read once (pictures converted, files skipped, split improvised).
     """

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from genlab.data.spec import Dataset
+from genlab.evaluation import translation
 from genlab.evaluation.pictures import grid, plane
 from genlab.evaluation.validate import with_likelihood
 from genlab.models.base import (
@@ -18,6 +19,7 @@ from genlab.models.base import (
     ExactLikelihood,
     GenerativeModel,
     LikelihoodBound,
+    Translator,
 )
 from genlab.models.grid import GridNormalised
 
@@ -40,8 +42,7 @@ def expected_samples(model: GenerativeModel, n: int, *, y: Tensor | None, genera
 
 def alternate(above: Tensor, below: Tensor, columns: int) -> Tensor:
     """Rows of ``above`` and ``below`` in turn: ``(B, ...), (B, ...) -> (2 B, ...)``."""
-    pairs = zip(above.float().split(columns), below.float().split(columns), strict=True)
-    return torch.cat([row for pair in pairs for row in pair])
+    return translation.stacked([above, below], columns)
 
 
 @torch.no_grad()
@@ -83,6 +84,8 @@ def draw(model: nn.Module, data: Dataset, *, n: int, seed: int) -> dict[str, np.
         n: number of samples in a grid.
         seed: the same seed shows the same latents, so that pictures of successive steps compare.
     """
+    if isinstance(model, Translator):
+        return translation.pictures(model, data, n=n, seed=seed)
     if not isinstance(model, GenerativeModel):
         return {}
     training = model.training

@@ -2,6 +2,7 @@
 
 from genlab.models.classical import NaiveBayes, gmm, histogram, kde, knn, ppca
 from genlab.models.cvae import ConditionalVAE
+from genlab.models.cyclegan import CycleGAN
 from genlab.models.dcgan import DCGAN, ConditionalDCGAN
 from genlab.models.dequantised import Dequantised
 from genlab.models.ebm import EBM
@@ -10,6 +11,7 @@ from genlab.models.gan import GAN
 from genlab.models.gated_pixelcnn import ConditionalGatedPixelCNN, GatedPixelCNN
 from genlab.models.grid import GridNormalised
 from genlab.models.nice import nice
+from genlab.models.pix2pix import Pix2Pix
 from genlab.models.pixelcnn import PixelCNN
 from genlab.models.realnvp import realnvp
 from genlab.models.vae import VAE
@@ -22,11 +24,13 @@ __all__ = [
     "ConditionalDCGAN",
     "ConditionalGatedPixelCNN",
     "ConditionalVAE",
+    "CycleGAN",
     "Dequantised",
     "Flow",
     "GatedPixelCNN",
     "GridNormalised",
     "NaiveBayes",
+    "Pix2Pix",
     "PixelCNN",
     "gmm",
     "histogram",

@@ -178,8 +178,26 @@ class EncodesLatents(GenerativeModel):
 
 
 class Translator(nn.Module):
-    """Maps pictures of one domain to another; has no unconditional samples."""
+    """Maps pictures of a domain A to a domain B; has no unconditional samples.
+
+    Attributes:
+        spec: the type of the pictures of both domains.
+    """
+
+    spec: DataSpec
 
     @abstractmethod
-    def translate(self, x_a: Tensor) -> Tensor:
-        """``(B, C, H, W) uint8 -> (B, C, H, W) uint8``."""
+    def translate(self, x_a: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
+        """``(B, *event_shape) uint8 -> (B, *event_shape) uint8``; ``generator`` is of its noise, if it has any."""
+
+
+class TwoWayTranslator(Translator):
+    """Also knows the way back."""
+
+    @abstractmethod
+    def translate_back(self, x_b: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
+        """From B to A; otherwise as `translate`."""
+
+
+class FullyConvolutional(Translator):
+    """Translates pictures of any height and width, each at the size it has."""

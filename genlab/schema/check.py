@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from genlab.errors import ConfigError
 from genlab.pairs import check_pair
-from genlab.schema import classical, data, ebm, flow, game, likelihood, pixelcnn, vae
+from genlab.schema import classical, data, ebm, flow, game, likelihood, pixelcnn, translation, vae
 from genlab.schema.classical import check_fit
 from genlab.schema.data import ExternalData
 from genlab.schema.nodes import External, Node, Target
@@ -24,6 +24,7 @@ TARGETS: dict[str, type[Target]] = {
     **flow.TARGETS,
     **ebm.TARGETS,
     **game.TARGETS,
+    **translation.TARGETS,
     **classical.TARGETS,
     **likelihood.TARGETS,
 }
@@ -56,7 +57,7 @@ def validate(verb: str, config: dict[str, Any], *, known: list[str] | None = Non
     """Check a resolved config against the schema of ``verb`` and the positive list of targets.
 
     Args:
-        verb: "train", "sample" or "eval".
+        verb: "train", "sample", "translate" or "eval".
         config: plain types, as composed and resolved.
         known: names to suggest for a misspelt key; those of the schema's siblings in ``config`` when None.
 

@@ -63,7 +63,7 @@ class Toy2D(Target):
 
 
 class ImageFolder(Target):
-    """`genlab.data.image_folder` and `genlab.data.unpaired`."""
+    """`genlab.data.image_folder`."""
 
     root: Text
     size: Positive
@@ -72,10 +72,25 @@ class ImageFolder(Target):
     batch_size: Positive
 
 
-class Paired(ImageFolder):
+class Unpaired(ImageFolder):
+    """`genlab.data.unpaired`."""
+
+    augment: bool
+
+
+class Paired(Unpaired):
     """`genlab.data.paired`."""
 
     direction: Literal["AtoB", "BtoA"]
+
+
+class UnpairedDigits(Target):
+    """`genlab.data.unpaired_digits`."""
+
+    source: Literal["digits", "mnist", "fashion_mnist"]
+    root: Text | None
+    download: bool
+    batch_size: Positive
 
 
 TARGETS: dict[str, type[Target]] = {
@@ -87,6 +102,7 @@ TARGETS: dict[str, type[Target]] = {
     "genlab.data.celeba": CelebA,
     "genlab.data.toy2d": Toy2D,
     "genlab.data.image_folder": ImageFolder,
-    "genlab.data.unpaired": ImageFolder,
+    "genlab.data.unpaired": Unpaired,
+    "genlab.data.unpaired_digits": UnpairedDigits,
     "genlab.data.paired": Paired,
 }

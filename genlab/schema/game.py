@@ -11,6 +11,8 @@ from genlab.schema.nodes import NonNegativeFloat, Positive, Target
 
 PLAYERS: dict[str, tuple[str, ...]] = {
     "genlab.objectives.Adversarial": ("discriminator", "generator"),
+    "genlab.objectives.ConditionalAdversarial": ("discriminator", "generator"),
+    "genlab.objectives.CycleConsistency": ("generators", "discriminators"),
 }
 """Who plays, by the game's ``_target_``."""
 

@@ -17,7 +17,7 @@ class Optim(Node):
     lr: PositiveFloat
     betas: Annotated[list[Unit], Field(min_length=2, max_length=2)]
     weight_decay: NonNegativeFloat
-    schedule: Literal["constant", "cosine", "linear"]
+    schedule: Literal["constant", "cosine", "linear", "constant_linear"]
     warmup_steps: NonNegative
 
 
@@ -143,6 +143,23 @@ class Sample(Node):
     data: DataRoot
 
 
+class Translate(Node):
+    """`genlab translate`."""
+
+    ckpt: Text
+    input: Text | None
+    output: Text | None
+    direction: Literal["AtoB", "BtoA"] | None
+    n: Positive
+    max_side: Positive | None
+    skip_bad: bool
+    seed: Seed
+    accelerator: Literal["auto", "cpu", "gpu", "cuda", "mps"]
+    outputs: Text
+    trust: list[Text]
+    data: DataRoot
+
+
 class Eval(Node):
     """`genlab eval`."""
 
@@ -158,4 +175,4 @@ class Eval(Node):
     metric: Metrics
 
 
-VERBS: dict[str, type[Node]] = {"train": Train, "sample": Sample, "eval": Eval}
+VERBS: dict[str, type[Node]] = {"train": Train, "sample": Sample, "translate": Translate, "eval": Eval}

@@ -20,7 +20,8 @@ class OptimiserRecipe:
         lr: peak learning rate.
         betas: decay rates of the moments.
         weight_decay: decoupled for adamw, L2 otherwise.
-        schedule: "constant", or "cosine"/"linear" to zero at the last step.
+        schedule: "constant", or "cosine"/"linear" to zero at the last step; "constant_linear": linear to zero in the
+            second half only.
         warmup_steps: the learning rate grows linearly from 0 over these steps.
     """
 
@@ -55,6 +56,8 @@ class OptimiserRecipe:
             done = min(1.0, (step - self.warmup_steps) / max(1, total_steps - self.warmup_steps))
             if self.schedule == "cosine":
                 return 0.5 * (1 + math.cos(math.pi * done))
+            if self.schedule == "constant_linear":
+                return min(1.0, 2 * (1 - done))
             return 1.0 - done if self.schedule == "linear" else 1.0
 
         return multiplier

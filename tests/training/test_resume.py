@@ -13,9 +13,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 import yaml
+from PIL import Image
 from rich.console import Console
 
 from genlab import checkpoint, runs
@@ -34,6 +36,14 @@ BASE = [
 EBM = ["model=ebm", "model.channels=4", "objective.steps=2", "model.chain_steps=3", "objective.replay_size=512"]
 PLANE = ["data=toy2d", "data.num_train=900", "data.num_val=50", "data.num_test=50"]
 GAN = ["model=gan", "model.latent_dim=4"]
+CYCLE = [
+    "model=cyclegan",
+    "data=unpaired_digits",
+    "model.channels=4",
+    "model.blocks=1",
+    "data.batch_size=4",
+    "objective.pool_size=12",
+]
 PATIENT = ["callbacks.guard.max_rollbacks=100"]
 VARIANTS = {
     "vae": ["optim.schedule=cosine"],
@@ -54,6 +64,9 @@ VARIANTS = {
     "gan-critic": [*GAN, "objective.loss=wasserstein_gp", "objective.n_critic=2", "players.discriminator.lr=1e-3"],
     "gan-accumulate": [*GAN, *PLANE, "trainer.accumulate_grad_batches=3", "objective.n_critic=2", "objective.r1=0.1"],
     "dcgan": ["model=conditional_dcgan", "model.channels=4", "model.spectral_norm=true", "objective.loss=hinge"],
+    "cyclegan": [*CYCLE, "callbacks.ema.decay=0.9", "objective.identity_weight=0.5"],
+    "cyclegan-accumulate": [*CYCLE, "trainer.accumulate_grad_batches=2", "trainer.gradient_clip_val=1.0"],
+    "pix2pix": ["model=pix2pix", "data=paired", "model.channels=4", "data.size=8", "data.batch_size=2"],
     "plane": [*PLANE, "optim.name=sgd"],
 }
 
@@ -96,15 +109,27 @@ def assert_same(one: dict[str, Any], other: dict[str, Any]) -> None:
 
 def fitting(base: list[str], own: list[str]) -> list[str]:
     """Both, without the widths of a perceptron where the model has none."""
-    convolutional = any(word.endswith(("pixelcnn", "dcgan")) for word in own)
+    convolutional = any(word.endswith(("pixelcnn", "dcgan", "cyclegan", "pix2pix")) for word in own)
     return [*(word for word in base if not (convolutional and word.startswith("model.hidden"))), *own]
+
+
+def pairs(folder: Path) -> Path:
+    """A few pictures of two halves each."""
+    for part in ("train", "val", "test"):
+        (folder / part).mkdir(parents=True)
+        for i in range(6):
+            halves = np.random.default_rng(i).integers(0, 256, (8, 16, 3), dtype=np.uint8)
+            Image.fromarray(halves).save(folder / part / f"{i}.png")
+    return folder
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_killed_and_resumed_is_bit_identical(
-    variant: str, config: Callable, run_dir: Callable, monkeypatch: pytest.MonkeyPatch
+    variant: str, config: Callable, run_dir: Callable, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    settings = config(*fitting(BASE, VARIANTS[variant]), "callbacks.checkpoint.every_n_steps=4")
+    own = VARIANTS[variant]
+    own = [*own, f"data.root={pairs(tmp_path / 'pairs')}"] if "data=paired" in own else own
+    settings = config(*fitting(BASE, own), "callbacks.checkpoint.every_n_steps=4")
     straight, killed = run_dir("straight"), run_dir("killed")
     reference = train.run(straight, settings, console=QUIET)
     for step in (3, 7, 10):  # between checkpoints, on an odd step, on a validation
@@ -297,8 +322,9 @@ def test_kill_9_and_sigterm_of_a_real_process(config: Callable, run_dir: Callabl
         ["model=pixelcnn", "model.channels=8", "model.blocks=1"],
         [*GAN, "objective.n_critic=2", "trainer.accumulate_grad_batches=2"],
         ["model=dcgan", "model.channels=4"],
+        CYCLE,
     ],
-    ids=["vae", "ebm", "ebm-plane", "flow", "pixelcnn", "gan", "dcgan"],
+    ids=["vae", "ebm", "ebm-plane", "flow", "pixelcnn", "gan", "dcgan", "cyclegan"],
 )
 def test_two_cpu_processes_train_evaluate_and_resume(
     model: list[str], config: Callable, run_dir: Callable, tmp_path: Path

@@ -1,0 +1,283 @@
+"""``genlab translate``: a user's pictures from one domain to the other, under their names and at their sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from rich.console import Console
+
+from genlab import runs
+from genlab.callbacks.progress import track
+from genlab.commands.loaded import Loaded, device_of, load
+from genlab.data.decode import bad_message
+from genlab.data.pictures import SUFFIXES, BadPictureError, list_pictures, read_whole
+from genlab.errors import ConfigError, DataError
+from genlab.evaluation.pictures import save_png
+from genlab.evaluation.translation import PIXELS, translated
+from genlab.models.base import FullyConvolutional, Translator, TwoWayTranslator
+
+CELL = 256
+"""Side of a picture in a sheet, pixels, at most."""
+
+ROWS = 8
+"""Pictures in a sheet."""
+
+
+@dataclass(frozen=True)
+class Item:
+    """One picture to translate.
+
+    Attributes:
+        source: the file, or a test picture ``(C, H, W) uint8``.
+        target: the file to write.
+    """
+
+    source: Path | np.ndarray
+    target: Path
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """At which size a picture goes through the network.
+
+    Attributes:
+        channels: of the pictures.
+        fixed: height and width of all, for a network that knows no other size; None: as they are.
+        max_side: the longer side, at most, of those that are not `fixed`.
+    """
+
+    channels: int
+    fixed: tuple[int, int] | None
+    max_side: int | None
+
+    def read(self, item: Item) -> tuple[np.ndarray, tuple[int, int]]:
+        """``(C, H, W) uint8`` for the network, and the height and width that the result is to have.
+
+        Raises:
+            BadPictureError: the file is no usable picture.
+        """
+        if isinstance(item.source, np.ndarray):
+            return item.source, (item.source.shape[1], item.source.shape[2])
+        return read_whole(item.source, channels=self.channels, size=self.fixed, max_side=self.max_side)
+
+
+def run(run_dir: Path, config: Mapping[str, Any], *, console: Console) -> Path:
+    """Translate ``config["input"]`` with ``config["ckpt"]`` and return the folder of the results.
+
+    Every result is a PNG of its input's size; sheets in ``run_dir`` show both side by side. Nothing is written before
+    all pictures have been read once.
+
+    Raises:
+        ConfigError: no translator, a direction that it has not learned, or a result that would overwrite a file.
+        DataError: there are no pictures, or unreadable ones.
+        CheckpointError, TrustError: as loading raises.
+    """
+    loaded = load(Path(config["ckpt"]), trust=config["trust"], device=device_of(config["accelerator"]))
+    model = loaded.model
+    if not isinstance(model, Translator):
+        raise ConfigError(
+            f"{type(model).__name__} translates nothing; genlab translate is for model=cyclegan and model=pix2pix"
+        )
+    way = _way(loaded, model, config["direction"])
+    back = isinstance(model, TwoWayTranslator) and way == "BtoA"
+    output = Path(config["output"]) if config["output"] is not None else run_dir / "pictures"
+    items = _items(loaded, config, output=output, back=back)
+    height, width = loaded.spec.event_shape[1:]
+    fixed = None if isinstance(model, FullyConvolutional) else (height, width)
+    sizes = Sizes(loaded.spec.event_shape[0], fixed, config["max_side"])
+    items, notes = _readable(items, sizes, given=Path(config["input"] or "."), skip_bad=config["skip_bad"])
+    taken = [str(item.target) for item in items if item.target.exists()]
+    if taken:
+        raise ConfigError(f"output: {taken[0]} is there already ({len(taken)} such files); give another output=FOLDER")
+
+    resized, shown = [], Sheets(run_dir / "sheets")
+    for item, x, y, size in track(
+        _translated(model, items, sizes, back=back, seed=config["seed"]),
+        len(items),
+        description="translate",
+        console=console,
+    ):
+        if x.shape[1:] != size:
+            resized.append(item)
+            y = _resized(y, size)
+        try:
+            save_png(item.target, _picture(y))
+        except OSError as error:
+            raise ConfigError(f"output: {item.target} cannot be written ({error.strerror}); give another") from error
+        shown.add(_picture(x), _picture(y))
+    shown.flush()
+    if resized:
+        to = f"to {width}x{height}, the only size that it knows" if fixed else f"to {config['max_side']} pixels"
+        notes.append(f"{len(resized)} of {len(items)} pictures were resized {to}, translated and resized back")
+
+    runs.write_json(
+        run_dir / runs.SUMMARY,
+        {
+            "checkpoint": str(loaded.path),
+            "step": loaded.step,
+            "direction": way,
+            "pictures": {str(item.target): str(item.source) for item in items if isinstance(item.source, Path)},
+            "notes": notes,
+        },
+    )
+    print(f"model    {loaded.config['name']}, step {loaded.step}, {way}")
+    print(f"pictures {len(items)} in {output}")
+    print(f"sheets   {run_dir / 'sheets'} (left: input, right: translation)")
+    for note in notes:
+        print(f"note     {note}")
+    return output
+
+
+def _way(loaded: Loaded, model: Translator, direction: str | None) -> str:
+    """The direction as asked, or as learned: "AtoB" or "BtoA".
+
+    Raises:
+        ConfigError: a model that knows one way is asked for the other.
+    """
+    if isinstance(model, TwoWayTranslator):
+        return direction or "AtoB"
+    learned = loaded.config["data"].get("direction", "AtoB")
+    if direction not in (None, learned):
+        raise ConfigError(
+            f"direction={direction}: this {type(model).__name__} was trained with data.direction={learned} and knows "
+            f"no other way; train one with data.direction={direction}"
+        )
+    return learned
+
+
+def _items(loaded: Loaded, config: Mapping[str, Any], *, output: Path, back: bool) -> list[Item]:
+    """What is to be translated, and where the results go.
+
+    Raises:
+        ConfigError: ``output`` is no place for PNGs.
+        DataError: there are no pictures.
+    """
+    if config["input"] is None:
+        test = loaded.dataset(root=config["data"]["root"], trust=config["trust"]).test
+        x = test.x_b if back else test.x
+        assert x is not None
+        return [Item(each, output / f"test-{i:05d}.png") for i, each in enumerate(x[: config["n"]].numpy())]
+    source = Path(config["input"])
+    if source.is_file():
+        if output.suffix.lower() in SUFFIXES:
+            if output.suffix.lower() != ".png":
+                raise ConfigError(f"output={output}: pictures are written as PNG; give a name in .png, or a folder")
+            return [Item(source, output)]
+        return [Item(source, output / f"{source.stem}.png")]
+    if not source.is_dir():
+        raise DataError(f"input={source} does not exist: give a picture, or a folder of pictures")
+    files = list_pictures(source, deep=True)
+    if not files:
+        raise DataError(f"input={source} holds no pictures: give a picture, or a folder of pictures")
+    names = [file.relative_to(source) for file in files]
+    stems = [name.with_suffix("") for name in names]
+    # a.jpg and a.tif would both be a.png
+    targets = [
+        name.with_suffix(".png") if stems.count(stem) == 1 else name.with_name(f"{name.name}.png")
+        for name, stem in zip(names, stems, strict=True)
+    ]
+    return [Item(file, output / target) for file, target in zip(files, targets, strict=True)]
+
+
+def _readable(items: Sequence[Item], sizes: Sizes, *, given: Path, skip_bad: bool) -> tuple[list[Item], list[str]]:
+    """The items that can be read, and a note about the others; ``given`` is the input that the user named.
+
+    Raises:
+        DataError: some cannot, and ``skip_bad`` is false; or none can.
+    """
+
+    def fault(item: Item) -> str | None:
+        try:
+            sizes.read(item)
+        except BadPictureError as error:
+            return str(error)
+        return None
+
+    with ThreadPoolExecutor(4) as pool:  # Pillow releases the interpreter lock
+        faults = dict(enumerate(pool.map(fault, items)))
+    reasons = {i: reason for i, reason in faults.items() if reason is not None}
+    if not reasons:
+        return list(items), []
+    files = [item.source for item in items if isinstance(item.source, Path)]
+    base = given if given.is_dir() else given.parent
+    message = bad_message(reasons, files, base=base, remedy="set skip_bad=true")
+    if not skip_bad or len(reasons) == len(items):
+        raise DataError(message)
+    kept = [item for i, item in enumerate(items) if i not in reasons]
+    return kept, [message.partition(";")[0].replace("cannot be used", "were skipped")]
+
+
+def _translated(
+    model: Translator, items: Sequence[Item], sizes: Sizes, *, back: bool, seed: int
+) -> Iterator[tuple[Item, np.ndarray, np.ndarray, tuple[int, int]]]:
+    """``(item, x, y, size)``: what went in and out, and the size that is wanted; neighbours of one size together."""
+    group: list[tuple[Item, np.ndarray, tuple[int, int]]] = []
+
+    def flush() -> Iterator[tuple[Item, np.ndarray, np.ndarray, tuple[int, int]]]:
+        if group:
+            y = translated(model, torch.from_numpy(np.stack([x for _, x, _ in group])), back=back, seed=seed).numpy()
+            yield from ((item, x, each, size) for (item, x, size), each in zip(group, y, strict=True))
+            group.clear()
+
+    for item in items:
+        x, size = sizes.read(item)
+        if group and (group[0][1].shape != x.shape or (len(group) + 1) * x[0].size > PIXELS):
+            yield from flush()
+        group.append((item, x, size))
+    yield from flush()
+
+
+def _picture(x: np.ndarray) -> np.ndarray:
+    """``(C, H, W) uint8 -> (H, W, 3) uint8``."""
+    return np.ascontiguousarray(np.broadcast_to(x, (3, *x.shape[1:])).transpose(1, 2, 0))
+
+
+def _resized(x: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """``(C, *, *) uint8 -> (C, *size) uint8``."""
+    from PIL import Image
+
+    picture = Image.fromarray(_picture(x)).resize(size[::-1], Image.Resampling.BICUBIC)
+    return np.asarray(picture).transpose(2, 0, 1)[: len(x)]
+
+
+class Sheets:
+    """Inputs beside their translations, `ROWS` pairs a sheet, written to ``folder`` as they fill up."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.written = 0
+        self.pairs: list[np.ndarray] = []
+
+    def add(self, left: np.ndarray, right: np.ndarray) -> None:
+        """One pair, ``(H, W, 3) uint8`` each; both are made to fit a cell."""
+        self.pairs.append(np.concatenate([_cell(left), _cell(right)], 1))
+        if len(self.pairs) == ROWS:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what there is."""
+        if self.pairs:
+            self.written += 1
+            save_png(self.folder / f"sheet-{self.written:04d}.png", np.concatenate(self.pairs))
+            self.pairs.clear()
+
+
+def _cell(picture: np.ndarray) -> np.ndarray:
+    """The picture in the middle of a grey square: reduced if large, enlarged by a whole factor if small."""
+    from PIL import Image
+
+    inner = CELL - 2
+    height, width = picture.shape[:2]
+    enlarge = max(1, inner // max(height, width))
+    image = Image.fromarray(picture.repeat(enlarge, 0).repeat(enlarge, 1))
+    image.thumbnail((inner, inner), Image.Resampling.BILINEAR)
+    cell = np.full((CELL, CELL, 3), 64, np.uint8)
+    top, left = (CELL - image.height) // 2, (CELL - image.width) // 2
+    cell[top : top + image.height, left : left + image.width] = np.asarray(image)
+    return cell

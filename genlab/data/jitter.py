@@ -1,0 +1,39 @@
+"""Random crops and mirror images, for a whole batch at once.
+
+The jitter of pix2pix (section 6.2 of the paper) and CycleGAN, which resize pictures of 256 pixels to 286, cut out 256
+at random and mirror every second one. Other sizes grow by the same factor.
+
+P. Isola, J.-Y. Zhu, T. Zhou, A. Efros, "Image-to-Image Translation with Conditional Adversarial Networks", CVPR 2017,
+https://arxiv.org/abs/1611.07004.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch.nn import functional as F
+
+GROWTH = 286 / 256
+
+
+def jitter(x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """Each picture enlarged, cropped to its old size at a place of its own, and mirrored or not.
+
+    The same state of the generator makes the same cuts, whatever the pictures show: those of a pair stay aligned.
+
+    Args:
+        x: ``(B, C, H, W)`` uint8 on the CPU.
+        generator: of the places and the mirrors.
+
+    Returns:
+        ``(B, C, H, W)`` uint8.
+    """
+    n, _, height, width = x.shape
+    tall, wide = round(GROWTH * height), round(GROWTH * width)
+    large = F.interpolate(x, (tall, wide), mode="bicubic")  # in integers: twenty times as fast as in float
+    top = torch.randint(tall - height + 1, (n, 1), generator=generator)
+    left = torch.randint(wide - width + 1, (n, 1), generator=generator)
+    mirrored = torch.rand(n, 1, generator=generator) < 0.5
+    rows, columns = top + torch.arange(height), left + torch.arange(width)
+    columns = torch.where(mirrored, columns.flip(1), columns)
+    cut = large[torch.arange(n)[:, None, None], :, rows[:, :, None], columns[:, None, :]]  # (B, H, W, C)
+    return cut.permute(0, 3, 1, 2).contiguous()

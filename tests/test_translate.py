@@ -1,0 +1,276 @@
+"""genlab translate on real checkpoints: names and sizes, what is never overwritten, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from rich.console import Console
+
+from genlab.commands import evaluate, sample, train, translate
+from genlab.commands.loaded import load
+from genlab.compose import compose
+from genlab.errors import ConfigError, DataError
+from genlab.models import CycleGAN
+
+QUIET = Console(quiet=True)
+SMALL = [
+    "trainer.accelerator=cpu",
+    "trainer.enable_progress_bar=false",
+    "trainer.max_steps=2",
+    "callbacks.samples.n=4",
+    "logger=csv",
+    "model.channels=4",
+]
+
+
+def pixels(height: int, width: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    root = tmp_path_factory.mktemp("trained")
+    for part in ("train", "val", "test"):
+        (root / "pairs" / part).mkdir(parents=True)
+        for i in range(4):
+            Image.fromarray(pixels(16, 32, i)).save(root / "pairs" / part / f"{i}.png")
+    runs = {
+        "cyclegan": ["model=cyclegan", "data=unpaired_digits", "model.blocks=1"],
+        "pix2pix": [
+            "model=pix2pix",
+            "data=paired",
+            f"data.root={root / 'pairs'}",
+            "data.size=16",
+            "data.direction=BtoA",
+        ],
+        "vae": ["model=vae", "model.hidden=[4]", "trainer.max_steps=1"],
+    }
+    paths = {}
+    for name, words in runs.items():
+        run = root / name
+        for folder in ("checkpoints", "samples"):
+            (run / folder).mkdir(parents=True)
+        composed = compose("train", [*SMALL, *words])
+        assert composed is not None
+        train.run(run, composed.config, console=QUIET)
+        paths[name] = (
+            run / "checkpoints" / "best.ckpt" if name == "vae" else sorted((run / "checkpoints").glob("step*.ckpt"))[-1]
+        )
+    return paths
+
+
+def settings(ckpt: Path, *words: str, verb: str = "translate") -> dict[str, Any]:
+    composed = compose(verb, [f"ckpt={ckpt}", "accelerator=cpu", *words])
+    assert composed is not None
+    return composed.config
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """Pictures of several sizes and kinds, some of them in a subfolder."""
+    folder = tmp_path / "photos"
+    (folder / "more").mkdir(parents=True)
+    Image.fromarray(pixels(9, 31)).save(folder / "wide.png")
+    Image.fromarray(pixels(40, 20)).save(folder / "tall.jpg")
+    Image.fromarray(pixels(16, 16)).convert("L").save(folder / "grey.png")
+    Image.fromarray(pixels(16, 16, 1)).save(folder / "more" / "same.png")
+    Image.fromarray(pixels(16, 16, 2)).save(folder / "more" / "same.bmp")
+    (folder / "notes.txt").write_text("no picture")
+    return folder
+
+
+NAMES = {
+    "wide.png": (31, 9),
+    "tall.png": (20, 40),
+    "grey.png": (16, 16),
+    "more/same.png.png": (16, 16),
+    "more/same.bmp.png": (16, 16),
+}
+
+
+def written(folder: Path) -> dict[str, tuple[int, int]]:
+    return {path.relative_to(folder).as_posix(): Image.open(path).size for path in folder.rglob("*.png")}
+
+
+@pytest.mark.parametrize("name", ["cyclegan", "pix2pix"])
+def test_names_and_sizes_are_kept(
+    name: str, trained: dict[str, Path], photos: Path, tmp_path: Path, capsys: Any
+) -> None:
+    output = translate.run(tmp_path / "run", settings(trained[name], f"input={photos}"), console=QUIET)
+    assert output == tmp_path / "run" / "pictures"
+    assert written(output) == NAMES
+    sheet = Image.open(tmp_path / "run" / "sheets" / "sheet-0001.png")
+    assert sheet.size == (512, 5 * 256)
+    said = capsys.readouterr().out
+    assert ("2 of 5 pictures were resized to 16x16, the only size that it knows" in said) == (name == "pix2pix")
+    summary = json.loads((tmp_path / "run" / "summary.json").read_text())
+    assert summary["direction"] == ("AtoB" if name == "cyclegan" else "BtoA")
+    assert len(summary["pictures"]) == 5
+
+
+def test_the_pictures_are_what_the_model_makes_of_them(trained: dict[str, Path], photos: Path, tmp_path: Path) -> None:
+    model = load(trained["cyclegan"], trust=[], device=torch.device("cpu")).model
+    assert isinstance(model, CycleGAN)
+    source = torch.from_numpy(np.array(Image.open(photos / "wide.png"))).permute(2, 0, 1)[None]
+    for direction, way in (("AtoB", model.translate), ("BtoA", model.translate_back)):
+        words = [f"input={photos / 'wide.png'}", f"direction={direction}"]
+        output = translate.run(tmp_path / direction, settings(trained["cyclegan"], *words), console=QUIET)
+        found = torch.from_numpy(np.array(Image.open(output / "wide.png"))).permute(2, 0, 1)[None]
+        assert torch.equal(found, way(source))
+
+
+def test_the_sheet_has_the_input_on_the_left(trained: dict[str, Path], tmp_path: Path) -> None:
+    Image.fromarray(np.full((16, 16, 3), 255, np.uint8)).save(tmp_path / "white.png")
+    run = tmp_path / "run"
+    output = translate.run(run, settings(trained["cyclegan"], f"input={tmp_path / 'white.png'}"), console=QUIET)
+    sheet = np.array(Image.open(run / "sheets" / "sheet-0001.png"))
+    assert (sheet[100:150, 100:150] == 255).all()
+    assert np.array_equal(sheet[128, 256 + 128], np.array(Image.open(output / "white.png"))[8, 8])
+
+
+def test_large_pictures_are_reduced_with_a_word_said(trained: dict[str, Path], tmp_path: Path, capsys: Any) -> None:
+    picture = Image.fromarray(pixels(4, 4)).resize((90, 60))
+    exif = picture.getexif()
+    exif[0x0112] = 6  # lies on its side: upright it is 60 wide and 90 high
+    picture.save(tmp_path / "photo.jpg", exif=exif)
+    words = [f"input={tmp_path / 'photo.jpg'}", "max_side=32"]
+    output = translate.run(tmp_path / "run", settings(trained["cyclegan"], *words), console=QUIET)
+    assert written(output) == {"photo.png": (60, 90)}
+    assert "1 of 1 pictures were resized to 32 pixels" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("name", "count"), [("cyclegan", 5), ("pix2pix", 4)])
+def test_without_input_the_test_pictures_are_translated(
+    name: str, count: int, trained: dict[str, Path], tmp_path: Path
+) -> None:
+    output = translate.run(tmp_path / "run", settings(trained[name], "n=5"), console=QUIET)
+    assert sorted(written(output)) == [f"test-{i:05d}.png" for i in range(count)]
+
+
+def test_the_same_seed_gives_the_same_bytes(trained: dict[str, Path], photos: Path, tmp_path: Path) -> None:
+    bytes_of = {}
+    for name, seed in (("one", 0), ("same", 0), ("other", 1)):
+        words = [f"input={photos / 'wide.png'}", f"seed={seed}"]
+        output = translate.run(tmp_path / name, settings(trained["pix2pix"], *words), console=QUIET)
+        bytes_of[name] = (output / "wide.png").read_bytes()
+    assert bytes_of["one"] == bytes_of["same"] != bytes_of["other"]
+
+
+def test_output_may_be_a_folder_or_a_file_and_nothing_is_overwritten(
+    trained: dict[str, Path], photos: Path, tmp_path: Path
+) -> None:
+    ckpt = trained["cyclegan"]
+    folder = tmp_path / "made" / "here"
+    words = [f"input={photos}", f"output={folder}"]
+    translate.run(tmp_path / "1", settings(ckpt, *words), console=QUIET)
+    assert written(folder) == NAMES
+    before = {path: path.read_bytes() for path in folder.rglob("*.png")}
+    (folder / "grey.png").unlink()
+    with pytest.raises(ConfigError, match=r"is there already \(4 such files\); give another output=FOLDER"):
+        translate.run(tmp_path / "2", settings(ckpt, *words), console=QUIET)
+    assert all(path.read_bytes() == content for path, content in before.items() if path.name != "grey.png")
+    assert not (folder / "grey.png").exists()
+    one = [f"input={photos / 'tall.jpg'}", f"output={tmp_path / 'one.png'}"]
+    translate.run(tmp_path / "3", settings(ckpt, *one), console=QUIET)
+    assert Image.open(tmp_path / "one.png").size == (20, 40)
+    with pytest.raises(ConfigError, match="is there already"):
+        translate.run(tmp_path / "4", settings(ckpt, *one), console=QUIET)
+    with pytest.raises(ConfigError, match=r"written as PNG; give a name in \.png, or a folder"):
+        translate.run(tmp_path / "5", settings(ckpt, one[0], f"output={tmp_path / 'one.jpg'}"), console=QUIET)
+
+
+def test_an_output_that_cannot_be_written_is_said(trained: dict[str, Path], photos: Path, tmp_path: Path) -> None:
+    words = [f"input={photos / 'wide.png'}", f"output={photos / 'grey.png' / 'inside'}"]
+    with pytest.raises(ConfigError, match=r"wide\.png cannot be written \(Not a directory\)"):
+        translate.run(tmp_path / "run", settings(trained["cyclegan"], *words), console=QUIET)
+
+
+def test_bad_files_are_named_before_anything_is_written(
+    trained: dict[str, Path], photos: Path, tmp_path: Path, capsys: Any
+) -> None:
+    (photos / "broken.png").write_bytes(b"")
+    (photos / "more" / "cut.jpg").write_bytes((photos / "tall.jpg").read_bytes()[:200])
+    words, run = [f"input={photos}"], tmp_path / "run"
+    with pytest.raises(
+        DataError, match=r"2 of 7 pictures cannot be used: broken\.png \(empty file\), more/cut\.jpg .*skip_bad=true"
+    ):
+        translate.run(run, settings(trained["cyclegan"], *words), console=QUIET)
+    assert not run.exists()
+    output = translate.run(run, settings(trained["cyclegan"], *words, "skip_bad=true"), console=QUIET)
+    assert written(output) == NAMES
+    assert "2 of 7 pictures were skipped: broken.png" in capsys.readouterr().out
+    for path in photos.rglob("*.*"):
+        path.write_bytes(b"")
+    with pytest.raises(DataError, match="7 of 7"):
+        translate.run(tmp_path / "none", settings(trained["cyclegan"], *words, "skip_bad=true"), console=QUIET)
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "error", "message"),
+    [
+        ("vae", [], ConfigError, "VAE translates nothing; genlab translate is for model=cyclegan and model=pix2pix"),
+        ("pix2pix", ["direction=AtoB"], ConfigError, r"was trained with data\.direction=BtoA and knows no other way"),
+        ("cyclegan", ["input=nowhere"], DataError, "input=nowhere does not exist"),
+        ("cyclegan", ["input=."], DataError, r"input=\. holds no pictures"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_one_sentence(
+    name: str,
+    words: list[str],
+    error: type,
+    message: str,
+    trained: dict[str, Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(error, match=message):
+        translate.run(tmp_path / "run", settings(trained[name], *words), console=QUIET)
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_direction_that_a_pix2pix_knows_may_be_named(trained: dict[str, Path], tmp_path: Path) -> None:
+    translate.run(tmp_path / "run", settings(trained["pix2pix"], "direction=BtoA", "n=1"), console=QUIET)
+
+
+@pytest.mark.parametrize("name", ["cyclegan", "pix2pix"])
+def test_sample_and_eval_refuse_a_translator_in_one_sentence(
+    name: str, trained: dict[str, Path], tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError, match="translates pictures and has no samples; use genlab translate"):
+        sample.run(tmp_path, settings(trained[name], verb="sample"), console=QUIET)
+    with pytest.raises(ConfigError, match=r"metric=nll.*cannot have it"):
+        evaluate.run(tmp_path, settings(trained[name], "metric=[nll]", verb="eval"), console=QUIET)
+
+
+def test_a_direction_is_one_of_two(trained: dict[str, Path]) -> None:
+    with pytest.raises(ConfigError, match="direction"):
+        settings(trained["cyclegan"], "direction=AB")
+
+
+def test_pictures_of_one_size_share_a_batch_and_all_come_out_in_order(
+    trained: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes: list[int] = []
+    inner = translate.translated
+
+    def counting(model: Any, x: torch.Tensor, **rest: Any) -> torch.Tensor:
+        sizes.append(len(x))
+        return inner(model, x, **rest)
+
+    monkeypatch.setattr(translate, "translated", counting)
+    monkeypatch.setattr(translate, "PIXELS", 3 * 64)
+    output = translate.run(tmp_path / "run", settings(trained["cyclegan"], "n=7"), console=QUIET)
+    assert sizes == [3, 3, 1]
+    model = load(trained["cyclegan"], trust=[], device=torch.device("cpu"))
+    x = model.dataset(root=None, trust=[]).test.x[:7]
+    expected: Callable[..., torch.Tensor] = model.model.translate  # type: ignore[attr-defined]
+    for i, y in enumerate(expected(x)):
+        assert np.array_equal(np.array(Image.open(output / f"test-{i:05d}.png")), y.permute(1, 2, 0).numpy())
