@@ -41,7 +41,7 @@ def start(words: Sequence[str], *, flags: Mapping[str, bool]) -> int:
     config = composed.config
     if config["models"]:
         sweep_dir, status = train(config, hydra)
-        if status >= 128:
+        if (sweep_dir / jobs.STOP).exists():
             return status  # stopped by a signal; the sweep has said how to go on
         config["runs"] = [*config["runs"], str(sweep_dir)]
     if not config["runs"]:
@@ -155,7 +155,8 @@ def _runs_of(path: Path) -> Iterator[dict[str, Any]]:
         for record in records:
             words = dict(word.partition("=")[::2] for word in record.get("overrides", []))
             name = f"{words.get('model', 'job')}-{words.get('data', record['number'])}"
-            known = {key: record.get(key) for key in ("run_dir", "status", "seconds", "message")}
+            known = {key: record.get(key) for key in ("run_dir", "status", "message")}
+            known["seconds"] = record.get("trained", record.get("seconds"))
             yield {"name": name, "seed": words.get("seed"), **known}
     elif (path / runs.CONFIG).is_file():
         if _verb(path) == "train":

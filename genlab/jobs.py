@@ -38,6 +38,9 @@ FAILED = TrainingError.exit_code
 GRACE = 30.0
 """Seconds that a job which was told to stop has to write its checkpoint."""
 
+LOOK = 0.05
+"""Seconds between two looks for a job's first checkpoint."""
+
 STOPPED = "stopped"
 """Status of a job that had its share of the sweep's time: saved and stopped, as planned."""
 
@@ -126,16 +129,15 @@ def _run(folder: Path, record: dict[str, Any], config: DictConfig, earlier: dict
     record["status"] = "running"
     runs.write_json(folder / RECORD, record)
     _say(folder, "resumed" if earlier and earlier.get("run_dir") == str(run_dir) else "started", record)
-    limit = sweep.get("limit") if composed.config.get("model", {}).get("_target_") not in classical.TARGETS else None
+    # a model that is fitted in one pass has nothing to show before its end
+    limit = None if composed.config["model"]["_target_"] in classical.TARGETS else sweep.get("limit")
     code, late = _wait(child, record, limit=limit)
     summary = resume.finished(run_dir) if code == 0 else None
     record["exit_code"] = code
     if code == 0:
         record |= {"status": "finished", "val": (summary or {}).get("val")}
-    elif late and code in _TOLD and any((run_dir / runs.CHECKPOINTS).glob("*.ckpt")):
-        record |= {"status": STOPPED}
     elif late and code in _TOLD:
-        record |= {"status": "failed", "message": f"its share of {limit:.0f} s was over before its first checkpoint"}
+        record |= {"status": STOPPED, "trained": limit}
     elif code in {-signal.SIGINT, -signal.SIGTERM, 128 + signal.SIGINT, 128 + signal.SIGTERM}:
         record |= {"status": "interrupted"}
     else:
@@ -143,16 +145,12 @@ def _run(folder: Path, record: dict[str, Any], config: DictConfig, earlier: dict
 
 
 def _wait(child: subprocess.Popen[bytes], record: dict[str, Any], *, limit: float | None) -> tuple[int, bool]:
-    """The exit status, and whether the job was stopped because its ``limit`` (seconds of wall-clock) was over.
-
-    A model that is fitted in one pass has no limit: it would have nothing to show before its end.
-    """
+    """The exit status, and whether the job was stopped because its ``limit`` (seconds of training) was over."""
     try:
         with _forwarding(child):
-            try:
-                return child.wait(timeout=limit), False
-            except subprocess.TimeoutExpired:
-                child.terminate()  # it ends its step, saves, and can be resumed
+            if limit is None or _over(child, Path(record["run_dir"]), limit) is not None:
+                return child.wait(), False
+            child.terminate()  # it ends its step, saves, and can be resumed
             try:
                 return child.wait(timeout=GRACE), True
             except subprocess.TimeoutExpired:
@@ -163,6 +161,21 @@ def _wait(child: subprocess.Popen[bytes], record: dict[str, Any], *, limit: floa
             os.killpg(child.pid, signal.SIGKILL)
         record |= {"exit_code": child.wait(), "status": "interrupted"}
         raise
+
+
+def _over(child: subprocess.Popen[bytes], run_dir: Path, limit: float) -> int | None:
+    """The exit status of a job that ended within ``limit`` seconds of training, or None when they are over.
+
+    They begin with the checkpoint that precedes the first step: starting Python and decoding the data is no training.
+    """
+    while not any((run_dir / runs.CHECKPOINTS).glob("*.ckpt")):
+        if child.poll() is not None:
+            return child.returncode
+        time.sleep(LOOK)
+    try:
+        return child.wait(timeout=limit)
+    except subprocess.TimeoutExpired:
+        return None
 
 
 @contextmanager

@@ -57,7 +57,7 @@ def create(verb: str, arguments: Arguments, *, limit: float | None = None) -> Pa
     Args:
         verb: what each job does.
         arguments: the words that follow it.
-        limit: seconds of wall-clock after which a job is told to save and stop; None: each runs to its end.
+        limit: seconds of training after which a job is told to save and stop; None: each runs to its end.
 
     Raises:
         ConfigError: something that holds for every job is wrong; nothing was created.

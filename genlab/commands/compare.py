@@ -68,7 +68,7 @@ def scored(run: Run, config: Mapping[str, Any], *, console: Console) -> Run:
                 lacks[name] = why
         facts, pictures = scores.facts(), scores.pictures()
     except GenlabError as error:
-        return replace(run, error=str(error))
+        return replace(run, error="; ".join([*run.notes, str(error)]))
     return replace(run, facts=facts, records=records, lacks=lacks, pictures=pictures, notes=(*run.notes, *scores.notes))
 
 

@@ -103,7 +103,9 @@ class Scores:
             return {name: save_png(self.folder / f"{name}.png", each).name for name, each in drawn.items()}
 
         names = self._kept("pictures", {"n": self.config["n"], "seed": self.config["seed"]}, draw_all)
-        return {name: path for name, file in names.items() if (path := self.folder / file).is_file()}
+        drawn = {name: self.folder / file for name, file in names.items()}
+        drawn |= {path.stem: path for path in sorted((self.folder / "pictures").glob("*.png"))}  # the metrics' own
+        return {name: path for name, path in drawn.items() if path.is_file()}
 
     @cached_property
     def subject(self) -> Subject:
@@ -112,7 +114,9 @@ class Scores:
         from genlab.commands.metrics import Subject
         from genlab.evaluation.validate import with_likelihood
 
-        config = {**self.config, "data": {"root": self.config["root"]}, "devices": 1}
+        # without "all": a metric that cannot be had raises, and its reason comes into the table
+        metric = {name: options for name, options in self.config["metric"].items() if name != "all"}
+        config = {**self.config, "metric": metric, "data": {"root": self.config["root"]}, "devices": 1}
         loaded = load(self.path, trust=config["trust"], device=device_of(config["accelerator"]))
         data = loaded.dataset(root=_root(config["root"], loaded.config), trust=config["trust"])
         model = with_likelihood(loaded.model, data) or loaded.model

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from genlab.comparison.run import Run
@@ -125,6 +125,15 @@ def measured(metric: str, name: str | None = None) -> Callable[[Run], Cell]:
     return of
 
 
+def _ood(run: Run) -> Cell:
+    """By the likelihood where there is one, else by the energy; which one is noted, and the two do not compare."""
+    for score in ("likelihood", "energy"):
+        cell = measured("ood", f"ood_auroc_{score}")(run)
+        if isinstance(cell, Value):
+            return replace(cell, note=f"by {score}", scope=(score, cell.scope))
+    return cell
+
+
 def fact(key: str, why: str, *, scope: Hashable = None) -> Callable[[Run], Cell]:
     """Something the run itself says, as a cell."""
 
@@ -164,7 +173,7 @@ def percent(value: float) -> str:
 def duration(value: float) -> str:
     """``38 s``, ``12 min`` or ``3.4 h``."""
     if value < 10:
-        return f"{value:.1f} s"
+        return f"{value:.2g} s"
     if value < 120:
         return f"{value:.0f} s"
     return f"{value / 60:.0f} min" if value < 7200 else f"{value / 3600:.1f} h"
@@ -203,24 +212,24 @@ COLUMNS = (
         "fcd",
         "FCD",
         "Frechet distance of samples and test data on the features of a small classifier of this data; it is no FID.",
-        of=measured("fcd"),
+        of=measured("fcd", "fcd"),
         show=significant,
         best="lower",
         metric="fcd",
     ),
     Column(
         "memorisation",
-        "copies",
-        "Share of samples nearer to a training example than test examples are.",
-        of=measured("memorisation"),
-        show=percent,
+        "memorisation",
+        "Probability that a sample is nearer to training data than an unseen example is; 0.5: as new as those.",
+        of=measured("memorisation", "memorisation"),
+        show=significant,
         metric="memorisation",
     ),
     Column(
         "probe",
         "probe",
         "Accuracy of a linear classifier on the encoded test data.",
-        of=measured("probe"),
+        of=measured("probe", "probe"),
         show=percent,
         best="higher",
         metric="probe",
@@ -229,7 +238,7 @@ COLUMNS = (
         "bayes",
         "Bayes",
         "Accuracy of argmax_y log p(x | y) + log p(y).",
-        of=measured("bayes"),
+        of=measured("bayes", "bayes"),
         show=percent,
         best="higher",
         metric="bayes",
@@ -237,8 +246,8 @@ COLUMNS = (
     Column(
         "ood",
         "OOD AUROC",
-        "Area under the ROC curve of telling test data from other data.",
-        of=measured("ood"),
+        "Area under the ROC curve of telling other data from test data, by the score that is named.",
+        of=_ood,
         show=significant,
         best="higher",
         metric="ood",
@@ -247,7 +256,7 @@ COLUMNS = (
         "throughput",
         "samples/s",
         "Samples drawn per second on the machine that scored.",
-        of=measured("throughput"),
+        of=measured("throughput", "sampling_rate"),
         show=significant,
         best="higher",
         metric="throughput",

@@ -169,7 +169,7 @@ def mean(cells: Sequence[Cell]) -> Cell:
     if len(values) < len(cells) or len({value.scope for value in values}) > 1:
         return next((cell for cell in cells if isinstance(cell, str)), "not of one kind")
     numbers = [value.number for value in values]
-    spread = statistics.stdev(numbers) if len(numbers) > 1 else None
+    spread = statistics.stdev(numbers) or None  # a count that is always the same has no spread to tell
     note = values[0].note if len({value.note for value in values}) == 1 else ""
     return Value(statistics.fmean(numbers), spread, note=note, scope=values[0].scope)
 

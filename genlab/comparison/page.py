@@ -164,7 +164,7 @@ def _cell(row: Row, column: Column) -> Html:
 
 def spread(error: float, column: Column) -> str:
     """An error in two significant digits, or as its column shows numbers where that is shorter."""
-    rounded = f"{error:.2g}"
+    rounded = f"{error:#.2g}".rstrip(".")
     return rounded if "e" not in rounded else column.show(error)
 
 
