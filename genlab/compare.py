@@ -85,7 +85,10 @@ def train(config: Mapping[str, Any], hydra: Sequence[str]) -> tuple[Path, int]:
     common = shared(config)
     problems = []
     for model in config["models"]:
-        composed = compose.capture("train", [*hydra, f"model={model}", *common])
+        try:
+            composed = compose.capture("train", [*hydra, f"model={model}", *common])
+        except ConfigError as error:
+            raise ConfigError(f"models={model}: {error}") from error
         assert composed is not None
         try:
             schema.validate("train", composed.config)

@@ -36,7 +36,8 @@ def run(run_dir: Path, config: Mapping[str, Any], *, console: Console) -> int:
         0 if at least one run could be scored; else the exit code of `CheckpointError`. A run that cannot be scored is a
         row that says why.
     """
-    found = [scored(read(entry), config, console=console) for entry in runs.read_json(run_dir / RUNS)]
+    spare = run_dir / "scores"
+    found = [scored(read(entry), config, spare=spare, console=console) for entry in runs.read_json(run_dir / RUNS)]
     groups = arrange(found)
     about = About(_title(found), _command(run_dir), _made())
     html, flat, plain = (run_dir / name for name in NAMES)
@@ -51,12 +52,12 @@ def run(run_dir: Path, config: Mapping[str, Any], *, console: Console) -> int:
     return 0 if any(each.error is None for each in found) else CheckpointError.exit_code
 
 
-def scored(run: Run, config: Mapping[str, Any], *, console: Console) -> Run:
+def scored(run: Run, config: Mapping[str, Any], *, spare: Path, console: Console) -> Run:
     """The run with its scores and pictures; or with the reason why it has none."""
     if run.error is not None or run.path is None:
         return run
     try:
-        scores = Scores(run.path, config, console=console)
+        scores = Scores(run.path, config, spare=spare, console=console)
         records, lacks = {}, {}
         for name in METRICS:
             if config["metric"].get(name) is None:

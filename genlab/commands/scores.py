@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import socket
 import warnings
 from collections.abc import Callable, Mapping
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from genlab import __version__, checkpoint, runs
-from genlab.errors import CheckpointError, GenlabError, TrainingError
+from genlab.errors import CheckpointError, GenlabError
 
 if TYPE_CHECKING:
     from genlab.commands.metrics import Subject
@@ -37,20 +38,31 @@ class Scores:
     Args:
         run_dir: of the training run.
         config: of ``genlab compare``.
+        spare: where scores go if the run's folder cannot be written.
         console: where bars and notes go.
 
     Raises:
         CheckpointError, TrustError: there is no checkpoint that can be read.
     """
 
-    def __init__(self, run_dir: Path, config: Mapping[str, Any], *, console: Console) -> None:
+    def __init__(self, run_dir: Path, config: Mapping[str, Any], *, spare: Path, console: Console) -> None:
         self.config, self.console = config, console
         self.notes: list[str] = []
         with warnings.catch_warnings(record=True) as said:
             warnings.simplefilter("always")
             self.path = choose(run_dir, config["ckpt"])
         self.notes += [str(each.message) for each in said]
-        self.folder = run_dir / FOLDER / digest(self.path)[:_DIGITS]
+        name = digest(self.path)[:_DIGITS]
+        self.folder = run_dir / FOLDER / name
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            writable = os.access(self.folder, os.W_OK)
+        except OSError:
+            writable = False
+        if not writable:
+            self.folder = spare / name
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self.notes.append(f"its scores are not kept with the run: {run_dir} cannot be written")
 
     def facts(self) -> dict[str, Any]:
         """Of the checkpoint: step, parameters, dim, levels, its file and its model's class."""
@@ -132,11 +144,7 @@ class Scores:
         if isinstance(held, dict) and held.get("key") == key:
             return held["value"]
         value = make()
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            runs.write_json(path, {"key": key, "value": value})
-        except (OSError, TrainingError) as error:
-            self.notes.append(f"scores are not kept: {error}")
+        runs.write_json(path, {"key": key, "value": value})
         return value
 
 
