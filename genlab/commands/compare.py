@@ -48,7 +48,7 @@ def run(run_dir: Path, config: Mapping[str, Any], *, console: Console) -> int:
     print(f"table    {flat}\nrecords  {plain}\npage     {html}")
     best = groups[0].rows[0].runs[0]
     if best.path is not None:
-        print(f"next     genlab sample ckpt={shlex.quote(os.path.relpath(best.path))}")
+        print(f"next     genlab sample ckpt={shlex.quote(best.where)}")
     return 0 if any(each.error is None for each in found) else CheckpointError.exit_code
 
 

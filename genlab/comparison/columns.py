@@ -148,6 +148,11 @@ def _seconds(run: Run) -> Cell:
     return "not recorded" if run.seconds is None else Value(run.seconds)
 
 
+def _steps(run: Run) -> Cell:
+    cell = fact("step", "not scored")(run)
+    return cell if isinstance(cell, str) or run.status == "finished" else replace(cell, note=run.status)
+
+
 def _rollbacks(run: Run) -> Cell:
     return Value(float(run.rollbacks)) if run.facts else "not scored"
 
@@ -202,7 +207,7 @@ COLUMNS = (
         "code",
         "compression",
         "Ideal code length in bits per dimension, which equals nll / (D ln 2): what a perfect entropy coder on this "
-        "model would write; no coder was run. Below it log2(levels), what the raw data takes.",
+        "model would write; no coder was run. Beside it log2(levels), what the raw data takes.",
         of=_code,
         show=significant,
         best="lower",
@@ -268,7 +273,7 @@ COLUMNS = (
         of=fact("parameters", "not scored"),
         show=whole,
     ),
-    Column("steps", "steps", "Training batches behind the weights.", of=fact("step", "not scored"), show=whole),
+    Column("steps", "steps", "Training batches behind the weights.", of=_steps, show=whole),
     Column(
         "rollbacks",
         "rollbacks",

@@ -62,7 +62,7 @@ def chart(curves: Mapping[str, Curve]) -> Html:
     if not drawn:
         return Html("")
     first, last, low, high = frame = window(list(drawn.values()))
-    box = (46.0, 10.0, 304.0, 120.0)
+    box = (52.0, 10.0, 480.0, 150.0)
     left, top, width, height = box
     parts = []
     for share in (0.0, 0.5, 1.0):
@@ -71,24 +71,24 @@ def chart(curves: Mapping[str, Curve]) -> Html:
         value = significant(low + share * (high - low))
         parts.append(tag("text", value, attrs={"class": "end", "x": f"{left - 6}", "y": y, "dy": "0.32em"}))
     for share, anchor in ((0.0, "start"), (1.0, "end")):
-        at = {"class": anchor, "x": f"{left + share * width}", "y": f"{top + height + 16}"}
+        at = {"class": anchor, "x": f"{left + share * width}", "y": f"{top + height + 18}"}
         parts.append(tag("text", f"{first + share * (last - first):,.0f}", attrs=at))
     parts.append(
-        tag("text", "steps", attrs={"class": "middle", "x": f"{left + width / 2}", "y": f"{top + height + 16}"})
+        tag("text", "steps", attrs={"class": "middle", "x": f"{left + width / 2}", "y": f"{top + height + 18}"})
     )
     for name, curve in drawn.items():
         parts.append(tag("polyline", attrs={"class": _class(name), "points": place(curve, frame, box)}))
     x = left
     for name, curve in drawn.items():
-        y = f"{top + height + 34}"
+        y = f"{top + height + 42}"
         parts.append(tag("line", attrs={"class": _class(name), "x1": f"{x}", "x2": f"{x + 18}", "y1": y, "y2": y}))
         told = f"{name}, {significant(curve[-1][1])} at the end"
         parts.append(tag("text", told, attrs={"class": "start", "x": f"{x + 24}", "y": y, "dy": "0.32em"}))
-        x += 170
+        x += 230
     label = "; ".join(
         f"{name} from {significant(curve[0][1])} to {significant(curve[-1][1])}" for name, curve in drawn.items()
     )
-    return tag("svg", parts, attrs={"class": "chart", "viewBox": "0 0 360 176", "role": "img", "aria-label": label})
+    return tag("svg", parts, attrs={"class": "chart", "viewBox": "0 0 544 208", "role": "img", "aria-label": label})
 
 
 def _class(name: str) -> str:

@@ -64,8 +64,8 @@ def page(groups: Sequence[Group], about: About) -> str:
             "header",
             tag("h1", about.title),
             tag("button", "theme: auto", attrs={"class": "theme", "type": "button", "hidden": None}),
-            tag("p", _lead(runs)),
         ),
+        tag("p", _lead(runs)),
         tag(
             "main",
             _table(groups, shown),
@@ -194,7 +194,7 @@ def _article(run: Run, runs: Sequence[Run]) -> Html:
     title = tag("h3", f"{run.name} on {run.data}{seed}" if run.config.get("data") else run.name)
     attrs = {"id": anchor(run, runs)}
     if run.error is not None:
-        where = tag("p", str(run.path), attrs={"class": "facts"}) if run.path else ""
+        where = tag("p", tag("code", run.where), attrs={"class": "facts"}) if run.path else ""
         return tag("article", title, tag("p", run.error, attrs={"class": "error"}), where, attrs=attrs)
     figures = [_figure(name, path.read_bytes()) for name, path in run.pictures.items()]
     curve = chart(run.curves)
@@ -209,14 +209,15 @@ def _article(run: Run, runs: Sequence[Run]) -> Html:
         tag("pre", run.command),
         _settings(run, runs),
         _measured(run),
-        tag("p", tag("code", str(run.path)), attrs={"class": "facts"}),
+        tag("p", tag("code", run.where), attrs={"class": "facts"}),
         attrs=attrs,
     )
 
 
 def _facts(run: Run) -> str:
     parts = [STATUS.get(run.status, run.status)]
-    parts.append(f"{whole(run.facts['step'])} steps" + (f" in {duration(run.seconds)}" if run.seconds else ""))
+    steps = whole(run.facts["step"])
+    parts.append(f"{steps} step{'' if steps == '1' else 's'}" + (f" in {duration(run.seconds)}" if run.seconds else ""))
     parts.append(f"{whole(run.facts['parameters'])} parameters")
     if run.rollbacks:
         parts.append(f"went back {run.rollbacks} times")

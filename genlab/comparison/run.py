@@ -69,6 +69,13 @@ class Run:
         return self.config.get("seed")
 
     @property
+    def where(self) -> str:
+        """Its directory as one would type it here."""
+        if self.path is None:
+            return ""
+        return str(self.path.relative_to(Path.cwd()) if self.path.is_relative_to(Path.cwd()) else self.path)
+
+    @property
     def data(self) -> str:
         """The data's name: its source and, of several in one source, which."""
         node = self.config.get("data") or {}
