@@ -19,7 +19,6 @@ from typing import Any
 import yaml
 
 from genlab.comparison.columns import COLUMNS, Column, duration
-from genlab.comparison.page import spread
 
 SIGNS = {"exact": "=", "upper bound": "<=", "lower bound": ">=", "estimate": "~"}
 UNITS = {"nats per example": "nats", "bits/dim": "bits/dim"}
@@ -143,7 +142,7 @@ def _cell(cell: dict[str, Any], column: Column) -> str:
     if cell["interval"]:
         text += f" [{column.show(cell['interval'][0])}, {column.show(cell['interval'][1])}]"
     elif cell["error"] is not None:
-        text += f" ± {spread(cell['error'], column)}"
+        text += f" ± {column.show_error(cell['error'])}"
     return f"**{text}**" if cell["mark"] == "best" else text
 
 

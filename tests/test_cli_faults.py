@@ -55,7 +55,7 @@ def test_debug_shows_the_traceback(tmp_path):
         ("train model=va", "realnvp, vae (did you mean vae?)"),
         ("train model=_vae", "model=_vae: no such choice; choose from conditional_gated_pixelcnn, cvae, ebm"),
         ("eval --metric nl", "(did you mean nll?)"),
-        ("eval --metric nll --metric fid", "metric=fid: no such choice; choose from "),
+        ("eval --metric nll --metric fidd", "metric=fidd: no such choice; choose from all, bpd"),
         ("train lrr=1", "unknown key lrr; did you mean optim.lr?"),
         ("train +lrr=1", "unknown key lrr; did you mean optim.lr?"),
         ("train ++optim.lrr=1", "unknown key optim.lrr; did you mean optim.lr?"),

@@ -21,7 +21,7 @@ from genlab import __version__, runs
 from genlab.commands.scores import Scores
 from genlab.comparison.columns import COLUMNS, METRICS, Value
 from genlab.comparison.groups import Group, Row, arrange
-from genlab.comparison.page import About, columns, page, spread
+from genlab.comparison.page import About, columns, page
 from genlab.comparison.run import Run, read
 from genlab.errors import CheckpointError, GenlabError
 
@@ -154,7 +154,7 @@ def _cell(row: Row, key: str) -> Text:
         return Text("-", style="dim")
     text = Text(column.show(cell.number), style="bold" if row.marks.get(key) == "best" else "")
     if cell.error is not None:
-        text.append(f" ± {spread(cell.error, column)}", style="dim")
+        text.append(f" ± {column.show_error(cell.error)}", style="dim")
     return text
 
 

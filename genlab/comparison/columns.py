@@ -39,6 +39,44 @@ Cell = Value | str
 """A number, or why there is none."""
 
 
+def significant(value: float) -> str:
+    """Three or four significant digits, without an exponent where that is readable."""
+    if value == 0 or not math.isfinite(value):
+        return f"{value:g}"
+    size = math.floor(math.log10(abs(value)))
+    return f"{value:,.{max(0, 3 - size)}f}" if -4 <= size < 7 else f"{value:.3g}"
+
+
+def whole(value: float) -> str:
+    """A count."""
+    return f"{value:,.0f}"
+
+
+def percent(value: float) -> str:
+    """A share as a percentage."""
+    return f"{100 * value:.1f}%"
+
+
+def duration(value: float) -> str:
+    """``38 s``, ``12 min`` or ``3.4 h``."""
+    if value < 10:
+        return f"{value:.2g} s"
+    if value < 120:
+        return f"{value:.0f} s"
+    return f"{value / 60:.0f} min" if value < 7200 else f"{value / 3600:.1f} h"
+
+
+def probability(value: float) -> str:
+    """Three decimals."""
+    return f"{value:.3f}"
+
+
+def two_digits(value: float) -> str:
+    """Two significant digits."""
+    rounded = f"{value:#.2g}".rstrip(".")
+    return rounded if "e" not in rounded else significant(value)
+
+
 @dataclass(frozen=True)
 class Column:
     """One column.
@@ -51,6 +89,7 @@ class Column:
         show: the number as text.
         best: "lower", "higher", or None where neither is better.
         metric: the metric it comes from, as ``genlab eval --metric`` names it; None for what the run itself says.
+        show_error: the error as text.
     """
 
     key: str
@@ -60,6 +99,7 @@ class Column:
     show: Callable[[float], str]
     best: str | None = None
     metric: str | None = None
+    show_error: Callable[[float], str] = two_digits
 
 
 def record_of(run: Run, metric: str, name: str | None = None) -> dict[str, Any] | None:
@@ -112,14 +152,18 @@ def _interval(record: Mapping[str, Any]) -> tuple[float, float] | None:
     return None if record.get("interval") is None else (record["interval"][0], record["interval"][1])
 
 
-def measured(metric: str, name: str | None = None) -> Callable[[Run], Cell]:
-    """The record of a metric as a cell; it compares on the same examples and split, by the same features."""
+ALIKE = ("split", "unit", "extractor", "n")
+"""What numbers of one metric must have in common to compare; a Frechet distance, say, falls with more samples."""
+
+
+def measured(metric: str, name: str | None = None, *, alike: tuple[str, ...] = ALIKE) -> Callable[[Run], Cell]:
+    """The record of a metric as a cell; it compares with those of the same examples that are ``alike`` in these."""
 
     def of(run: Run) -> Cell:
         record = record_of(run, metric, name)
         if record is None:
             return run.lacks.get(metric, "not measured")
-        scope = (metric, run.examples, record["split"], record["unit"], record.get("extractor"))
+        scope = (metric, run.examples, *(record.get(key) for key in alike))
         return Value(record["value"], record["standard_error"], _interval(record), scope=scope)
 
     return of
@@ -155,33 +199,6 @@ def _steps(run: Run) -> Cell:
 
 def _rollbacks(run: Run) -> Cell:
     return Value(float(run.rollbacks)) if run.facts else "not scored"
-
-
-def significant(value: float) -> str:
-    """Three or four significant digits, without an exponent where that is readable."""
-    if value == 0 or not math.isfinite(value):
-        return f"{value:g}"
-    size = math.floor(math.log10(abs(value)))
-    return f"{value:,.{max(0, 3 - size)}f}" if -4 <= size < 7 else f"{value:.3g}"
-
-
-def whole(value: float) -> str:
-    """A count."""
-    return f"{value:,.0f}"
-
-
-def percent(value: float) -> str:
-    """A share as a percentage."""
-    return f"{100 * value:.1f}%"
-
-
-def duration(value: float) -> str:
-    """``38 s``, ``12 min`` or ``3.4 h``."""
-    if value < 10:
-        return f"{value:.2g} s"
-    if value < 120:
-        return f"{value:.0f} s"
-    return f"{value / 60:.0f} min" if value < 7200 else f"{value / 3600:.1f} h"
 
 
 COLUMNS = (
@@ -227,7 +244,8 @@ COLUMNS = (
         "memorisation",
         "Probability that a sample is nearer to training data than an unseen example is; 0.5: as new as those.",
         of=measured("memorisation", "memorisation"),
-        show=significant,
+        show=probability,
+        show_error=probability,
         metric="memorisation",
     ),
     Column(
@@ -236,6 +254,7 @@ COLUMNS = (
         "Accuracy of a linear classifier on the encoded test data.",
         of=measured("probe", "probe"),
         show=percent,
+        show_error=percent,
         best="higher",
         metric="probe",
     ),
@@ -245,6 +264,7 @@ COLUMNS = (
         "Accuracy of argmax_y log p(x | y) + log p(y).",
         of=measured("bayes", "bayes"),
         show=percent,
+        show_error=percent,
         best="higher",
         metric="bayes",
     ),
@@ -253,7 +273,8 @@ COLUMNS = (
         "OOD AUROC",
         "Area under the ROC curve of telling other data from test data, by the score that is named.",
         of=_ood,
-        show=significant,
+        show=probability,
+        show_error=probability,
         best="higher",
         metric="ood",
     ),
@@ -261,7 +282,7 @@ COLUMNS = (
         "throughput",
         "samples/s",
         "Samples drawn per second on the machine that scored.",
-        of=measured("throughput", "sampling_rate"),
+        of=measured("throughput", "sampling_rate", alike=("unit", "method")),  # the method names the machine
         show=significant,
         best="higher",
         metric="throughput",

@@ -152,7 +152,7 @@ def _cell(row: Row, column: Column) -> Html:
     if cell.interval is not None:
         parts.append(tag("small", f" [{column.show(cell.interval[0])}, {column.show(cell.interval[1])}]"))
     elif cell.error is not None:
-        parts.append(tag("small", f" ± {spread(cell.error, column)}"))
+        parts.append(tag("small", f" ± {column.show_error(cell.error)}"))
     if cell.note:
         parts.append(tag("small", cell.note, attrs={"class": "note soft"}))
     mark = row.marks.get(column.key)
@@ -160,12 +160,6 @@ def _cell(row: Row, column: Column) -> Html:
     if row.rows and cell.error is not None:
         attrs["title"] = f"mean ± standard deviation over {len(row.rows)} seeds"
     return tag("td", parts, attrs=attrs)
-
-
-def spread(error: float, column: Column) -> str:
-    """An error in two significant digits, or as its column shows numbers where that is shorter."""
-    rounded = f"{error:#.2g}".rstrip(".")
-    return rounded if "e" not in rounded else column.show(error)
 
 
 def _legend(groups: Sequence[Group], shown: Sequence[Column]) -> Html:
