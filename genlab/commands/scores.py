@@ -114,7 +114,7 @@ class Scores:
             drawn = draw(subject.loaded.model, subject.data, n=self.config["n"], seed=self.config["seed"])
             return {name: save_png(self.folder / f"{name}.png", each).name for name, each in drawn.items()}
 
-        names = self._kept("pictures", {"n": self.config["n"], "seed": self.config["seed"]}, draw_all)
+        names = self._kept("pictures", {key: self.config[key] for key in ("n", "seed", "split")}, draw_all)
         drawn = {name: self.folder / file for name, file in names.items()}
         drawn |= {path.stem: path for path in sorted((self.folder / "pictures").glob("*.png"))}  # the metrics' own
         return {name: path for name, path in drawn.items() if path.is_file()}

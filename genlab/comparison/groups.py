@@ -8,7 +8,7 @@ from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from genlab.comparison.columns import BOUND, COLUMNS, EXACT, FAILED, NONE, Cell, Value, likelihood_scope
-from genlab.comparison.run import SILENT, Run
+from genlab.comparison.run import SILENT, Run, plain
 
 SIGMAS = 2.0
 """Two numbers whose difference is within so many standard errors are told as tied."""
@@ -125,7 +125,7 @@ def _differing(run: Run, others: Iterable[Run], *, within: str = "", most: int =
         and not key.endswith("_target_")
         and any(other.get(key) != value for other in theirs)
     ]
-    shown = [f"{key.rpartition('.')[2]}={mine[key]}" for key in keys[:most]]
+    shown = [f"{key.rpartition('.')[2]}={plain(mine[key])}" for key in keys[:most]]
     return ", ".join(shown + (["..."] if len(keys) > most else []))
 
 

@@ -12,7 +12,7 @@ from genlab.comparison.columns import COLUMNS, Column, Value, duration, record_o
 from genlab.comparison.curves import chart, spark
 from genlab.comparison.groups import Group, Row
 from genlab.comparison.html import Html, join, tag, verbatim
-from genlab.comparison.run import Run
+from genlab.comparison.run import Run, plain
 
 STYLE = files(__package__).joinpath("page.css").read_text(encoding="utf-8")
 SCRIPT = files(__package__).joinpath("page.js").read_text(encoding="utf-8")
@@ -243,9 +243,7 @@ def _settings(run: Run, runs: Sequence[Run]) -> Html:
     mine = {key: value for key, value in run.settings.items() if any(other.get(key, run) != value for other in others)}
     if not mine:
         return Html("")
-    rows = [
-        tag("tr", tag("td", key), tag("td", "null" if value is None else str(value))) for key, value in mine.items()
-    ]
+    rows = [tag("tr", tag("td", key), tag("td", plain(value))) for key, value in mine.items()]
     return tag("details", tag("summary", f"{len(mine)} settings that not all runs share"), tag("table", rows))
 
 

@@ -16,8 +16,21 @@ import yaml
 from genlab import runs
 from genlab.errors import CheckpointError
 
-SILENT = ("seed", "outputs", "name", "resume", "trust", "logger", "trainer.enable_progress_bar", "trainer.log_every",
-          "callbacks.samples", "data.root", "data.download", "test")  # fmt: skip
+SILENT = (
+    *(
+        "seed",
+        "outputs",
+        "name",
+        "resume",
+        "trust",
+        "logger",
+        "test",
+        "callbacks.samples",
+        "data.root",
+        "data.download",
+    ),
+    *("trainer.enable_progress_bar", "trainer.log_every", "trainer.threads", "trainer.timeout", "trainer.accelerator"),
+)
 """Settings that do not say what is trained (beginnings of dotted names)."""
 
 _UNSEEN = ("batch_size", "root", "download")
@@ -113,6 +126,11 @@ def flat(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any
             yield from flat(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value
+
+
+def plain(value: Any) -> str:
+    """A setting's value as a command line has it."""
+    return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def read(entry: Mapping[str, Any]) -> Run:
