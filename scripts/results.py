@@ -18,7 +18,8 @@ from typing import Any
 
 import yaml
 
-from genlab.comparison.columns import COLUMNS, Column, duration
+from genlab.comparison.columns import COLUMNS, Column
+from genlab.comparison.show import duration
 
 SIGNS = {"exact": "=", "upper bound": "<=", "lower bound": ">=", "estimate": "~"}
 UNITS = {"nats per example": "nats", "bits/dim": "bits/dim"}

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from genlab.comparison.run import Run
+from genlab.comparison.show import duration, percent, probability, significant, two_digits, whole
 
 EXACT, BOUND, NONE, FAILED = "exact", "upper bound", "none", "failed"
 
@@ -37,44 +38,6 @@ class Value:
 
 Cell = Value | str
 """A number, or why there is none."""
-
-
-def significant(value: float) -> str:
-    """Three or four significant digits, without an exponent where that is readable."""
-    if value == 0 or not math.isfinite(value):
-        return f"{value:g}"
-    size = math.floor(math.log10(abs(value)))
-    return f"{value:,.{max(0, 3 - size)}f}" if -4 <= size < 7 else f"{value:.3g}"
-
-
-def whole(value: float) -> str:
-    """A count."""
-    return f"{value:,.0f}"
-
-
-def percent(value: float) -> str:
-    """A share as a percentage."""
-    return f"{100 * value:.1f}%"
-
-
-def duration(value: float) -> str:
-    """``38 s``, ``12 min`` or ``3.4 h``."""
-    if value < 10:
-        return f"{value:.2g} s"
-    if value < 120:
-        return f"{value:.0f} s"
-    return f"{value / 60:.0f} min" if value < 7200 else f"{value / 3600:.1f} h"
-
-
-def probability(value: float) -> str:
-    """Three decimals."""
-    return f"{value:.3f}"
-
-
-def two_digits(value: float) -> str:
-    """Two significant digits."""
-    rounded = f"{value:#.2g}".rstrip(".")
-    return rounded if "e" not in rounded else significant(value)
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from genlab.comparison.columns import significant
 from genlab.comparison.html import Html, tag
+from genlab.comparison.show import significant
 
 Curve = Sequence[tuple[int, float]]
 

@@ -8,11 +8,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 
-from genlab.comparison.columns import COLUMNS, Column, Value, duration, record_of, whole
+from genlab.comparison.columns import COLUMNS, Column, Value, record_of
 from genlab.comparison.curves import chart, spark
 from genlab.comparison.groups import Group, Row
 from genlab.comparison.html import Html, join, tag, verbatim
 from genlab.comparison.run import Run, plain
+from genlab.comparison.show import duration, whole
 
 STYLE = files(__package__).joinpath("page.css").read_text(encoding="utf-8")
 SCRIPT = files(__package__).joinpath("page.js").read_text(encoding="utf-8")

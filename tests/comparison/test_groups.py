@@ -7,8 +7,9 @@ import statistics
 
 import pytest
 
-from genlab.comparison.columns import Value, bits, duration, significant
+from genlab.comparison.columns import Value, bits
 from genlab.comparison.groups import arrange, mean
+from genlab.comparison.show import duration, significant
 
 TOY = {"_target_": "genlab.data.toy2d", "name": "two_moons", "seed": 0, "batch_size": 256}
 
