@@ -16,7 +16,7 @@ from genlab.errors import ConfigError, TrustError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-PATHS = frozenset({"ckpt", "resume", "outputs", "data.root", "metric.ood.root", "input", "output", "keep"})
+PATHS = frozenset({"ckpt", "resume", "outputs", "data.root", "root", "metric.ood.root", "input", "output", "keep"})
 """Keys whose value is a path: taken as it stands, whatever characters it holds."""
 
 _SWITCHES = {"-m": "--multirun", "-sc": "--shell-completion", "-r": "--run"}
@@ -38,19 +38,21 @@ class Arguments:
     multirun: bool = False
     shows: bool = False  # Hydra prints something and nothing runs
     resume: str | None = None  # the raw path
+    plain: list[str] = field(default_factory=list)  # words that are no setting, for a verb that takes some
 
     def argv(self) -> list[str]:
         """As Hydra's own parser reads them: flags first, so that none splits the overrides."""
         return [*self.hydra, *self.overrides]
 
 
-def parse(words: Sequence[str], *, verb: str, flags: Mapping[str, bool]) -> Arguments:
+def parse(words: Sequence[str], *, verb: str, flags: Mapping[str, bool], plain: bool = False) -> Arguments:
     """Sort the words that follow a verb.
 
     Args:
         words: the command line after the verb.
         verb: for the messages.
         flags: documented flags by name; True for those that may be repeated (they become one list).
+        plain: whether the verb takes words that are no ``key=value``: files, or what names some.
 
     Raises:
         ConfigError: an unknown flag, a flag without its value, or a word that is no ``key=value``.
@@ -58,12 +60,14 @@ def parse(words: Sequence[str], *, verb: str, flags: Mapping[str, bool]) -> Argu
     """
     hydra: list[str] = []
     settings: list[str] = []
+    names: list[str] = []
     lists: dict[str, list[str]] = {}
     queue = list(words)
     while queue:
         word = queue.pop(0)
         if not word.startswith("-") or word == "-":
-            settings.append(word)
+            named = plain and ("=" not in word or os.path.exists(word))
+            (names if named else settings).append(word)
             continue
         name, equals, value = word.partition("=")
         name = _SWITCHES.get(name, _VALUED.get(name, "--info" if name == "-i" else name))
@@ -100,6 +104,7 @@ def parse(words: Sequence[str], *, verb: str, flags: Mapping[str, bool]) -> Argu
         multirun=multirun,
         shows=bool(shows),
         resume=_resume(settings),
+        plain=names,
     )
 
 

@@ -113,6 +113,12 @@ def _compose(verb: str, words: Sequence[str]) -> int:
     return launch.start(verb, composed)
 
 
+def _compare(verb: str, words: Sequence[str]) -> int:
+    from genlab import compare
+
+    return compare.start(words, flags=VERBS[verb].flags)
+
+
 def _list(_: str, words: Sequence[str]) -> int:
     from genlab import listing
 
@@ -192,6 +198,25 @@ VERBS: dict[str, Verb] = {
             "genlab eval metric.nll.num_particles=5000 split=val",
         ),
         flags={"metric": True, "ckpt": False, "split": False, "seed": False, "outputs": False},
+    ),
+    "compare": Verb(
+        "put runs into one table",
+        _compare,
+        examples=(
+            "genlab compare outputs/train/*-digits/*            # a table, and a page with pictures, curves, settings",
+            "genlab compare outputs/sweep/NAME/ID               # all jobs of a sweep; seeds become mean ± sd",
+            "genlab compare models=vae,realnvp,gmm data=digits budget=5min seeds=0,1     # trains them first",
+        ),
+        flags={
+            "models": False,
+            "data": False,
+            "seeds": False,
+            "budget": False,
+            "metric": True,
+            "split": False,
+            "seed": False,
+            "outputs": False,
+        },
     ),
     "list": Verb(
         "list models, data sets, metrics and experiments",

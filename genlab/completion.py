@@ -63,6 +63,9 @@ def query(line: str, request: str = "query=bash") -> list[str]:
         return [name for name in [*(f"--{flag}" for flag in flags), *_COMMON] if name.startswith(last)]
     if rest and rest[-1] == "--metric":
         return [name for name in listing.choices("metric") if name.startswith(last)]
+    listed = _listed(verb, last)
+    if listed is not None:
+        return listed
     settings, passed = _split(rest, set(flags))
     os.environ["COMP_LINE"] = " ".join(["genlab", *settings, last])
     try:
@@ -70,6 +73,16 @@ def query(line: str, request: str = "query=bash") -> list[str]:
     except (Exception, SystemExit):
         return []  # the line so far is wrong, which Hydra tells in many ways: nothing may be printed into the prompt
     return []
+
+
+def _listed(verb: str, last: str) -> list[str] | None:
+    """``models=vae,re`` and ``data=di`` of compare, which are no choices of its own config; None for other words."""
+    key, equals, value = last.partition("=")
+    group = {"models": "model", "data": "data"}.get(key)
+    if verb != "compare" or not equals or group is None:
+        return None
+    before, comma, part = value.rpartition(",") if key == "models" else ("", "", value)
+    return [f"{key}={before}{comma}{name}" for name in listing.choices(group) if name.startswith(part)]
 
 
 def _hydra(verb: str, flags: list[str], request: str) -> None:

@@ -23,6 +23,7 @@ from hydra.core.hydra_config import HydraConfig
 
 from genlab import compose, launch, resume, runs, schema
 from genlab.errors import CheckpointError, GenlabError, TrainingError
+from genlab.schema import classical
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,6 +38,17 @@ FAILED = TrainingError.exit_code
 GRACE = 30.0
 """Seconds that a job which was told to stop has to write its checkpoint."""
 
+LOOK = 0.05
+"""Seconds between two looks for a job's first checkpoint."""
+
+STOPPED = "stopped"
+"""Status of a job that had its share of the sweep's time: saved and stopped, as planned."""
+
+DONE = frozenset({"finished", STOPPED})
+
+_TOLD = frozenset({-signal.SIGTERM, 128 + signal.SIGTERM, -signal.SIGKILL})
+"""Exit codes of a job that was told to stop, or killed because it did not."""
+
 OWNER: int | None = None
 """The process whose signal handlers look after all jobs (`genlab.sweep`); elsewhere each job does it itself."""
 
@@ -49,7 +61,7 @@ def job(config: DictConfig) -> float:
     earlier = _earlier(folder, overrides)
     if (folder.parent.parent / STOP).exists():
         return math.inf
-    if earlier is not None and earlier["status"] == "finished":
+    if earlier is not None and earlier["status"] in DONE:
         _say(folder, "kept", earlier)
         return _value(earlier)
     if int(hydra.job.num) == 0:
@@ -117,26 +129,53 @@ def _run(folder: Path, record: dict[str, Any], config: DictConfig, earlier: dict
     record["status"] = "running"
     runs.write_json(folder / RECORD, record)
     _say(folder, "resumed" if earlier and earlier.get("run_dir") == str(run_dir) else "started", record)
-    code = _wait(child, record)
+    # a model that is fitted in one pass has nothing to show before its end
+    limit = None if composed.config["model"]["_target_"] in classical.TARGETS else sweep.get("limit")
+    code, late = _wait(child, record, limit=limit)
     summary = resume.finished(run_dir) if code == 0 else None
     record["exit_code"] = code
     if code == 0:
         record |= {"status": "finished", "val": (summary or {}).get("val")}
+    elif late and code in _TOLD:
+        record |= {"status": STOPPED, "trained": limit}
     elif code in {-signal.SIGINT, -signal.SIGTERM, 128 + signal.SIGINT, 128 + signal.SIGTERM}:
         record |= {"status": "interrupted"}
     else:
         record |= {"status": "failed", "message": _message(run_dir / LOG, code)}
 
 
-def _wait(child: subprocess.Popen[bytes], record: dict[str, Any]) -> int:
+def _wait(child: subprocess.Popen[bytes], record: dict[str, Any], *, limit: float | None) -> tuple[int, bool]:
+    """The exit status, and whether the job was stopped because its ``limit`` (seconds of training) was over."""
     try:
         with _forwarding(child):
-            return child.wait()
+            if limit is None or _over(child, Path(record["run_dir"]), limit) is not None:
+                return child.wait(), False
+            child.terminate()  # it ends its step, saves, and can be resumed
+            try:
+                return child.wait(timeout=GRACE), True
+            except subprocess.TimeoutExpired:
+                os.killpg(child.pid, signal.SIGKILL)
+                return child.wait(), True
     except KeyboardInterrupt:  # raised by the sweep's handler, which has told the child and waited for it
         if child.poll() is None:
             os.killpg(child.pid, signal.SIGKILL)
         record |= {"exit_code": child.wait(), "status": "interrupted"}
         raise
+
+
+def _over(child: subprocess.Popen[bytes], run_dir: Path, limit: float) -> int | None:
+    """The exit status of a job that ended within ``limit`` seconds of training, or None when they are over.
+
+    They begin with the checkpoint that precedes the first step: starting Python and decoding the data is no training.
+    """
+    while not any((run_dir / runs.CHECKPOINTS).glob("*.ckpt")):
+        if child.poll() is not None:
+            return child.returncode
+        time.sleep(LOOK)
+    try:
+        return child.wait(timeout=limit)
+    except subprocess.TimeoutExpired:
+        return None
 
 
 @contextmanager

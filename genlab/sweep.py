@@ -48,6 +48,20 @@ def start(verb: str, arguments: Arguments) -> int:
     Raises:
         ConfigError: something that holds for every job is wrong; nothing was created.
     """
+    return run(create(verb, arguments))
+
+
+def create(verb: str, arguments: Arguments, *, limit: float | None = None) -> Path:
+    """The directory of a new sweep, which says what is to run.
+
+    Args:
+        verb: what each job does.
+        arguments: the words that follow it.
+        limit: seconds of training after which a job is told to save and stop; None: each runs to its end.
+
+    Raises:
+        ConfigError: something that holds for every job is wrong; nothing was created.
+    """
     for word in arguments.overrides:
         key = word.partition("=")[0].lstrip("+")
         if key in _OURS:
@@ -62,11 +76,20 @@ def start(verb: str, arguments: Arguments) -> int:
         for flag, _, value in [word.partition("=")]
     ]
     argv = [*flags, *arguments.overrides]
-    runs.write_json(
-        sweep_dir / SWEEP, {"verb": verb, "version": __version__, "cwd": os.getcwd(), "argv": argv, "swept": swept}
-    )
+    held = {"verb": verb, "version": __version__, "cwd": os.getcwd(), "argv": argv, "swept": swept, "limit": limit}
+    runs.write_json(sweep_dir / SWEEP, held)
+    return sweep_dir
+
+
+def run(sweep_dir: Path) -> int:
+    """Run a sweep that `create` has made; 0 if every job succeeded, else the exit code of the first that failed.
+
+    Raises:
+        ConfigError: the sweeper or the launcher cannot start; the directory is removed.
+    """
+    held = runs.read_json(sweep_dir / SWEEP)
     try:
-        return _run(sweep_dir, verb, argv)
+        return _run(sweep_dir, held["verb"], held["argv"])
     except GenlabError:
         if not (sweep_dir / "jobs").exists():  # the sweeper or the launcher did not start: leave nothing behind
             shutil.rmtree(sweep_dir)

@@ -9,7 +9,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from genlab import runs
-from genlab.jobs import FAILED
+from genlab.jobs import DONE, FAILED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -36,7 +36,7 @@ def ranked(records: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
 def exit_code(records: Iterable[dict[str, Any]]) -> int:
     """0, or the exit code of the first job that failed; `FAILED` if a signal ended it."""
     for record in records:
-        if record["status"] != "finished":
+        if record["status"] not in DONE:
             code = record.get("exit_code")
             return code if isinstance(code, int) and code > 0 else FAILED
     return 0
@@ -85,7 +85,7 @@ def show(sweep_dir: Path, records: list[dict[str, Any]], *, swept: list[str]) ->
     for row in rows:
         if row["message"]:
             console.print(Text(f"job {row['number']}: {row['message']}"), soft_wrap=True)
-    done = sum(row["status"] == "finished" for row in rows)
+    done = sum(row["status"] in DONE for row in rows)
     console.print(Text(f"{done} of {len(rows)} jobs finished; {sweep_dir / runs.SUMMARY}"), soft_wrap=True)
 
 

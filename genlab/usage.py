@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 _GROUPS = {
     "train": ("model", "data", "trainer", "callbacks", "logger", "experiment"),
     "eval": ("metric",),
+    "compare": ("metric",),
 }
+
+_TAILS = {"list": "[models|data|metrics|experiments]", "compare": "[RUN ...] [key=value ...]"}
 
 _MORE = """\
   -m, --multirun        a sweep: comma-separated values become one run each
@@ -49,7 +52,7 @@ genlab COMMAND --help says more; genlab --version; tab completion: eval "$(genla
 
 def verb(name: str, entry: Verb) -> str:
     """``genlab VERB --help``."""
-    tail = "[models|data|metrics|experiments]" if name == "list" else "[key=value ...]"
+    tail = _TAILS.get(name, "[key=value ...]")
     lines = [f"usage: genlab {name} {tail}", "", f"{entry.summary[0].upper()}{entry.summary[1:]}.", "", "examples:"]
     lines += [f"  {line}" for line in entry.examples]
     if name == "list":

@@ -1,7 +1,8 @@
 """The results table, from the runs' own files: ``python scripts/results.py --machine "2 CPU cores" RUN_DIR...``.
 
-Reads ``config.yaml`` and ``summary.json`` of training and evaluation runs and prints a Markdown table; ``--write
-README.md`` puts it between the markers of that file. No figure is typed by hand.
+Reads ``config.yaml`` and ``summary.json`` of training and evaluation runs and prints a Markdown table; or, of one
+directory of ``genlab compare``, its groups from ``compare.json``. ``--write README.md`` puts it between the markers of
+that file. No figure is typed by hand.
 """
 
 from __future__ import annotations
@@ -10,13 +11,17 @@ import argparse
 import json
 import shlex
 import sys
+from collections.abc import Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-START, END = "<!-- results -->", "<!-- /results -->"
-SIGNS = {"exact": "=", "upper bound": "<=", "lower bound": ">="}
+from genlab.comparison.columns import COLUMNS, Column
+from genlab.comparison.show import duration
+
+SIGNS = {"exact": "=", "upper bound": "<=", "lower bound": ">=", "estimate": "~"}
 UNITS = {"nats per example": "nats", "bits/dim": "bits/dim"}
 HEAD = ("run", "command", "score", "K", "split, n", "training", "parameters", "machine")
 _NOT_SHOWN = ("outputs=", "trainer.enable_progress_bar=", "ckpt=", "trust=", "data.root=")
@@ -63,10 +68,7 @@ def rows(run_dir: Path, machine: str) -> list[list[str]]:
 
 def row(config: dict[str, Any], summary: dict[str, Any], record: dict[str, Any], machine: str, done: str) -> list[str]:
     """One row: a record of a training run."""
-    error = f"{record['standard_error']:.1g}"
-    digits = max(2, len(error.partition(".")[2]))
-    score = f"{SIGNS[record['kind']]} {record['value']:.{digits}f} ± {record['standard_error']:.{digits}f}"
-    score += f" {UNITS.get(record['unit'], record['unit'])}"
+    score = f"{SIGNS[record['kind']]} {number(record)} {UNITS.get(record['unit'], record['unit'])}"
     if record["metric"] not in {"nll", "bpd"}:
         score = f"{record['metric']} {score}"
     if record["conditional"]:
@@ -86,37 +88,84 @@ def row(config: dict[str, Any], summary: dict[str, Any], record: dict[str, Any],
     ]
 
 
+def number(record: dict[str, Any]) -> str:
+    """``84.83 ± 0.74``, ``5.2 [4.8, 5.9]``, or the value alone: as many digits as its error tells, two at least."""
+    value, error, interval = record["value"], record["standard_error"], record.get("interval")
+    width = error if interval is None else (interval[1] - interval[0]) / 4
+    digits = 2
+    if width:
+        told = f"{Decimal(f'{width:.1g}'):f}"  # 4e-05 is 0.00004
+        digits = max(digits, len(told.partition(".")[2]))
+    if interval is not None:
+        return f"{value:.{digits}f} [{interval[0]:.{digits}f}, {interval[1]:.{digits}f}]"
+    return f"{value:.{digits}f}" + (f" ± {error:.{digits}f}" if error is not None else "")
+
+
 def command(config: dict[str, Any]) -> str:
     """The command line of a run, less what only says where things lie."""
     words = [word for word in config.get("overrides", []) if not word.startswith(_NOT_SHOWN)]
     return shlex.join(["genlab", config["verb"], *words]).replace("|", "\\|")
 
 
-def duration(seconds: float) -> str:
-    """``38 s``, ``12 min`` or ``3.4 h``."""
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+def comparison(folder: Path, machine: str) -> str:
+    """The groups of a comparison, each with its reason and a Markdown table of the columns that hold a number.
+
+    Raises:
+        ResultsError: its ``compare.json`` is missing or damaged.
+    """
+    try:
+        held = json.loads((folder / "compare.json").read_text(encoding="utf-8"))
+        groups = held["groups"]
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise ResultsError(f"{folder}: is no finished comparison ({error})") from error
+    lines = [f"`{held['command']}` on {machine}:"]
+    for group in groups:
+        rows = group["rows"]
+        shown = [column for column in COLUMNS if any("number" in row["cells"][column.key] for row in rows)]
+        lines += ["", f"**{group['title']}.** {group['why']}"]
+        if shown:
+            body = [[_name(row), *(_cell(row["cells"][column.key], column) for column in shown)] for row in rows]
+            lines += ["", table(body, ["model", *(column.title for column in shown)])]
+        else:
+            lines += ["", *(f"- {row['label']}: {row['runs'][0]['error']}" for row in rows)]
+    return "\n".join(lines)
 
 
-def table(found: list[list[str]]) -> str:
+def _name(row: dict[str, Any]) -> str:
+    seeds = f" ({len(row['seeds'])} seeds)" if "seeds" in row else ""
+    return f"{row['label']}{seeds} {row['detail']}".strip().replace("|", "\\|")
+
+
+def _cell(cell: dict[str, Any], column: Column) -> str:
+    if "number" not in cell:
+        return ""
+    text = column.show(cell["number"])
+    if cell["interval"]:
+        text += f" [{column.show(cell['interval'][0])}, {column.show(cell['interval'][1])}]"
+    elif cell["error"] is not None:
+        text += f" ± {column.show_error(cell['error'])}"
+    return f"**{text}**" if cell["mark"] == "best" else text
+
+
+def table(found: list[list[str]], head: Sequence[str] = HEAD) -> str:
     """Markdown."""
-    lines = [HEAD, ["---"] * len(HEAD), *found]
+    lines = [head, ["---"] * len(head), *found]
     return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
 
 
-def write(path: Path, text: str) -> None:
-    """Put ``text`` between the markers of ``path``.
+def write(path: Path, text: str, *, name: str) -> None:
+    """Put ``text`` between the markers ``<!-- name -->`` and ``<!-- /name -->`` of ``path``.
 
     Raises:
         ResultsError: the markers are not there, once each and in order.
     """
     held = path.read_text(encoding="utf-8")
-    if held.count(START) != 1 or held.count(END) != 1 or held.index(START) > held.index(END):
-        raise ResultsError(f"{path}: needs one {START} and, after it, one {END}")
-    before, _, rest = held.partition(START)
-    after = rest.partition(END)[2]
-    path.write_text(f"{before}{START}\n{text}\n{END}{after}", encoding="utf-8")
+    start, end = f"<!-- {name} -->", f"<!-- /{name} -->"
+    if held.count(start) != 1 or held.count(end) != 1 or held.index(start) > held.index(end):
+        raise ResultsError(f"{path}: needs one {start} and, after it, one {end}")
+    before, _, rest = held.partition(start)
+    after = rest.partition(end)[2]
+    path.write_text(f"{before}{start}\n{text}\n{end}{after}", encoding="utf-8")
 
 
 def main() -> int:
@@ -126,11 +175,15 @@ def main() -> int:
     parser.add_argument("--write", type=Path, metavar="FILE", help="put the table between the markers of FILE")
     given = parser.parse_args()
     try:
-        text = table([cells for run_dir in given.run_dir for cells in rows(run_dir, given.machine)])
+        name = "compare" if (given.run_dir[0] / "compare.json").is_file() else "results"
+        if name == "compare":
+            text = "\n\n".join(comparison(folder, given.machine) for folder in given.run_dir)
+        else:
+            text = table([cells for run_dir in given.run_dir for cells in rows(run_dir, given.machine)])
         if given.write is None:
             print(text)
         else:
-            write(given.write, text)
+            write(given.write, text, name=name)
     except (ResultsError, OSError) as error:
         print(f"results.py: {error}", file=sys.stderr)
         return 1

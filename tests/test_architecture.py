@@ -37,6 +37,8 @@ def test_the_import_rules_hold():
         ("genlab.data.spec", "genlab.nn.random"),
         ("genlab.objectives.elbo", "genlab.training.single"),
         ("genlab.checkpoint", "omegaconf"),
+        ("genlab.comparison.run", "genlab.models.base"),
+        ("genlab.commands.compare", "genlab.compare"),
     ],
 )
 def test_the_import_rules_bite(importer, imported, graph):

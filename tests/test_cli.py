@@ -30,14 +30,14 @@ def test_help_is_short_and_names_commands_and_choices(tmp_path):
     assert shown.returncode == 0
     assert shown.stderr == ""
     assert len(shown.stdout.splitlines()) < 30
-    for word in ("train", "sample", "translate", "eval", "list", "vae", "digits", "install=bash"):
+    for word in ("train", "sample", "translate", "eval", "compare", "list", "vae", "digits", "install=bash"):
         assert word in shown.stdout
     assert "_vae" not in shown.stdout
     assert "_worker" not in shown.stdout
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("verb", ["train", "sample", "translate", "eval", "list"])
+@pytest.mark.parametrize("verb", ["train", "sample", "translate", "eval", "compare", "list"])
 def test_help_of_a_verb_has_examples(verb, capsys):
     assert main([verb, "--help"]) == 0
     text = capsys.readouterr().out
@@ -345,7 +345,7 @@ try() {
     COMPREPLY=(); $(complete -p genlab | sed 's/.*-F //; s/ .*//'); echo "${COMPREPLY[*]}"
 }
 try "genlab tr"; try "genlab train model="; try "genlab train --seed 3 model=iwae objective.n"; try "genlab eval --me"
-try "genlab train optim.lr=[ mod"; try "genlab list mo"
+try "genlab train optim.lr=[ mod"; try "genlab list mo"; try "genlab compare models=gmm,hist"; try "genlab compare spl"
 """
     path = f"{Path(GENLAB).parent}{os.pathsep}{os.environ['PATH']}"
     shell = ["bash", "--norc", "--noprofile", "-c", script]
@@ -358,4 +358,6 @@ try "genlab train optim.lr=[ mod"; try "genlab list mo"
         "--metric",
         "",
         "models",
+        "models=gmm,histogram",
+        "split=",
     ]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from genlab import compose, listing, schema, trust
+from genlab import compare, compose, listing, schema, trust
 from genlab.arguments import parse
 from genlab.cli import VERBS, main
 from genlab.errors import TrustError
@@ -60,11 +60,18 @@ def test_a_command_is_right(words, tmp_path, monkeypatch, capsys):
         assert verb == "list" or verb == "-sc"
         assert verb == "-sc" or main(words) == 0
         return
-    parsed = parse(rest, verb=verb, flags=VERBS[verb].flags)
+    parsed = parse(rest, verb=verb, flags=VERBS[verb].flags, plain=verb == "compare")
     if parsed.shows:
         assert main(words) == 0
         return
     overrides = [word for word in parsed.overrides if not word.startswith("resume=")]
+    if verb == "compare":
+        found, hydra = compare.asked(rest, flags=VERBS[verb].flags)
+        assert found is not None
+        assert found.config["models"] or found.config["runs"]
+        for model in found.config["models"] or ():
+            assert compose.compose("train", [*hydra, f"model={model}", *compare.shared(found.config)]) is not None
+        return
     assert parsed.resume is None or verb == "train"
     hydra = [word for word in parsed.hydra if word != "--multirun"]
     jobs = settings_of_a_sweep(overrides) if parsed.multirun else [overrides]

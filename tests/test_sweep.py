@@ -13,7 +13,9 @@ import time
 import pytest
 
 from genlab import compose, jobs
+from genlab.arguments import parse
 from genlab.cli import main
+from genlab.sweep import create, run
 
 WORKER = """
 import json, os, pathlib, signal, sys, time, yaml
@@ -26,14 +28,20 @@ def stop(signum, frame):
     sys.exit(128 + signum)
 signal.signal(signal.SIGTERM, stop)
 signal.signal(signal.SIGINT, stop)
-kind = {**dict.fromkeys((100, 101, 102), "fails"), 103: "is killed", 104: "waits", 105: "hangs"}.get(config["seed"])
+kinds = {103: "is killed", 104: "waits", 105: "hangs", 106: "starts slowly", 107: "trains", 108: "trains deaf"}
+kind = {**dict.fromkeys((100, 101, 102), "fails"), **kinds}.get(config["seed"])
 if kind == "fails":
     print("noise\\ngenlab: error: loss is nan at step 5 (kl)", file=sys.stderr)
     sys.exit(5)
 if kind == "is killed":
     os.kill(os.getpid(), signal.SIGKILL)
-if kind == "hangs":
+if kind == "starts slowly":
+    time.sleep(0.5)
+if kind in ("hangs", "trains deaf"):
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+if kind in ("trains", "trains deaf"):
+    ready.with_name("step-000000000.ckpt").touch()
+    time.sleep(60)
 if kind in ("waits", "hangs") and not ready.exists():
     (run / "up").touch()
     time.sleep(60)
@@ -115,6 +123,24 @@ def test_a_sweep_is_resumed_by_its_directory(sweep, capfd):
     assert "job 0: kept  seed=0" in out
     assert "job 2: started  seed=1" in out
     assert len(rows) == 3
+
+
+def test_a_job_that_had_its_share_of_the_time_is_stopped_and_done(sweep, tmp_path, capfd, monkeypatch):
+    monkeypatch.setattr(jobs, "GRACE", 1.0)
+    words = ["seed=107,108,0", "optim.lr=2e-3"]  # one saves when it is told, one does not listen
+    folder = create("train", parse(["-m", *words], verb="train", flags={}), limit=0.3)
+    for kind in ("stopped", "kept"):
+        assert run(folder) == 0
+        rows = {row["number"]: row for row in json.loads((folder / "summary.json").read_text())["jobs"]}
+        assert [rows[number]["status"] for number in range(3)] == ["stopped", "stopped", "finished"]
+        assert capfd.readouterr().out.count(f": {kind}") == (2 if kind == "stopped" else 3)
+
+
+def test_a_share_of_the_time_begins_with_the_first_checkpoint(sweep, tmp_path):
+    folder = create("train", parse(["-m", "seed=106"], verb="train", flags={}), limit=0.01)
+    assert run(folder) == 0
+    (row,) = json.loads((folder / "summary.json").read_text())["jobs"]
+    assert row["status"] == "finished"  # it took longer than its share to get ready, and nothing to train
 
 
 def test_a_sweep_is_resumed_with_its_own_settings(sweep, capfd):

@@ -77,6 +77,10 @@ def run(run_dir: Path) -> int:
             from genlab.commands import translate
 
             translate.run(run_dir, config, console=console)
+        elif verb == "compare":
+            from genlab.commands import compare
+
+            return compare.run(run_dir, config, console=console)
         else:
             from genlab.commands import evaluate
 

@@ -175,4 +175,30 @@ class Eval(Node):
     metric: Metrics
 
 
-VERBS: dict[str, type[Node]] = {"train": Train, "sample": Sample, "translate": Translate, "eval": Eval}
+class Compare(Node):
+    """`genlab compare`."""
+
+    runs: list[Text]
+    models: Annotated[list[Text], Field(min_length=1)] | None
+    seeds: Annotated[list[Seed], Field(min_length=1)]
+    budget: Text | PositiveFloat | Positive | None
+    ckpt: Literal["last", "best"]
+    split: Literal["train", "val", "test"]
+    seed: Seed
+    n: Positive
+    batch_size: Positive
+    accelerator: Literal["auto", "cpu", "gpu", "cuda", "mps"]
+    outputs: Text
+    trust: list[Text]
+    settings: list[Text]
+    root: Text | None
+    metric: Metrics
+
+
+VERBS: dict[str, type[Node]] = {
+    "train": Train,
+    "sample": Sample,
+    "translate": Translate,
+    "eval": Eval,
+    "compare": Compare,
+}

@@ -1,0 +1,175 @@
+"""``genlab compare``: score runs, put like beside like, and write the table and the page."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import platform
+import shlex
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from genlab import __version__, runs
+from genlab.commands.scores import Scores
+from genlab.comparison.columns import COLUMNS, METRICS, Value
+from genlab.comparison.groups import Group, Row, arrange
+from genlab.comparison.page import About, columns, page
+from genlab.comparison.run import Run, read
+from genlab.errors import CheckpointError, GenlabError
+
+RUNS = "runs.json"
+NAMES = ("compare.html", "compare.csv", "compare.json")
+
+
+def run(run_dir: Path, config: Mapping[str, Any], *, console: Console) -> int:
+    """Compare what ``run_dir/runs.json`` lists; write ``compare.html``, ``compare.csv`` and ``compare.json``.
+
+    Returns:
+        0 if at least one run could be scored; else the exit code of `CheckpointError`. A run that cannot be scored is a
+        row that says why.
+    """
+    spare = run_dir / "scores"
+    found = [scored(read(entry), config, spare=spare, console=console) for entry in runs.read_json(run_dir / RUNS)]
+    groups = arrange(found)
+    about = About(_title(found), _command(run_dir), _made())
+    html, flat, plain = (run_dir / name for name in NAMES)
+    runs.write_text(html, page(groups, about))
+    runs.write_text(flat, as_csv(groups))
+    runs.write_json(plain, as_json(groups, about))
+    show(groups)
+    print(f"table    {flat}\nrecords  {plain}\npage     {html}")
+    best = groups[0].rows[0].runs[0]
+    if best.path is not None:
+        print(f"next     genlab sample ckpt={shlex.quote(best.where)}")
+    return 0 if any(each.error is None for each in found) else CheckpointError.exit_code
+
+
+def scored(run: Run, config: Mapping[str, Any], *, spare: Path, console: Console) -> Run:
+    """The run with its scores and pictures; or with the reason why it has none."""
+    if run.error is not None or run.path is None:
+        return run
+    try:
+        scores = Scores(run.path, config, spare=spare, console=console)
+        records, lacks = {}, {}
+        for name in METRICS:
+            if config["metric"].get(name) is None:
+                continue
+            measured, why = scores.metric(name, config["metric"][name])
+            if why is None:
+                records[name] = measured
+            else:
+                lacks[name] = why
+        facts, pictures = scores.facts(), scores.pictures()
+    except GenlabError as error:
+        return replace(run, error="; ".join([*run.notes, str(error)]))
+    return replace(run, facts=facts, records=records, lacks=lacks, pictures=pictures, notes=(*run.notes, *scores.notes))
+
+
+def as_csv(groups: Sequence[Group]) -> str:
+    """One line per row of the table and per seed; a number, its error (of a mean over seeds: their deviation)."""
+    text = io.StringIO()
+    names = ["group", "name", "detail", "data", "seed", "seeds", "status", "error", "run_dir"]
+    names += [name for column in COLUMNS for name in (column.key, f"{column.key}_error", f"{column.key}_mark")]
+    writer = csv.DictWriter(text, names, lineterminator="\n")
+    writer.writeheader()
+    for group, row in _lines(groups):
+        first = row.runs[0]
+        line: dict[str, Any] = {"group": group.title, "name": first.name, "detail": row.detail, "data": first.data}
+        line |= {"seed": first.seed if len(row.runs) == 1 else "", "seeds": len(row.runs)}
+        line |= {
+            "status": first.status,
+            "error": first.error or "",
+            "run_dir": first.path if len(row.runs) == 1 else "",
+        }
+        for column in COLUMNS:
+            cell = row.cells[column.key]
+            if isinstance(cell, Value):
+                line[column.key], line[f"{column.key}_error"] = cell.number, "" if cell.error is None else cell.error
+                line[f"{column.key}_mark"] = row.marks.get(column.key, "")
+        writer.writerow(line)
+    return text.getvalue()
+
+
+def as_json(groups: Sequence[Group], about: About) -> dict[str, Any]:
+    """The groups with their reasons, their rows and all records of every run."""
+    return {
+        "made": about.made,
+        "command": about.command,
+        "groups": [
+            {"title": group.title, "why": group.why, "rows": [_row(row) for row in group.rows]} for group in groups
+        ],
+    }
+
+
+def _row(row: Row) -> dict[str, Any]:
+    cells = {
+        key: {"number": cell.number, "error": cell.error, "interval": cell.interval, "mark": row.marks.get(key)}
+        if isinstance(cell, Value)
+        else {"reason": cell}
+        for key, cell in row.cells.items()
+    }
+    inner = [_row(single) for single in row.rows] if row.rows else [run.to_dict() for run in row.runs]
+    return {"label": row.label, "detail": row.detail, "cells": cells, "seeds" if row.rows else "runs": inner}
+
+
+def _lines(groups: Sequence[Group]) -> list[tuple[Group, Row]]:
+    return [(group, line) for group in groups for row in group.rows for line in (row, *row.rows)]
+
+
+def show(groups: Sequence[Group]) -> None:
+    """Print the table: one section per group, and what could not be scored with its reason."""
+    shown = columns(groups)
+    table = Table(box=None, pad_edge=False, header_style="italic")
+    table.add_column("model", overflow="fold")
+    for column in shown:
+        table.add_column(column.title, justify="right", no_wrap=True)
+    for group in groups:
+        table.add_row(Text(group.title, style="bold"))
+        for row in group.rows:
+            name = Text(f"  {row.label}" + (f" ({len(row.rows)} seeds)" if row.rows else ""))
+            if row.detail:
+                name.append(f" {row.detail}", style="dim")
+            table.add_row(name, *(_cell(row, column.key) for column in shown))
+    console = Console(width=None if Console().is_terminal else 200)
+    console.print(table)
+    for group in groups:
+        console.print(Text(f"{group.title}: {group.why}", style="dim"), soft_wrap=True)
+    for _, row in _lines(groups):
+        if not row.rows and row.runs[0].error is not None:
+            console.print(Text(f"{row.label}: {row.runs[0].error}", style="red"), soft_wrap=True)
+
+
+def _cell(row: Row, key: str) -> Text:
+    column = next(column for column in COLUMNS if column.key == key)
+    cell = row.cells[key]
+    if isinstance(cell, str):
+        return Text("-", style="dim")
+    text = Text(column.show(cell.number), style="bold" if row.marks.get(key) == "best" else "")
+    if cell.error is not None:
+        text.append(f" ± {column.show_error(cell.error)}", style="dim")
+    return text
+
+
+def _title(found: Sequence[Run]) -> str:
+    data = list(dict.fromkeys(run.data for run in found if run.config.get("data")))
+    return f"Models of {', '.join(data)}" if data else "Models compared"
+
+
+def _command(run_dir: Path) -> str:
+    import yaml
+
+    held = yaml.safe_load((run_dir / runs.CONFIG).read_text(encoding="utf-8"))
+    return shlex.join(["genlab", "compare", *map(str, held["overrides"])])
+
+
+def _made() -> str:
+    machine = f"{os.cpu_count()} CPU cores, {platform.system()} {platform.machine()}"
+    return f"Made by genlab {__version__} on {time.strftime('%Y-%m-%d at %H:%M')}, {machine}."

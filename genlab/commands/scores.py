@@ -1,0 +1,176 @@
+"""Scores of a run, measured once: they are kept in the run's own folder until the checkpoint or the settings change.
+
+``RUN/compare/<checkpoint>/<metric>-<settings>.json``, where ``<checkpoint>`` is the beginning of its sha256 and
+``<settings>`` that of the metric's options, the split, the seed and genlab's version.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import socket
+import warnings
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+
+from genlab import __version__, checkpoint, runs
+from genlab.errors import CheckpointError, GenlabError
+
+if TYPE_CHECKING:
+    from genlab.commands.metrics import Subject
+
+FOLDER = "compare"
+MACHINE = frozenset({"throughput"})
+"""Metrics that measure the machine too: their scores hold on the machine that they were measured on."""
+
+_DIGITS = 12
+_BLOCK = 1 << 20
+
+
+class Scores:
+    """What is measured on one checkpoint, from its folder or now.
+
+    Args:
+        run_dir: of the training run.
+        config: of ``genlab compare``.
+        spare: where scores go if the run's folder cannot be written.
+        console: where bars and notes go.
+
+    Raises:
+        CheckpointError, TrustError: there is no checkpoint that can be read.
+    """
+
+    def __init__(self, run_dir: Path, config: Mapping[str, Any], *, spare: Path, console: Console) -> None:
+        self.config, self.console = config, console
+        self.notes: list[str] = []
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
+            self.path = choose(run_dir, config["ckpt"])
+        self.notes += [str(each.message) for each in said]
+        name = digest(self.path)[:_DIGITS]
+        self.folder = run_dir / FOLDER / name
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            writable = os.access(self.folder, os.W_OK)
+        except OSError:
+            writable = False
+        if not writable:
+            self.folder = spare / name
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self.notes.append(f"its scores are not kept with the run: {run_dir} cannot be written")
+
+    def facts(self) -> dict[str, Any]:
+        """Of the checkpoint: step, parameters, dim, levels, its file and its model's class."""
+
+        def look() -> dict[str, Any]:
+            loaded = self.subject.loaded
+            return {
+                "step": loaded.step,
+                "parameters": sum(weight.numel() for weight in loaded.model.parameters()),
+                "dim": loaded.spec.dim,
+                "levels": loaded.spec.levels,
+                "model": type(loaded.model).__name__,
+            }
+
+        return {**self._kept("facts", {}, look), "checkpoint": str(self.path)}
+
+    def metric(self, name: str, options: Mapping[str, Any]) -> tuple[list[dict[str, Any]], str | None]:
+        """The records of a metric; or none, and why the model and its data cannot have it."""
+
+        def measure() -> dict[str, Any]:
+            from genlab.commands.evaluate import score
+            from genlab.commands.metrics import METRICS
+
+            lacks = METRICS[name].lacks(self.subject.loaded)
+            if lacks is not None:
+                return {"records": [], "lacks": f"needs {lacks}"}
+            self.console.print(f"score    {self.path.parent.parent}: {name}", highlight=False, soft_wrap=True)
+            return {"records": [record.to_dict() for record in score(self.subject, {name: options})], "lacks": None}
+
+        settings = {"options": dict(options), "split": self.config["split"], "seed": self.config["seed"]}
+        if name in MACHINE:
+            settings["machine"] = [socket.gethostname(), self.config["accelerator"]]
+        try:
+            found = self._kept(name, settings, measure)
+        except CheckpointError:
+            raise
+        except GenlabError as error:
+            return [], str(error)  # too few examples, a file that is missing: nothing is kept, it may be mended
+        return found["records"], found["lacks"]
+
+    def pictures(self) -> dict[str, Path]:
+        """PNG files by name, drawn from the scored checkpoint with one seed and one number of samples for all runs."""
+
+        def draw_all() -> dict[str, Any]:
+            from genlab.evaluation.draw import draw
+            from genlab.evaluation.pictures import save_png
+
+            subject = self.subject
+            drawn = draw(subject.loaded.model, subject.data, n=self.config["n"], seed=self.config["seed"])
+            return {name: save_png(self.folder / f"{name}.png", each).name for name, each in drawn.items()}
+
+        names = self._kept("pictures", {key: self.config[key] for key in ("n", "seed", "split")}, draw_all)
+        drawn = {name: self.folder / file for name, file in names.items()}
+        drawn |= {path.stem: path for path in sorted((self.folder / "pictures").glob("*.png"))}  # the metrics' own
+        return {name: path for name, path in drawn.items() if path.is_file()}
+
+    @cached_property
+    def subject(self) -> Subject:
+        """The checkpoint and its data; loaded when something is not kept yet."""
+        from genlab.commands.loaded import device_of, load
+        from genlab.commands.metrics import Subject
+        from genlab.evaluation.validate import with_likelihood
+
+        # without "all": a metric that cannot be had raises, and its reason comes into the table
+        metric = {name: options for name, options in self.config["metric"].items() if name != "all"}
+        config = {**self.config, "metric": metric, "data": {"root": self.config["root"]}, "devices": 1}
+        loaded = load(self.path, trust=config["trust"], device=device_of(config["accelerator"]))
+        data = loaded.dataset(root=_root(config["root"], loaded.config), trust=config["trust"])
+        model = with_likelihood(loaded.model, data) or loaded.model
+        return Subject(loaded, model, data, config, self.console, self.folder)
+
+    def _kept(self, name: str, settings: Mapping[str, Any], make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        key = json.dumps({"version": __version__, **settings}, sort_keys=True, default=str)
+        path = self.folder / f"{name}-{hashlib.sha256(key.encode()).hexdigest()[:_DIGITS]}.json"
+        try:
+            held = runs.read_json(path) if path.is_file() else None
+        except CheckpointError:
+            held = None  # a file of ours that was cut short: measured anew
+        if isinstance(held, dict) and held.get("key") == key:
+            return held["value"]
+        value = make()
+        runs.write_json(path, {"key": key, "value": value})
+        return value
+
+
+def choose(run_dir: Path, which: str) -> Path:
+    """The checkpoint of a run that is scored: its last that verifies, or its best.
+
+    Raises:
+        CheckpointError: there is none.
+    """
+    folder = run_dir / runs.CHECKPOINTS
+    best = folder / checkpoint.BEST
+    if which == "best" and best.is_file():
+        checkpoint.verify(best)
+        return best
+    return checkpoint.latest(folder)
+
+
+def digest(path: Path) -> str:
+    """The sha256 of a file, in hexadecimal."""
+    found = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK):
+            found.update(block)
+    return found.hexdigest()
+
+
+def _root(root: str | None, config: Mapping[str, Any]) -> str | None:
+    """Where the data is now, for a data set that lies anywhere; of several compared, some may be built in."""
+    return root if "root" in config["data"] else None

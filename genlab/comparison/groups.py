@@ -1,0 +1,212 @@
+"""What stands beside what: groups of like numbers, rows that gather seeds, and the best of those that compare."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+from genlab.comparison.columns import BOUND, COLUMNS, EXACT, FAILED, NONE, Cell, Value, likelihood_scope
+from genlab.comparison.run import SILENT, Run, plain
+
+SIGMAS = 2.0
+"""Two numbers whose difference is within so many standard errors are told as tied."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table: a run, or runs that differ in the seed only.
+
+    Attributes:
+        label: name, and below it the settings that tell it from others of that name.
+        runs: one, or several of different seeds.
+        cells: by the column's key.
+        marks: by the column's key: "best", or "tied" with the best.
+        rows: the single runs of several.
+    """
+
+    label: str
+    detail: str
+    runs: tuple[Run, ...]
+    cells: dict[str, Cell]
+    marks: dict[str, str] = field(default_factory=dict)
+    rows: tuple[Row, ...] = ()
+
+
+@dataclass(frozen=True)
+class Group:
+    """Rows whose likelihoods are of one kind.
+
+    Attributes:
+        title: what kind.
+        why: one sentence: why these stand together and apart from the others.
+        rows: the best likelihood first.
+    """
+
+    title: str
+    why: str
+    rows: tuple[Row, ...]
+
+
+def arrange(runs: Sequence[Run]) -> list[Group]:
+    """Groups of rows: data by data; exact numbers before bounds, bounds by K, then those without a likelihood."""
+    names = _data_names(runs)
+    grouped: dict[tuple[Hashable, ...], list[Run]] = {}
+    for run in runs:
+        grouped.setdefault(likelihood_scope(run), []).append(run)
+    order = sorted(grouped, key=lambda scope: (list(names).index(str(scope[0])), _rank(scope)))
+    labels = _labels(runs)
+    found = []
+    for scope in order:
+        rows = [_row(same, labels) for same in _same_but_for_the_seed(grouped[scope])]
+        title, why = describe(scope)
+        if len(names) > 1:
+            title = f"{names[str(scope[0])]}: {title}"
+        found.append(Group(title, why, tuple(sorted(rows, key=_by_likelihood))))
+    return _marked(found)
+
+
+def describe(scope: tuple[Hashable, ...]) -> tuple[str, str]:
+    """A group's title, and why it stands apart."""
+    _, kind, particles, conditional, split = scope
+    given = ", given the label" if conditional else ""
+    tail = "" if split in {None, "test"} else f", {split} split"
+    if kind == FAILED:
+        return "Not scored", "Nothing could be measured on these; each says why."
+    if kind == NONE:
+        return "No likelihood", (
+            "These give samples or rank examples and have no normalised density here: no number of theirs stands "
+            "beside a likelihood, and none is made up."
+        )
+    label = (
+        " They score p(x | y): the label is information that the others have to pay for, so these numbers do not "
+        "compare with those of p(x)."
+        if conditional
+        else ""
+    )
+    if kind == EXACT:
+        return f"Exact likelihood{given}{tail}", (
+            f"These numbers are the negative log-likelihood itself; they rank against one another.{label}"
+        )
+    return f"Upper bound, K = {particles}{given}{tail}", (
+        "The true negative log-likelihood is at most this, by a gap that differs from model to model: compare at "
+        f"equal K, and not with exact numbers, to which a better model can lose by its gap alone.{label}"
+    )
+
+
+def _rank(scope: tuple[Hashable, ...]) -> tuple[int, bool, float, str]:
+    _, kind, particles, conditional, split = scope
+    place = {EXACT: 0, BOUND: 1, NONE: 2, FAILED: 3}[str(kind)]
+    return place, bool(conditional), float(str(particles or 0)), str(split)
+
+
+def _data_names(runs: Iterable[Run]) -> dict[str, str]:
+    """A name for each set of examples; two sets of one name also say what tells them apart."""
+    held: dict[str, Run] = {}
+    for run in runs:
+        held.setdefault(run.examples, run)
+    names = {}
+    for examples, run in held.items():
+        others = [other for key, other in held.items() if key != examples and other.data == run.data]
+        telling = _differing(run, others, within="data.") if others else ""
+        names[examples] = f"{run.data}, {telling}" if telling else run.data
+    return names
+
+
+def _differing(run: Run, others: Iterable[Run], *, within: str = "", most: int = 3) -> str:
+    """``latent_dim=8, lr=0.001``: what a run has that one of the others has not."""
+    mine, theirs = run.settings, [other.settings for other in others]
+    keys = [
+        key
+        for key, value in mine.items()
+        if key.startswith(within)
+        and not key.startswith(SILENT)
+        and not key.endswith("_target_")
+        and any(other.get(key) != value for other in theirs)
+    ]
+    shown = [f"{key.rpartition('.')[2]}={plain(mine[key])}" for key in keys[:most]]
+    return ", ".join(shown + (["..."] if len(keys) > most else []))
+
+
+def _labels(runs: Sequence[Run]) -> dict[int, str]:
+    """What tells a run from the others of its name, by the run's identity."""
+    found = {}
+    for run in runs:
+        namesakes = [other for other in runs if other.name == run.name and other.trained != run.trained]
+        found[id(run)] = _differing(run, namesakes) if namesakes else ""
+    return found
+
+
+def _same_but_for_the_seed(runs: Iterable[Run]) -> list[list[Run]]:
+    """Runs that differ in the seed only; of two with the same seed, the second begins a list of its own."""
+    found: list[list[Run]] = []
+    for run in runs:
+        for same in found:
+            if run.config and same[0].trained == run.trained and run.seed not in {other.seed for other in same}:
+                same.append(run)
+                break
+        else:
+            found.append([run])
+    return found
+
+
+def _row(runs: Sequence[Run], labels: dict[int, str]) -> Row:
+    first = runs[0]
+    if len(runs) == 1:
+        return Row(first.name, labels[id(first)], (first,), {column.key: column.of(first) for column in COLUMNS})
+    singles = []
+    for run in sorted(runs, key=lambda run: run.seed or 0):
+        cells = {column.key: column.of(run) for column in COLUMNS}
+        singles.append(Row(f"seed {run.seed}", "", (run,), cells))
+    cells = {column.key: mean([row.cells[column.key] for row in singles]) for column in COLUMNS}
+    return Row(first.name, labels[id(first)], tuple(row.runs[0] for row in singles), cells, rows=tuple(singles))
+
+
+def mean(cells: Sequence[Cell]) -> Cell:
+    """Mean over seeds; the error is the standard deviation over them, which holds what training leaves to chance."""
+    values = [cell for cell in cells if isinstance(cell, Value)]
+    if len(values) < len(cells) or len({value.scope for value in values}) > 1:
+        return next((cell for cell in cells if isinstance(cell, str)), "not of one kind")
+    numbers = [value.number for value in values]
+    spread = statistics.stdev(numbers) or None  # a count that is always the same has no spread to tell
+    note = values[0].note if len({value.note for value in values}) == 1 else ""
+    return Value(statistics.fmean(numbers), spread, note=note, scope=values[0].scope)
+
+
+def _by_likelihood(row: Row) -> tuple[float, str]:
+    cell = row.cells["nll"]
+    return (cell.number if isinstance(cell, Value) else math.inf, row.label)
+
+
+def _uncertainty(row: Row, cell: Value) -> float:
+    """The standard error of a number; of a mean over k seeds, its spread over the root of k."""
+    if cell.interval is not None:
+        return (cell.interval[1] - cell.interval[0]) / 4
+    return 0.0 if cell.error is None else cell.error / math.sqrt(max(1, len(row.rows)))
+
+
+def _marked(groups: Sequence[Group]) -> list[Group]:
+    """The same groups with "best" and "tied" in each column, among the numbers of one scope where there are several."""
+    rows = [row for group in groups for row in group.rows]
+    marks: dict[int, dict[str, str]] = {id(row): {} for row in rows}
+    for column in COLUMNS:
+        if column.best is None:
+            continue
+        scopes: dict[Hashable, list[tuple[Row, Value]]] = {}
+        for row in rows:
+            cell = row.cells[column.key]
+            if isinstance(cell, Value) and cell.scope is not None:
+                scopes.setdefault(cell.scope, []).append((row, cell))
+        for held in scopes.values():
+            if len(held) < 2:
+                continue
+            sign = 1 if column.best == "lower" else -1
+            best_row, best = min(held, key=lambda pair: sign * pair[1].number)
+            for row, cell in held:
+                error = math.hypot(_uncertainty(row, cell), _uncertainty(best_row, best))
+                if row is best_row:
+                    marks[id(row)][column.key] = "best"
+                elif abs(cell.number - best.number) <= SIGMAS * error:
+                    marks[id(row)][column.key] = "tied"
+    return [replace(group, rows=tuple(replace(row, marks=marks[id(row)]) for row in group.rows)) for group in groups]

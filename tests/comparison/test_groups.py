@@ -1,0 +1,153 @@
+"""Like numbers stand together, unlike ones apart; seeds become a mean; the best is the best of those that compare."""
+
+from __future__ import annotations
+
+import math
+import statistics
+
+import pytest
+
+from genlab.comparison.columns import Value, bits
+from genlab.comparison.groups import arrange, mean
+from genlab.comparison.show import duration, significant
+
+TOY = {"_target_": "genlab.data.toy2d", "name": "two_moons", "seed": 0, "batch_size": 256}
+
+
+def titles(groups):
+    return [(group.title, [row.label for row in group.rows]) for group in groups]
+
+
+def test_kinds_of_likelihood_stand_apart_and_the_best_first(run):
+    groups = arrange([
+        run("ebm"),
+        run("vae", nll=80.0, kind="upper bound", particles=100),
+        run("worse", nll=100.0),
+        run("better", nll=90.0),
+        run("iwae", nll=70.0, kind="upper bound", particles=500),
+        run("cvae", nll=60.0, kind="upper bound", particles=100, conditional=True),
+        run("broken", facts={}, error="no checkpoint"),
+    ])  # fmt: skip
+    assert titles(groups) == [
+        ("Exact likelihood", ["better", "worse"]),
+        ("Upper bound, K = 100", ["vae"]),
+        ("Upper bound, K = 500", ["iwae"]),
+        ("Upper bound, K = 100, given the label", ["cvae"]),
+        ("No likelihood", ["ebm"]),
+        ("Not scored", ["broken"]),
+    ]
+    assert all(group.why.endswith(".") for group in groups)
+    assert "p(x | y)" in groups[3].why
+    marks = {row.label: row.marks.get("nll") for group in groups for row in group.rows}
+    assert marks == {**dict.fromkeys(marks), "better": "best"}  # a lower bound of another kind takes nothing from it
+
+
+@pytest.mark.parametrize(
+    ("other", "title"),
+    [
+        ({"split": "val"}, "Exact likelihood, val split"),
+        ({"data": TOY, "levels": None}, "toy2d two_moons: Exact likelihood"),
+        ({"data": {"_target_": "genlab.data.digits", "size": 4}}, "digits, size=4: Exact likelihood"),
+    ],
+)
+def test_other_data_and_other_splits_stand_apart(run, other, title):
+    groups = arrange([run("a", nll=90.0), run("b", nll=80.0, **other)])
+    assert len(groups) == 2
+    assert title in [group.title for group in groups]
+    assert all(not row.marks for group in groups for row in group.rows)
+
+
+def test_where_the_data_lies_and_the_batch_size_do_not_tell_data_apart(run):
+    here = {"_target_": "genlab.data.mnist", "root": "/a", "batch_size": 100, "download": True}
+    there = {**here, "root": "/b", "batch_size": 50, "download": False}
+    assert len(arrange([run("a", nll=90.0, data=here), run("b", nll=80.0, data=there)])) == 1
+
+
+def test_seeds_become_mean_and_standard_deviation(run):
+    numbers = [90.0, 92.0, 97.0]
+    (group,) = arrange([run("flow", seed=seed, nll=number) for seed, number in zip((2, 0, 1), numbers, strict=True)])
+    (row,) = group.rows
+    cell = row.cells["nll"]
+    assert cell.number == pytest.approx(statistics.fmean(numbers))
+    assert cell.error == pytest.approx(statistics.stdev(numbers))
+    assert [single.label for single in row.rows] == ["seed 0", "seed 1", "seed 2"]
+    assert [single.cells["nll"].number for single in row.rows] == [92.0, 97.0, 90.0]
+    assert row.cells["steps"] == Value(100.0)  # always the same: no spread is claimed
+
+
+def test_runs_that_differ_in_more_than_the_seed_stay_single(run):
+    (group,) = arrange([run("flow", seed=0, nll=90.0, lr=0.1), run("flow", seed=1, nll=91.0, lr=0.2)])
+    assert [row.detail for row in group.rows] == ["lr=0.1", "lr=0.2"]
+    assert all(not row.rows for row in group.rows)
+
+
+def test_the_same_seed_twice_is_no_spread(run):
+    (group,) = arrange([run("flow", seed=0, nll=90.0), run("flow", seed=1, nll=92.0), run("flow", seed=0, nll=90.0)])
+    assert sorted(len(row.rows) for row in group.rows) == [0, 2]
+
+
+def test_the_mean_of_what_is_partly_missing_or_unlike_is_missing():
+    assert mean([Value(1.0, scope="a"), "not measured"]) == "not measured"
+    assert mean([Value(1.0, scope="a"), Value(1.0, scope="b")]) == "not of one kind"
+
+
+def test_what_is_within_two_standard_errors_of_the_best_is_tied(run):
+    near, far = 90.0 + 2 * math.hypot(0.5, 0.5) - 0.01, 90.0 + 2 * math.hypot(0.5, 0.5) + 0.01
+    (group,) = arrange([run("best", nll=90.0), run("near", nll=near), run("far", nll=far)])
+    assert [row.marks.get("nll") for row in group.rows] == ["best", "tied", None]
+
+
+def test_the_error_of_a_mean_over_seeds_shrinks_with_their_number(run):
+    seeds = [run("many", seed=seed, nll=90.0 + (seed % 2)) for seed in range(16)]  # 90.5 ± 0.52, standard error 0.13
+    (group,) = arrange([*seeds, run("one", nll=91.6, standard_error=0.4), run("off", nll=91.9, standard_error=0.4)])
+    assert [row.marks.get("nll") for row in group.rows] == ["best", None, None]
+    (group,) = arrange([*seeds, run("one", nll=91.2, standard_error=0.4)])
+    assert [row.marks.get("nll") for row in group.rows] == ["best", "tied"]
+
+
+def test_other_columns_rank_over_all_groups_of_one_data_set(run):
+    def fcd(value, extractor="a"):
+        record = {"metric": "fcd", "value": value, "unit": "distance", "kind": "estimate", "n": 500, "split": "test"}
+        return [{**record, "standard_error": None, "interval": None, "extractor": extractor}]
+
+    first, second, third = run("flow", nll=90.0), run("gan"), run("other")
+    first.records["fcd"], second.records["fcd"], third.records["fcd"] = fcd(5.0), fcd(3.0), fcd(1.0, "b")
+    marks = {row.label: row.marks.get("fcd") for group in arrange([first, second, third]) for row in group.rows}
+    assert marks == {"flow": None, "gan": "best", "other": None}  # other features are another ruler
+
+
+def test_bits_per_dimension_of_a_uniform_model(run):
+    (group,) = arrange([run("uniform", nll=64 * math.log(256), levels=256)])
+    cells = group.rows[0].cells
+    assert cells["bpd"].number == cells["code"].number == pytest.approx(8.0)
+    assert cells["code"].note == "of 8.00"
+    assert bits(math.log(2), {"dim": 1}) == pytest.approx(1.0)
+    (group,) = arrange([run("moons", nll=2.4, data=TOY, levels=None)])
+    assert group.rows[0].cells["bpd"] == group.rows[0].cells["code"] == "real data has no bits"
+
+
+def test_a_score_of_the_likelihood_does_not_compare_with_one_of_the_energy(run):
+    def auroc(score, value):
+        record = {"metric": f"ood_auroc_{score}", "value": value, "unit": "probability", "split": "test"}
+        return {"ood": [{**record, "standard_error": 0.001, "interval": None}]}
+
+    runs = [run("a", records=auroc("likelihood", 0.8)), run("b", records=auroc("energy", 0.9))]
+    (group,) = arrange(runs)
+    assert {row.label: (row.cells["ood"].note, row.marks.get("ood")) for row in group.rows} == {
+        "a": ("by likelihood", None),
+        "b": ("by energy", None),
+    }
+
+
+def test_numbers_are_told_in_a_readable_form():
+    assert [significant(value) for value in (0.0, 0.01234, 1.2345, 82.434, 1234.56)] == [
+        *("0", "0.01234", "1.234", "82.43"),
+        "1,235",
+    ]
+    assert [duration(value) for value in (0.034, 8.0, 90.0, 3600.0, 7300.0)] == [
+        "0.034 s",
+        "8 s",
+        "90 s",
+        "60 min",
+        "2.0 h",
+    ]

@@ -1,0 +1,262 @@
+"""``genlab compare``: which runs are meant, what is measured once, and what a run that cannot be scored does."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from rich.console import Console
+
+from genlab import checkpoint, compare, runs
+from genlab.cli import VERBS, main
+from genlab.commands import scores, train
+from genlab.commands.compare import run as compare_runs
+from genlab.compose import compose
+from genlab.errors import CheckpointError, ConfigError
+
+QUIET = Console(quiet=True)
+QUICK = ["trainer.accelerator=cpu", "trainer.enable_progress_bar=false", "test.num_particles=1", "logger=csv"]
+SMALL = {
+    "vae": ["model.hidden=[8]", "trainer.max_steps=3", "trainer.log_every_n_steps=1", "trainer.val_check_interval=1"],
+    "histogram": [],
+    "ebm": ["model.network=mlp", "model.hidden=[8]", "model.chain_steps=2", "objective.steps=2", "trainer.max_steps=2"],
+}
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """Tiny runs below ``outputs/train``: two seeds of a VAE, a histogram, an energy-based model."""
+    outputs = tmp_path_factory.mktemp("outputs")
+    for name, seed in (("vae", 0), ("vae", 1), ("histogram", 0), ("ebm", 0)):
+        words = [*QUICK, f"model={name}", f"seed={seed}", "callbacks.samples.n=4", *SMALL[name]]
+        composed = compose("train", words)
+        run = runs.create(outputs, "train", f"{name}-digits")
+        held = {"verb": "train", "overrides": [f"model={name}"], "config": composed.config}
+        (run / "config.yaml").write_text(yaml.safe_dump(held))
+        train.run(run, composed.config, console=QUIET)
+    return outputs
+
+
+@pytest.fixture
+def outputs(trained, tmp_path, monkeypatch):
+    """A copy of the runs, in the current directory."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(trained, tmp_path / "outputs")
+    return tmp_path / "outputs"
+
+
+def compared(tmp_path, *words):
+    """Compare in this process; the exit status, the comparison's directory, and its rows by label."""
+    found, _ = compare.asked([*words, "accelerator=cpu", "n=4", "metric.nll.num_particles=2"], flags={})
+    folder = runs.create(tmp_path / "outputs", "compare", "digits")
+    runs.write_json(folder / compare.RUNS, compare.entries(found.config["runs"]))
+    (folder / "config.yaml").write_text(yaml.safe_dump({"overrides": list(words)}))
+    status = compare_runs(folder, found.config, console=QUIET)
+    held = json.loads((folder / "compare.json").read_text())
+    return status, folder, {row["label"]: row for group in held["groups"] for row in group["rows"]}
+
+
+def test_runs_become_one_table_and_one_page(outputs, tmp_path, capsys):
+    status, folder, rows = compared(tmp_path, "outputs/train/*/*", "metric=[nll,elbo]")
+    out = capsys.readouterr().out
+    assert status == 0
+    assert set(rows) == {"vae", "histogram", "ebm"}
+    assert len(rows["vae"]["seeds"]) == 2
+    assert rows["ebm"]["cells"]["nll"] == {"reason": "needs a likelihood"}
+    summary = json.loads(next((outputs / "train" / "histogram-digits").glob("*/summary.json")).read_text())
+    cell = rows["histogram"]["cells"]["nll"]
+    assert (cell["number"], cell["error"]) == (summary["test"]["value"], summary["test"]["standard_error"])
+    page = (folder / "compare.html").read_text()
+    assert page.count("data:image/png;base64,") == 6  # samples of four, reconstructions of two
+    assert page.count('<svg class="chart"') == 2
+    assert "Exact likelihood" in out
+    assert f"page     {folder / 'compare.html'}" in out
+    assert "next     genlab sample ckpt=" in out
+    with (folder / "compare.csv").open() as file:
+        lines = list(csv.DictReader(file))
+    assert [(line["name"], line["seed"], line["seeds"]) for line in lines] == [
+        ("histogram", "0", "1"),
+        *(("vae", seed, seeds) for seed, seeds in (("", "2"), ("0", "1"), ("1", "1"))),
+        ("ebm", "0", "1"),
+    ]
+    assert float(lines[1]["nll"]) == pytest.approx((float(lines[2]["nll"]) + float(lines[3]["nll"])) / 2)
+
+
+def test_scores_are_measured_once_and_anew_when_something_changes(outputs, tmp_path, monkeypatch):
+    loaded = []
+    from genlab.commands import loaded as module
+
+    load = module.load
+    monkeypatch.setattr(module, "load", lambda path, **settings: loaded.append(path) or load(path, **settings))
+    first = compared(tmp_path, "outputs/train/vae-digits")[2]
+    assert len(loaded) == 2
+    second = compared(tmp_path, "outputs/train/vae-digits")[2]
+    assert len(loaded) == 2
+    assert [row["cells"] for row in second["vae"]["seeds"]] == [row["cells"] for row in first["vae"]["seeds"]]
+    compared(tmp_path, "outputs/train/vae-digits", "split=val")
+    assert len(loaded) == 4
+    folder = next((outputs / "train" / "vae-digits").glob("*")) / "checkpoints"
+    payload = checkpoint.read(checkpoint.latest(folder))
+    payload["state_dict"] = {name: torch.zeros_like(value) for name, value in payload["state_dict"].items()}
+    checkpoint.write(checkpoint.latest(folder), payload)
+    third = compared(tmp_path, "outputs/train/vae-digits")[2]
+    assert len(loaded) == 5
+    assert third["vae"]["cells"]["nll"] != first["vae"]["cells"]["nll"]
+
+
+def test_a_kept_score_that_was_cut_short_is_measured_anew(outputs, tmp_path):
+    word = "outputs/train/histogram-digits"
+    first = compared(tmp_path, word)[2]
+    for path in outputs.glob("train/histogram-digits/*/compare/*/*.json"):
+        path.write_text(path.read_text()[:20])
+    assert compared(tmp_path, word)[2]["histogram"]["cells"] == first["histogram"]["cells"]
+
+
+def test_a_folder_that_cannot_be_written_does_not_keep_scores(outputs, tmp_path):
+    (run,) = (outputs / "train" / "histogram-digits").glob("*")
+    (run / scores.FOLDER).write_text("a file where the folder would be")
+    status, folder, rows = compared(tmp_path, str(run))
+    assert status == 0
+    assert isinstance(rows["histogram"]["cells"]["nll"]["number"], float)
+    assert "not kept with the run" in (folder / "compare.html").read_text()
+
+
+def test_a_damaged_run_is_a_row_that_says_why(outputs, tmp_path):
+    for path in outputs.glob("train/ebm-digits/*/checkpoints/*.ckpt"):
+        path.write_bytes(path.read_bytes()[:1000])
+    (next(outputs.glob("train/histogram-digits/*")) / "config.yaml").write_text("{")
+    status, folder, rows = compared(tmp_path, "outputs/train/*/*")
+    assert status == 0
+    assert "damaged" in rows["ebm"]["runs"][0]["error"]
+    assert "config.yaml" not in rows["histogram-digits"]["runs"][0]["command"]
+    assert "cannot be read" in rows["histogram-digits"]["runs"][0]["error"]
+    assert "No checkpoint" not in (folder / "compare.html").read_text()
+
+
+def test_the_exit_code_tells_that_none_could_be_scored(outputs, tmp_path):
+    shutil.rmtree(next(outputs.glob("train/ebm-digits/*/checkpoints")))
+    assert compared(tmp_path, "outputs/train/ebm-digits")[0] == CheckpointError.exit_code
+    assert compared(tmp_path, "outputs/train/ebm-digits", "outputs/train/histogram-digits")[0] == 0
+
+
+def test_best_is_another_checkpoint_than_last(outputs, tmp_path):
+    (run,) = (outputs / "train" / "histogram-digits").glob("*")
+    assert scores.choose(run, "best").name == "best.ckpt"
+    assert scores.choose(run, "last").name == "step-000000001.ckpt"
+
+
+# -- which runs are meant ----------------------------------------------------------------------------------------------
+
+
+def test_words_name_runs_directories_of_runs_and_globs_each_run_once(outputs):
+    everything = [entry["run_dir"] for entry in compare.entries(["outputs"])]
+    assert len(everything) == len(set(everything)) == 4
+    assert [entry["run_dir"] for entry in compare.entries(["outputs/train/vae*/*", "outputs"])][2:] == [
+        path for path in everything if "vae" not in path
+    ]
+    (entry,) = compare.entries([everything[0]])
+    assert entry["name"] == Path(everything[0]).parent.name
+
+
+def test_other_verbs_runs_are_passed_over_and_refused_alone(outputs):
+    other = outputs / "eval" / "vae-digits" / "20260101-000000-abcdef"
+    other.mkdir(parents=True)
+    (other / "config.yaml").write_text("verb: eval\nconfig: {}\n")
+    assert len(compare.entries(["outputs/*/*/*"])) == 4
+    for word in (str(other), "nowhere/*", "nowhere", "."):
+        with pytest.raises(ConfigError, match=r"no such run directory|holds no training run"):
+            compare.entries([word] if word != "." else [str(other.parent)])
+
+
+def test_a_sweeps_jobs_are_its_runs_and_those_that_failed_say_why(outputs):
+    (run, *_) = (outputs / "train" / "vae-digits").glob("*")
+    sweep = outputs / "sweep" / "mixed" / "one"
+    for number, record in enumerate([
+        {"status": "stopped", "run_dir": str(run), "seconds": 9.0, "trained": 5.0, "overrides": ["model=vae"]},
+        {"status": "failed", "run_dir": None, "message": "it fits data=toy2d", "overrides": ["model=x", "seed=3"]},
+    ]):  # fmt: skip
+        (sweep / "jobs" / str(number)).mkdir(parents=True)
+        runs.write_json(sweep / "jobs" / str(number) / "job.json", {"number": number, **record})
+    runs.write_json(sweep / "sweep.json", {})
+    first, second = compare.entries([str(sweep)])
+    assert (first["run_dir"], first["status"], first["seconds"]) == (str(run), "stopped", 5.0)
+    assert (second["run_dir"], second["message"], second["seed"]) == (None, "it fits data=toy2d", "3")
+
+
+@pytest.mark.parametrize(
+    ("budget", "expected"), [("90s", 90.0), ("5min", 300.0), ("1.5h", 5400.0), (30, 30.0), ("2 m", 120.0)]
+)
+def test_a_budget_is_a_time(budget, expected):
+    assert compare.seconds(budget) == expected
+
+
+@pytest.mark.parametrize("budget", ["0s", "5 parsecs", "min", "-3s"])
+def test_what_is_no_time_is_refused(budget):
+    with pytest.raises(ConfigError, match="budget=5min"):
+        compare.seconds(budget)
+
+
+def test_settings_that_are_not_the_comparisons_are_the_trainings():
+    words = ["models=vae,gmm", "data=toy2d", "data.name=rings", "seeds=0,1", "split=val", "metric=[nll]", "root=/a b"]
+    found, hydra = compare.asked(words, flags=VERBS["compare"].flags)
+    assert found.config["models"] == ["vae", "gmm"]
+    assert found.config["seeds"] == [0, 1]
+    assert found.config["split"] == "val"
+    shared = compare.shared(found.config)
+    assert shared[:2] == ["data=toy2d", "data.name=rings"]
+    assert "data.root='/a b'" in shared
+    assert hydra == []
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("", "nothing to compare"),
+        ("nowhere", "nowhere: no such run directory"),
+        ("splt=val", "unknown key splt; did you mean split?"),
+        ("model=vae", "write models=vae"),
+        ("-m outputs", "compare takes no sweep"),
+        ("models=va data=digits", "models=va: model=va: no such choice"),
+        ("models=vae data=digits optim.lrr=1", "unknown key optim.lrr"),
+        ("models=vae,gmm budget=long", "budget=long: give seconds"),
+        ("models=pixelcnn,naive_bayes data=toy2d", "it fits data="),
+    ],
+)
+def test_what_cannot_be_compared_is_refused_and_leaves_nothing(words, said, tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    assert main(["compare", *words.split()]) == 2
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert said in err
+    assert len(err.splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_models_are_trained_within_a_budget_and_compared(tmp_path):
+    small = ["trainer.max_epochs=100000", "trainer.accelerator=cpu", "test.num_particles=1"]
+    script = str(Path(sys.executable).with_name("genlab"))
+    words = ["models=vae,pixelcnn", "data=toy2d", "data.num_train=600", "data.num_val=50", "data.num_test=50"]
+    done = subprocess.run(
+        [script, "compare", *words, *small, "budget=2s", "metric=[nll]", "metric.nll.num_particles=2"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "job 0: stopped" in done.stdout
+    assert "job 1: failed" in done.stdout
+    (page,) = tmp_path.glob("outputs/compare/toy2d/*/compare.html")
+    assert "stopped at its share of the budget" in page.read_text()
+    assert "it fits data=" in page.read_text()
+    held = json.loads(page.with_suffix(".json").read_text())
+    (vae,) = held["groups"][0]["rows"]
+    assert vae["cells"]["steps"]["number"] > 0
+    assert vae["cells"]["seconds"]["number"] == 1.0
