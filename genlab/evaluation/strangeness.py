@@ -130,7 +130,7 @@ def negative_log_likelihoods(
     return table["model"]
 
 
-def energies(model: UnnormalisedDensity, split: Split, *, batch_size: int) -> Tensor:
+def energy_scores(model: UnnormalisedDensity, split: Split, *, batch_size: int) -> Tensor:
     """``E(x)``, ``(N,)`` float64."""
 
     def values(_: GenerativeModel, batch: Batch, __: list[torch.Generator]) -> dict[str, Tensor]:

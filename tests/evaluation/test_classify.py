@@ -72,6 +72,9 @@ def test_a_linear_probe_tells_separable_classes_apart_whatever_their_scale() -> 
     assert torch.allclose(probabilities.sum(1), torch.ones(300, dtype=torch.float64))
     assert (probabilities[:, [1, 4]] == 0).all()
     assert torch.equal(probabilities.argmax(1), model.predict(test.features))
+    factor = torch.tensor([1e-3, 1e2], dtype=torch.float64)
+    scaled = Linear(Labelled(factor * blobs(300, seed=0).features, blobs(300, seed=0).y))
+    assert torch.allclose(scaled.probabilities(factor * test.features, 5), probabilities, atol=1e-4)
 
 
 def test_a_probe_of_features_that_say_nothing_is_chance() -> None:

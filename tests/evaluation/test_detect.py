@@ -27,8 +27,9 @@ def test_auroc_average_precision_and_fpr_are_those_of_scikit_learn(n: int, m: in
 
 
 @pytest.mark.parametrize("ties", [False, True])
-def test_the_error_of_auroc_is_its_spread_over_repetitions(ties: bool) -> None:
-    found = [auroc(*scores(150, 80, seed, ties=ties)) for seed in range(300)]
+@pytest.mark.parametrize(("n", "m"), [(400, 40), (40, 400)])
+def test_the_error_of_auroc_is_its_spread_over_repetitions(n: int, m: int, ties: bool) -> None:
+    found = [auroc(*scores(n, m, seed, ties=ties)) for seed in range(300)]
     spread = np.std([value for value, _ in found], ddof=1)
     assert np.mean([error for _, error in found]) == pytest.approx(spread, rel=0.15)
 

@@ -12,7 +12,7 @@ from genlab.data.subset import subset, training_subset
 from genlab.errors import ConfigError
 from genlab.evaluation.strangeness import (
     compressed_bits,
-    energies,
+    energy_scores,
     likelihood_scores,
     negative_log_likelihoods,
     own_strange,
@@ -103,7 +103,7 @@ class Distance(UnnormalisedDensity):
 
 def test_energies_are_those_of_the_model() -> None:
     split = Split(torch.randn(23, 2))
-    assert torch.allclose(energies(Distance(), split, batch_size=5), split.x.norm(dim=1).double())
+    assert torch.allclose(energy_scores(Distance(), split, batch_size=5), split.x.norm(dim=1).double())
 
 
 def data(spec: DataSpec, **rest: object) -> Dataset:

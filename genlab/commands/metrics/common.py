@@ -113,6 +113,11 @@ class Metric:
     missing: Callable[[Mapping[str, Any]], str | None] = lambda options: None
 
 
+def no_samples(loaded: Loaded) -> str | None:
+    """What a checkpoint lacks for a metric of samples: a model that translates pictures draws none of its own."""
+    return None if isinstance(loaded.model, GenerativeModel) else "a model that samples"
+
+
 def number_of_samples(subject: Subject, options: Mapping[str, Any]) -> int:
     """``n`` of the options, or the default for this model."""
     if options.get("n") is not None:

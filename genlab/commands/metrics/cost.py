@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from genlab import build
-from genlab.commands.metrics.common import CHUNK, Metric, Subject, draw_chunk, record
+from genlab.commands.metrics.common import CHUNK, Metric, Subject, draw_chunk, no_samples, record
 from genlab.data.loader import BatchLoader
 from genlab.evaluation.cost import machine, peak_memory, rate
 from genlab.evaluation.estimate import Estimate
@@ -96,4 +96,4 @@ def _training_step(subject: Subject) -> tuple[Callable[[], None], int] | None:
     return run, loader.batch_size
 
 
-THROUGHPUT = Metric(lacks=lambda loaded: None, run=_throughput)
+THROUGHPUT = Metric(lacks=no_samples, run=_throughput)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from genlab.commands.loaded import Loaded
-from genlab.commands.metrics.common import Subject, samples
+from genlab.commands.metrics.common import Subject, no_samples, samples
 from genlab.data.cache import kept
 from genlab.evaluation import classifier
 
@@ -45,7 +45,7 @@ class Extractor:
 def no_labelled_pictures(loaded: Loaded) -> str | None:
     """What a checkpoint lacks for `of_classifier`."""
     labelled = loaded.spec.is_image and loaded.spec.num_classes is not None
-    return None if labelled else "labelled pictures, on which a classifier for its features is trained"
+    return no_samples(loaded) if labelled else "labelled pictures, on which a classifier for its features is trained"
 
 
 def of_classifier(subject: Subject) -> Extractor:

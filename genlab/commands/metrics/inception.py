@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from genlab.commands.loaded import Loaded
-from genlab.commands.metrics.common import Metric, Subject, at_least, number_of_samples, record
+from genlab.commands.metrics.common import Metric, Subject, at_least, no_samples, number_of_samples, record
 from genlab.commands.metrics.features import HASH, Extractor, of_samples
 from genlab.commands.metrics.pictures import frechet_record, kernel_record
 from genlab.errors import DataError
@@ -126,7 +126,7 @@ def _inception_score(subject: Subject, options: Mapping[str, Any]) -> list[Recor
 
 
 def _no_pictures(loaded: Loaded) -> str | None:
-    return None if loaded.spec.is_image else "pictures"
+    return no_samples(loaded) if loaded.spec.is_image else "pictures"
 
 
 FID, KID, INCEPTION_SCORE = (

@@ -9,12 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from genlab.commands.loaded import Loaded
 from genlab.commands.metrics.common import (
     Metric,
     Subject,
     Unanswerable,
     at_least,
+    no_samples,
     number_of_samples,
     record,
     samples,
@@ -38,10 +38,6 @@ PICTURE = "pictures/memorisation.png"
 
 LEAST = 20
 """Examples of which a quantile of one in twenty can be told."""
-
-
-def _single(loaded: Loaded) -> str | None:
-    return None if loaded.spec.layout == "single" else "one set of examples"
 
 
 def _extractor(subject: Subject, options: Mapping[str, Any]) -> Extractor | None:
@@ -128,5 +124,5 @@ def _pairs(subject: Subject, drawn: Tensor, train: Split, found: Neighbour) -> n
     return grid(alternate(above, below, COLUMNS), subject.data.spec, columns=COLUMNS)
 
 
-DIVERSITY = Metric(lacks=_single, run=_diversity)
-MEMORISATION = Metric(lacks=_single, run=_memorisation)
+DIVERSITY = Metric(lacks=no_samples, run=_diversity)
+MEMORISATION = Metric(lacks=no_samples, run=_memorisation)

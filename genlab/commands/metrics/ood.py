@@ -20,7 +20,7 @@ from genlab.evaluation.figures import Compared, histograms
 from genlab.evaluation.record import Record
 from genlab.evaluation.strangeness import (
     OWN,
-    energies,
+    energy_scores,
     likelihood_scores,
     negative_log_likelihoods,
     own_strange,
@@ -133,7 +133,10 @@ def _scores(
     ranking = subject.loaded.model
     if isinstance(ranking, UnnormalisedDensity):
         size = config["batch_size"]
-        pairs["energy"] = (energies(ranking, inside, batch_size=size), energies(ranking, outside, batch_size=size))
+        pairs["energy"] = (
+            energy_scores(ranking, inside, batch_size=size),
+            energy_scores(ranking, outside, batch_size=size),
+        )
     return pairs
 
 

@@ -8,7 +8,16 @@ from typing import Any
 from torch import Tensor
 
 from genlab.commands.loaded import Loaded
-from genlab.commands.metrics.common import Metric, Subject, at_least, number_of_samples, record, samples, some
+from genlab.commands.metrics.common import (
+    Metric,
+    Subject,
+    at_least,
+    no_samples,
+    number_of_samples,
+    record,
+    samples,
+    some,
+)
 from genlab.commands.metrics.toy import density_of
 from genlab.data.densities import GaussianMixture
 from genlab.data.toy2d import DENSITIES
@@ -27,7 +36,7 @@ def _no_modes(loaded: Loaded) -> str | None:
 
 
 def _no_vectors(loaded: Loaded) -> str | None:
-    return "vectors (pictures have metric=kernel_distance)" if loaded.spec.is_image else None
+    return "vectors (pictures have metric=kernel_distance)" if loaded.spec.is_image else no_samples(loaded)
 
 
 def _mode_coverage(subject: Subject, options: Mapping[str, Any]) -> list[Record]:
