@@ -62,6 +62,9 @@ def arrange(runs: Sequence[Run]) -> list[Group]:
     for scope in order:
         rows = [_row(same, labels) for same in _same_but_for_the_seed(grouped[scope])]
         title, why = describe(scope)
+        entropy = grouped[scope][0].facts.get("entropy")
+        if entropy is not None and scope[1] in {EXACT, BOUND}:
+            why += f" The least possible number here is the entropy of the true density, {entropy:.4g} nats."
         if len(names) > 1 and scope[0] in names:
             title = f"{names[str(scope[0])]}: {title}"
         found.append(Group(title, why, tuple(sorted(rows, key=_by_likelihood))))
@@ -183,8 +186,8 @@ def _by_likelihood(row: Row) -> tuple[float, str]:
 def _uncertainty(row: Row, key: str) -> float:
     """The standard error of a number.
 
-    Of a mean over k seeds: their spread over the root of k, and what the examples leave open, which are the same for all
-    seeds and so do not average out.
+    Of a mean over k seeds: their spread over the root of k, and what the examples leave open, which are the same for
+    all seeds and so do not average out.
     """
     cell = row.cells[key]
     if isinstance(cell, str):

@@ -80,6 +80,12 @@ def test_what_could_not_be_scored_stands_at_the_end_whatever_its_data(run):
     assert titles(groups) == [("Exact likelihood", ["a"]), ("Not scored", ["x", "y"])]
 
 
+def test_the_entropy_of_a_known_density_is_told_as_the_least_number(run):
+    facts = {"step": 1, "parameters": 1, "dim": 2, "levels": None, "entropy": 2.83188}
+    groups = arrange([run("a", nll=3.0, data=TOY, facts=facts), run("b", data=TOY, facts=facts)])
+    assert ["2.832 nats" in group.why for group in groups] == [True, False]
+
+
 def test_runs_that_differ_in_more_than_the_seed_stay_single(run):
     (group,) = arrange([run("flow", seed=0, nll=90.0, lr=0.1), run("flow", seed=1, nll=91.0, lr=0.2)])
     assert [row.detail for row in group.rows] == ["lr=0.1", "lr=0.2"]
