@@ -65,7 +65,7 @@ class Scores:
             self.notes.append(f"its scores are not kept with the run: {run_dir} cannot be written")
 
     def facts(self) -> dict[str, Any]:
-        """Of the checkpoint: step, parameters, dim, levels, the data's entropy where it is known, its file and class."""
+        """Of the checkpoint: step, parameters, dim, levels, the data's entropy if it is known, file and class."""
 
         def look() -> dict[str, Any]:
             from genlab.data.densities import Density
