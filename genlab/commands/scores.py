@@ -65,15 +65,18 @@ class Scores:
             self.notes.append(f"its scores are not kept with the run: {run_dir} cannot be written")
 
     def facts(self) -> dict[str, Any]:
-        """Of the checkpoint: step, parameters, dim, levels, its file and its model's class."""
+        """Of the checkpoint: step, parameters, dim, levels, the data's entropy if it is known, file and class."""
 
         def look() -> dict[str, Any]:
-            loaded = self.subject.loaded
+            from genlab.data.densities import Density
+
+            loaded, density = self.subject.loaded, self.subject.data.density
             return {
                 "step": loaded.step,
                 "parameters": sum(weight.numel() for weight in loaded.model.parameters()),
                 "dim": loaded.spec.dim,
                 "levels": loaded.spec.levels,
+                "entropy": density.entropy if isinstance(density, Density) else None,
                 "model": type(loaded.model).__name__,
             }
 

@@ -75,7 +75,7 @@ def likelihood_scope(run: Run) -> tuple[Hashable, ...]:
     """``(examples, kind, K, given y, split)``: runs of equal scope have numbers of one kind."""
     record = record_of(run, "nll")
     if run.error is not None:
-        return (run.examples, FAILED, None, False, None)
+        return ("", FAILED, None, False, None)  # whatever the data: there is no number to compare
     if record is None:
         return (run.examples, NONE, None, False, None)
     return (run.examples, record["kind"], record["num_particles"], record["conditional"], record["split"])

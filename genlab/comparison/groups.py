@@ -51,17 +51,21 @@ class Group:
 
 def arrange(runs: Sequence[Run]) -> list[Group]:
     """Groups of rows: data by data; exact numbers before bounds, bounds by K, then those without a likelihood."""
-    names = _data_names(runs)
+    names = _data_names(run for run in runs if run.error is None)
+    places = {examples: place for place, examples in enumerate(names)}
     grouped: dict[tuple[Hashable, ...], list[Run]] = {}
     for run in runs:
         grouped.setdefault(likelihood_scope(run), []).append(run)
-    order = sorted(grouped, key=lambda scope: (list(names).index(str(scope[0])), _rank(scope)))
+    order = sorted(grouped, key=lambda scope: (places.get(str(scope[0]), len(places)), _rank(scope)))
     labels = _labels(runs)
     found = []
     for scope in order:
         rows = [_row(same, labels) for same in _same_but_for_the_seed(grouped[scope])]
         title, why = describe(scope)
-        if len(names) > 1:
+        entropy = grouped[scope][0].facts.get("entropy")
+        if entropy is not None and scope[1] in {EXACT, BOUND}:
+            why += f" The least possible number here is the entropy of the true density, {entropy:.4g} nats."
+        if len(names) > 1 and scope[0] in names:
             title = f"{names[str(scope[0])]}: {title}"
         found.append(Group(title, why, tuple(sorted(rows, key=_by_likelihood))))
     return _marked(found)
@@ -179,11 +183,21 @@ def _by_likelihood(row: Row) -> tuple[float, str]:
     return (cell.number if isinstance(cell, Value) else math.inf, row.label)
 
 
-def _uncertainty(row: Row, cell: Value) -> float:
-    """The standard error of a number; of a mean over k seeds, its spread over the root of k."""
+def _uncertainty(row: Row, key: str) -> float:
+    """The standard error of a number.
+
+    Of a mean over k seeds: their spread over the root of k, and what the examples leave open, which are the same for
+    all seeds and so do not average out.
+    """
+    cell = row.cells[key]
+    if isinstance(cell, str):
+        return 0.0
+    if row.rows:
+        of_seeds = (cell.error or 0.0) / math.sqrt(len(row.rows))
+        return math.hypot(of_seeds, statistics.fmean(_uncertainty(single, key) for single in row.rows))
     if cell.interval is not None:
         return (cell.interval[1] - cell.interval[0]) / 4
-    return 0.0 if cell.error is None else cell.error / math.sqrt(max(1, len(row.rows)))
+    return cell.error or 0.0
 
 
 def _marked(groups: Sequence[Group]) -> list[Group]:
@@ -204,7 +218,7 @@ def _marked(groups: Sequence[Group]) -> list[Group]:
             sign = 1 if column.best == "lower" else -1
             best_row, best = min(held, key=lambda pair: sign * pair[1].number)
             for row, cell in held:
-                error = math.hypot(_uncertainty(row, cell), _uncertainty(best_row, best))
+                error = math.hypot(_uncertainty(row, column.key), _uncertainty(best_row, column.key))
                 if row is best_row:
                     marks[id(row)][column.key] = "best"
                 elif abs(cell.number - best.number) <= SIGMAS * error:

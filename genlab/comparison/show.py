@@ -40,4 +40,4 @@ def probability(value: float) -> str:
 def two_digits(value: float) -> str:
     """Two significant digits."""
     rounded = f"{value:#.2g}".rstrip(".")
-    return rounded if "e" not in rounded else significant(value)
+    return f"{value:,.0f}" if "e+" in rounded else rounded

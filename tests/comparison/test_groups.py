@@ -9,7 +9,7 @@ import pytest
 
 from genlab.comparison.columns import Value, bits
 from genlab.comparison.groups import arrange, mean
-from genlab.comparison.show import duration, significant
+from genlab.comparison.show import duration, significant, two_digits
 
 TOY = {"_target_": "genlab.data.toy2d", "name": "two_moons", "seed": 0, "batch_size": 256}
 
@@ -75,6 +75,17 @@ def test_seeds_become_mean_and_standard_deviation(run):
     assert row.cells["steps"] == Value(100.0)  # always the same: no spread is claimed
 
 
+def test_what_could_not_be_scored_stands_at_the_end_whatever_its_data(run):
+    groups = arrange([run("x", data={}, error="never began"), run("a", nll=1.0), run("y", error="damaged")])
+    assert titles(groups) == [("Exact likelihood", ["a"]), ("Not scored", ["x", "y"])]
+
+
+def test_the_entropy_of_a_known_density_is_told_as_the_least_number(run):
+    facts = {"step": 1, "parameters": 1, "dim": 2, "levels": None, "entropy": 2.83188}
+    groups = arrange([run("a", nll=3.0, data=TOY, facts=facts), run("b", data=TOY, facts=facts)])
+    assert ["2.832 nats" in group.why for group in groups] == [True, False]
+
+
 def test_runs_that_differ_in_more_than_the_seed_stay_single(run):
     (group,) = arrange([run("flow", seed=0, nll=90.0, lr=0.1), run("flow", seed=1, nll=91.0, lr=0.2)])
     assert [row.detail for row in group.rows] == ["lr=0.1", "lr=0.2"]
@@ -98,10 +109,17 @@ def test_what_is_within_two_standard_errors_of_the_best_is_tied(run):
 
 
 def test_the_error_of_a_mean_over_seeds_shrinks_with_their_number(run):
-    seeds = [run("many", seed=seed, nll=90.0 + (seed % 2)) for seed in range(16)]  # 90.5 ± 0.52, standard error 0.13
+    # 90.5 ± 0.52, standard error 0.13
+    seeds = [run("many", seed=seed, nll=90.0 + (seed % 2), standard_error=0.0) for seed in range(16)]
     (group,) = arrange([*seeds, run("one", nll=91.6, standard_error=0.4), run("off", nll=91.9, standard_error=0.4)])
     assert [row.marks.get("nll") for row in group.rows] == ["best", None, None]
     (group,) = arrange([*seeds, run("one", nll=91.2, standard_error=0.4)])
+    assert [row.marks.get("nll") for row in group.rows] == ["best", "tied"]
+
+
+def test_the_error_over_examples_does_not_shrink_with_seeds(run):
+    seeds = [run("many", seed=seed, nll=90.0, standard_error=0.5) for seed in range(16)]
+    (group,) = arrange([*seeds, run("one", nll=90.9, standard_error=0.0)])
     assert [row.marks.get("nll") for row in group.rows] == ["best", "tied"]
 
 
@@ -140,6 +158,13 @@ def test_a_score_of_the_likelihood_does_not_compare_with_one_of_the_energy(run):
 
 
 def test_numbers_are_told_in_a_readable_form():
+    assert [two_digits(value) for value in (0.7, 0.016, 12.34, 1234.0, 1.46e-7)] == [
+        "0.70",
+        "0.016",
+        "12",
+        "1,234",
+        "1.5e-07",
+    ]
     assert [significant(value) for value in (0.0, 0.01234, 1.2345, 82.434, 1234.56)] == [
         *("0", "0.01234", "1.234", "82.43"),
         "1,235",
