@@ -58,6 +58,17 @@ def test_a_player_who_does_not_learn_is_reported_once(player: str, config: Calla
     assert [(row["step"], row["warnings"]) for row in rows] == [("50", "1")]
 
 
+def test_a_player_whose_turn_is_rare_is_not_taken_for_frozen(config: Callable, run_dir: Callable) -> None:
+    rare = [
+        "objective.n_critic=20",
+        "trainer.log_every_n_steps=1",
+        "trainer.max_steps=30",
+        "trainer.val_check_interval=30",
+    ]
+    summary, _ = trained(config, run_dir("a"), *rare)
+    assert summary["warnings"] == []
+
+
 def test_a_collapsed_generator_is_reported(
     config: Callable, run_dir: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
