@@ -55,7 +55,7 @@ def test_debug_shows_the_traceback(tmp_path):
         ("train model=va", "realnvp, vae (did you mean vae?)"),
         (
             "train model=_vae",
-            "model=_vae: no such choice; choose from conditional_dcgan, conditional_gated_pixelcnn, cvae",
+            "model=_vae: no such choice; choose from conditional_dcgan, conditional_gated_pixelcnn",
         ),
         ("eval --metric nl", "metric=nl: no such choice; choose from bpd, elbo, nll (did you mean nll?)"),
         ("eval --metric nll --metric fid", "metric=fid: no such choice; choose from bpd, elbo, nll"),

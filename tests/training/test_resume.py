@@ -51,8 +51,8 @@ VARIANTS = {
     "ebm-spectral": [*EBM, "model.spectral_norm=true", "callbacks.ema.decay=0.9", "trainer.precision=bf16-mixed"],
     "ebm-rollback": [*EBM, *PLANE, "objective.max_gap=0.1", "callbacks.guard.every_n_steps=9", *PATIENT],
     "gan": [*GAN, *PLANE, "callbacks.ema.decay=0.9", "players.generator.schedule=cosine"],
-    "gan-critic": [*GAN, "objective.loss=wasserstein_gp", "objective.n_critic=2", "players.discriminator.lr=1e-3"],
-    "gan-accumulate": [*GAN, *PLANE, "trainer.accumulate_grad_batches=3", "objective.n_critic=2", "objective.r1=0.1"],
+    "gan-critic": [*GAN, "objective.loss=wasserstein_gp", "objective.n_critic=7", "players.discriminator.lr=1e-3"],
+    "gan-accumulate": [*GAN, *PLANE, "trainer.accumulate_grad_batches=2", "objective.n_critic=2", "objective.r1=0.1"],
     "dcgan": ["model=conditional_dcgan", "model.channels=4", "model.spectral_norm=true", "objective.loss=hinge"],
     "plane": [*PLANE, "optim.name=sgd"],
 }
