@@ -53,7 +53,10 @@ def test_debug_shows_the_traceback(tmp_path):
         ("trian", "unknown command trian; choose from train, sample, translate, eval, list (did you mean train?)"),
         ("list modls", "cannot list 'modls'; choose from models, data, metrics, experiments (did you mean models?)"),
         ("train model=va", "realnvp, vae (did you mean vae?)"),
-        ("train model=_vae", "model=_vae: no such choice; choose from conditional_gated_pixelcnn, cvae"),
+        (
+            "train model=_vae",
+            "model=_vae: no such choice; choose from conditional_dcgan, conditional_gated_pixelcnn",
+        ),
         ("eval --metric nl", "metric=nl: no such choice; choose from bpd, elbo, nll (did you mean nll?)"),
         ("eval --metric nll --metric fid", "metric=fid: no such choice; choose from bpd, elbo, nll"),
         ("train lrr=1", "unknown key lrr; did you mean optim.lr?"),

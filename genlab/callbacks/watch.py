@@ -101,10 +101,12 @@ class Watch(StepCallback):
     def _frozen(self, module: Any) -> dict[str, str]:
         now, then = _signatures(module), self._weights
         self._weights = now
+        # between two looks there was no turn to move in where turns are rarer than looks
+        taken = [each.name for each in module.turns if self.every >= each.every * module.accumulate]
         return {
             f"frozen {name}": f"the {name} stands still: its weights have not moved for {PATIENCE * self.every} steps"
-            for name in now
-            if name in then and float((now[name] - then[name]).norm()) <= STILL * float(now[name].norm())
+            for name in taken
+            if float((now[name] - then[name]).norm()) <= STILL * float(now[name].norm())
         }
 
     def _constant(self, module: Any) -> dict[str, str]:

@@ -169,7 +169,7 @@ class GameLoss(Stepwise):
         self.reseed(held.step, player.name)
         with self._alone(player), self.synchronised(updates=False):  # `average` is what synchronises
             loss = self.objective.loss(player.name, self.model, held.batch, moves, step=held.step)
-            self.last[player.name] = loss
+            self.last[player.name] = Loss(loss.value.detach(), loss.terms)
             self.judge(loss, step=held.step, name=f"loss of {player.name}", remedy=f"players.{player.name}.lr")
             self.manual_backward(loss.value if share == 1 else loss.value * share)
 

@@ -47,15 +47,28 @@ def test_a_healthy_game_is_left_alone_and_its_gradients_are_logged(config: Calla
     assert set(summary["last"]) == {"generator", "discriminator", "accuracy_real", "accuracy_fake"}
 
 
-@pytest.mark.parametrize("player", ["generator", "discriminator"])
-def test_a_player_who_does_not_learn_is_reported_once(player: str, config: Callable, run_dir: Callable) -> None:
+@pytest.mark.parametrize(("player", "lr"), [("generator", 1e-30), ("discriminator", 1e-8)])
+def test_a_player_who_does_not_learn_is_reported_once(
+    player: str, lr: float, config: Callable, run_dir: Callable
+) -> None:
     run = run_dir("a")
-    summary, said = trained(config, run, f"players.{player}.lr=1e-30")
+    summary, said = trained(config, run, f"players.{player}.lr={lr}")
     message = f"the {player} stands still: its weights have not moved for 50 steps"
     assert summary["warnings"] == [{"step": 10 * PATIENCE, "message": message}]
     assert said.count(f"watch    step 50: {message}") == 1
     rows = [row for row in csv.DictReader((run / "metrics.csv").open()) if row["warnings"]]
     assert [(row["step"], row["warnings"]) for row in rows] == [("50", "1")]
+
+
+def test_a_player_whose_turn_is_rare_is_not_taken_for_frozen(config: Callable, run_dir: Callable) -> None:
+    rare = [
+        "objective.n_critic=20",
+        "trainer.log_every_n_steps=1",
+        "trainer.max_steps=30",
+        "trainer.val_check_interval=30",
+    ]
+    summary, _ = trained(config, run_dir("a"), *rare)
+    assert summary["warnings"] == []
 
 
 def test_a_collapsed_generator_is_reported(

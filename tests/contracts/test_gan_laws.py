@@ -167,9 +167,14 @@ def test_the_gradient_penalty_looks_between_data_and_samples_and_r1_at_data() ->
 def test_penalties_are_taken_in_float32_and_train_the_critic() -> None:
     critic = nn.Sequential(nn.Linear(2, 8), nn.Tanh(), nn.Linear(8, 1), nn.Flatten(0))
     x = torch.randn(5, 2, dtype=torch.bfloat16)
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        penalty = gradient_penalty(critic, x, x) + r1(critic, x)
+    penalties = []
+    for mixed in (True, False):
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=mixed):
+            torch.manual_seed(0)
+            penalties.append(gradient_penalty(critic, x, x) + r1(critic, x))
+    penalty, full = penalties
     assert penalty.dtype == torch.float32
+    assert torch.equal(penalty, full)
     penalty.backward()
     assert all(p.grad is None or p.grad.isfinite().all() for p in critic.parameters())
     assert critic[0].weight.grad.abs().sum() > 0

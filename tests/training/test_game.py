@@ -282,6 +282,13 @@ def test_a_scaler_is_updated_once_a_step_and_both_players_use_one_scale() -> Non
     assert model.weights == pytest.approx(expected, rel=5e-3)  # half precision
 
 
+def test_a_scaled_gradient_is_clipped_at_its_own_size() -> None:
+    scaler, model = torch.amp.GradScaler("cpu", init_scale=1024.0), Pair(a=10.0, b=10.0)
+    plugin = MixedPrecision("16-mixed", "cpu", scaler=scaler)
+    fit(Tug(), model, torch.full((1, 1), 5.0), steps=1, lr=1.0, clip=0.25, plugin=plugin)
+    assert model.weights == pytest.approx((10 - 0.25, 10 + 0.25))
+
+
 def test_an_overflow_skips_the_player_s_step_and_lowers_the_scale() -> None:
     scaler, model = torch.amp.GradScaler("cpu", init_scale=2.0**120), Pair()
     fit(Tug(), model, X, steps=1, plugin=MixedPrecision("16-mixed", "cpu", scaler=scaler))
@@ -382,6 +389,7 @@ import pytorch_lightning as pl, torch
 from genlab.data.loader import BatchLoader
 from genlab.data.spec import DataSpec, Split
 from genlab.models import DCGAN
+from genlab.nn.distributed import average
 from genlab.objectives import Adversarial
 from genlab.training.game import GameLoss
 from genlab.training.optim import OptimiserRecipe
@@ -395,6 +403,9 @@ trainer = pl.Trainer(accelerator="cpu", devices=2, strategy="ddp", max_epochs=1,
 x = torch.randint(17, (64, 1, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 loader = BatchLoader(Split(x), batch_size=4, seed=0, num_steps=4, rank=trainer.global_rank, world_size=2)
 trainer.fit(module, train_dataloaders=Windows(loader, size=1))
+halves = [torch.full((2,), float(trainer.global_rank)), torch.full((1, 3), 4.0 * trainer.global_rank)]
+average(halves)
+assert torch.equal(halves[0], torch.full((2,), 0.5)) and torch.equal(halves[1], torch.full((1, 3), 2.0))
 torch.save(dict(model.named_parameters()), Path(sys.argv[1]) / f"rank-{trainer.global_rank}.pt")
 """
 
