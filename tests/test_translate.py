@@ -115,6 +115,15 @@ def test_names_and_sizes_are_kept(
     assert len(summary["pictures"]) == 5
 
 
+def test_input_and_output_may_be_relative(
+    trained: dict[str, Path], photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(photos.parent)
+    words = ["input=photos", "output=translated"]
+    translate.run(tmp_path / "run", settings(trained["cyclegan"], *words), console=QUIET)
+    assert written(tmp_path / "translated") == NAMES
+
+
 def test_the_pictures_are_what_the_model_makes_of_them(trained: dict[str, Path], photos: Path, tmp_path: Path) -> None:
     model = load(trained["cyclegan"], trust=[], device=torch.device("cpu")).model
     assert isinstance(model, CycleGAN)

@@ -9,6 +9,7 @@ import os
 import struct
 import zlib
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
@@ -16,8 +17,6 @@ import numpy as np
 from genlab.errors import ConfigError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from PIL import Image
 
 SUFFIXES = frozenset((".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm"))
@@ -78,7 +77,7 @@ def list_pictures(folder: Path, *, deep: bool = False) -> list[Path]:
     found = []
     for here, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
-        found += [path for name in names if _is_picture(path := folder / here / name)]
+        found += [path for name in names if _is_picture(path := Path(here) / name)]
     return sorted(found, key=lambda path: path.as_posix())
 
 

@@ -353,6 +353,12 @@ def test_unpaired(domains):
         image_folder(root=domains)
 
 
+def test_a_root_may_be_relative(domains, pairs, monkeypatch):
+    monkeypatch.chdir(domains.parent)
+    assert len(unpaired(root=domains.name, size=16).test) == 4
+    assert len(paired(root=pairs.name, size=10).val) == 3
+
+
 def test_unpaired_faults(domains):
     shutil.rmtree(domains / "testB")
     with pytest.raises(DataError, match="testA and testB"):
