@@ -198,11 +198,15 @@ def record(
     method: str | None = None,
     extractor: str | None = None,
     num_particles: int | None = None,
+    of_samples: bool = True,
 ) -> Record:
-    """A record of this evaluation, with what it says of every metric of samples; a mere number has no error."""
+    """A record of this evaluation; a mere number has no error.
+
+    ``of_samples``: whether it depends on how samples are drawn, and so says how labels are.
+    """
     value, error = (estimate, None) if isinstance(estimate, float) else estimate
-    conditional = isinstance(subject.loaded.model, ClassConditional)
-    labels = "labels drawn with the frequencies of the training split" if conditional else None
+    given = of_samples and isinstance(subject.loaded.model, ClassConditional)
+    labels = "labels as frequent as in the training split" if given else None
     return Record(
         metric=metric,
         value=value,

@@ -59,7 +59,7 @@ def _record(
     method: str | None,
     kind: str = "estimate",
 ) -> Record:
-    return record(subject, metric, found, unit=unit, n=n, kind=kind, method=method)
+    return record(subject, metric, found, unit=unit, n=n, kind=kind, method=method, of_samples=False)
 
 
 def _training_step(subject: Subject) -> tuple[Callable[[], None], int] | None:

@@ -34,10 +34,12 @@ def frechet_record(
     real, drawn = of_split(subject, extractor, split), of_samples(subject, extractor, n)
     method = f"{metric}: {n} samples against the {len(real)} of the split, error of {resamples} resamples"
     other = "val" if split != "val" else "test"
-    if beside and len(getattr(subject.data, other)) > extractor.dim:
-        held_out = of_split(subject, extractor, other)[:n]
-        method += f"; {len(held_out)} real pictures of split={other} have"
-        method += f" {distance(moments(held_out), moments(real)):.2f}"
+    held_out = of_split(subject, extractor, other)[:n] if beside else real[:0]
+    if len(held_out) > extractor.dim:
+        # of equal numbers: a distance of few examples is too large, by what depends on how many they are
+        found = [distance(moments(x[: len(held_out)]), moments(real)) for x in (drawn, held_out)]
+        method += f"; of {len(held_out)} each, samples have {found[0]:.2f} and real pictures of split={other}"
+        method += f" {found[1]:.2f}"
     estimate = frechet(drawn, real, resamples=resamples, seed=derive(subject.seed, "bootstrap"))
     return record(subject, metric, estimate, unit="squared distance", n=n, method=method, extractor=extractor.name)
 
