@@ -77,6 +77,15 @@ def test_a_linear_probe_tells_separable_classes_apart_whatever_their_scale() -> 
     assert torch.allclose(scaled.probabilities(factor * test.features, 5), probabilities, atol=1e-4)
 
 
+def test_many_features_that_say_nothing_want_a_stronger_penalty_than_one_that_says_all() -> None:
+    g = torch.Generator().manual_seed(0)
+    y = torch.arange(120) % 2
+    telling = (2.0 * y + 0.3 * torch.randn(120, generator=g))[:, None]
+    noisy = torch.cat([telling + torch.randn(120, 1, generator=g), torch.randn(120, 200, generator=g)], 1)
+    strengths = [Linear(Labelled(features.double(), y)).model[-1].C for features in (telling, noisy)]
+    assert strengths == [1.0, 0.01]
+
+
 def test_a_probe_of_features_that_say_nothing_is_chance() -> None:
     g = torch.Generator().manual_seed(0)
     train, test = (Labelled(torch.randn(600, 3, generator=g), torch.randint(4, (600,), generator=g)) for _ in range(2))
