@@ -100,8 +100,9 @@ def test_scores_are_measured_once_and_anew_when_something_changes(outputs, tmp_p
     second = compared(tmp_path, "outputs/train/vae-digits")[2]
     assert len(loaded) == 2
     assert [row["cells"] for row in second["vae"]["seeds"]] == [row["cells"] for row in first["vae"]["seeds"]]
-    compared(tmp_path, "outputs/train/vae-digits", "split=val")
+    other = compared(tmp_path, "outputs/train/vae-digits", "split=val")[2]
     assert len(loaded) == 4
+    assert other["vae"]["cells"]["nll"] != first["vae"]["cells"]["nll"]
     folder = next((outputs / "train" / "vae-digits").glob("*")) / "checkpoints"
     payload = checkpoint.read(checkpoint.latest(folder))
     payload["state_dict"] = {name: torch.zeros_like(value) for name, value in payload["state_dict"].items()}

@@ -222,6 +222,9 @@ def _facts(run: Run) -> str:
     return " · ".join(part for part in parts if part)
 
 
+_TOLD = ("name", "seed")
+"""Settings that a run's title says."""
+
 STATUS = {
     "finished": "trained to its end",
     "stopped": "stopped at its share of the budget, scored as it stands",
@@ -241,7 +244,11 @@ def _figure(name: str, png: bytes) -> Html:
 def _settings(run: Run, runs: Sequence[Run]) -> Html:
     """The settings that not all runs share, beside nothing else: what is common is not what tells them apart."""
     others = [other.settings for other in runs if other is not run and other.config.get("data")]
-    mine = {key: value for key, value in run.settings.items() if any(other.get(key, run) != value for other in others)}
+    mine = {
+        key: value
+        for key, value in run.settings.items()
+        if key not in _TOLD and any(other.get(key, run) != value for other in others)
+    }
     if not mine:
         return Html("")
     rows = [tag("tr", tag("td", key), tag("td", plain(value))) for key, value in mine.items()]
