@@ -134,10 +134,11 @@ def _differing(run: Run, others: Iterable[Run], *, within: str = "", most: int =
 
 
 def _labels(runs: Sequence[Run]) -> dict[int, str]:
-    """What tells a run from the others of its name, by the run's identity."""
+    """What tells a run from the others of its name on the same data, by the run's identity."""
     found = {}
     for run in runs:
-        namesakes = [other for other in runs if other.name == run.name and other.trained != run.trained]
+        alike = [other for other in runs if (other.name, other.examples) == (run.name, run.examples)]
+        namesakes = [other for other in alike if other.trained != run.trained]
         found[id(run)] = _differing(run, namesakes) if namesakes else ""
     return found
 

@@ -90,6 +90,8 @@ def test_runs_that_differ_in_more_than_the_seed_stay_single(run):
     (group,) = arrange([run("flow", seed=0, nll=90.0, lr=0.1), run("flow", seed=1, nll=91.0, lr=0.2)])
     assert [row.detail for row in group.rows] == ["lr=0.1", "lr=0.2"]
     assert all(not row.rows for row in group.rows)
+    elsewhere = arrange([run("flow", nll=90.0, lr=0.1), run("flow", nll=2.0, data=TOY, levels=None, lr=0.2)])
+    assert [row.detail for group in elsewhere for row in group.rows] == ["", ""]  # the group says the data
 
 
 def test_the_same_seed_twice_is_no_spread(run):
