@@ -110,11 +110,13 @@ class Scores:
         """PNG files by name, drawn from the scored checkpoint with one seed and one number of samples for all runs."""
 
         def draw_all() -> dict[str, Any]:
-            from genlab.evaluation.draw import draw
+            from genlab.evaluation import report
             from genlab.evaluation.pictures import save_png
 
-            subject = self.subject
-            drawn = draw(subject.loaded.model, subject.data, n=self.config["n"], seed=self.config["seed"])
+            subject, config = self.subject, self.config
+            drawn = report.pictures(
+                subject.loaded.model, subject.data, seed=config["seed"], n=config["n"], split=config["split"]
+            )
             return {name: save_png(self.folder / f"{name}.png", each).name for name, each in drawn.items()}
 
         names = self._kept("pictures", {key: self.config[key] for key in ("n", "seed", "split")}, draw_all)
