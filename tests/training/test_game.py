@@ -29,6 +29,7 @@ from genlab.objectives.base import Loss
 from genlab.objectives.game import Game, Player
 from genlab.schema.game import PLAYERS
 from genlab.training import stepwise
+from genlab.training.averaging import ramped
 from genlab.training.game import GameLoss
 from genlab.training.optim import OptimiserRecipe
 from genlab.training.stepwise import Windows
@@ -314,7 +315,8 @@ def test_the_averaged_weights_are_what_is_scored() -> None:
         weights.append(
             by_hand(1.0, 0.5, [[x] for x in X.flatten().tolist()[:stop]], order=("discriminator", "generator"))[0]
         )
-        mean = weights[-1] if mean is None else 0.5 * mean + 0.5 * weights[-1]
+        decay = ramped(0.5, stop - 1)
+        mean = weights[-1] if mean is None else decay * mean + (1 - decay) * weights[-1]
     assert module.scored.generator.weight.item() == pytest.approx(mean, rel=1e-5)
 
 
@@ -391,6 +393,7 @@ from genlab.data.spec import DataSpec, Split
 from genlab.models import DCGAN
 from genlab.nn.distributed import average
 from genlab.objectives import Adversarial
+from genlab.training.averaging import ramped
 from genlab.training.game import GameLoss
 from genlab.training.optim import OptimiserRecipe
 from genlab.training.stepwise import Windows
