@@ -45,7 +45,8 @@ class GameLoss(Stepwise):
     loop, so a discriminator's also see the pictures of the generator's turn.
 
     To accumulate, an update keeps its batches and every player runs over all of them, so that the second player sees
-    the first one's update in all of its gradient and not in a part of it.
+    the first one's update in all of its gradient and not in a part of it. The moves are then made twice, and move the
+    running statistics of a generator twice.
 
     Args:
         model, objective: what is trained, and the game that trains it.
@@ -101,12 +102,10 @@ class GameLoss(Stepwise):
         self.norms: dict[str, Tensor] = {}
         self.seen: tuple[Batch, dict[str, Tensor]] | None = None
         self._held: list[Held] = []
-        self._own = {
-            player.name: [
-                p for name in player.modules for p in model.get_submodule(name).parameters() if p.requires_grad
-            ]
-            for player in self.turns
-        }
+        self._own: dict[str, list[nn.Parameter]] = {}
+        for player in self.turns:
+            parameters = (p for name in player.modules for p in model.get_submodule(name).parameters())
+            self._own[player.name] = [p for p in parameters if p.requires_grad]
         owned = [id(p) for own in self._own.values() for p in own]
         if sorted(owned) != sorted(id(p) for p in model.parameters() if p.requires_grad):
             raise ValueError("each parameter of the model must be exactly one player's own")
@@ -156,10 +155,9 @@ class GameLoss(Stepwise):
                 self.norms[player.name] = torch.nn.utils.get_total_norm(gradients)
             self.on_before_optimizer_step(optimiser)
             optimiser.step() if scaler is None else scaler.step(optimiser)
-        if scaler is not None:
+        if scaler is not None and any(due):
             scaler.update()  # once, when all players have used the same scale
-        if measured:
-            assert held[-1].moves is not None
+        if measured and held[-1].moves is not None:
             self.seen = (held[-1].batch, held[-1].moves)
         self.end_update()
 
@@ -176,13 +174,11 @@ class GameLoss(Stepwise):
     def _moves(self, player: Player, held: Held, *, attach: bool) -> dict[str, Tensor]:
         """The moves on one batch as ``player`` sees them; they are those before the update, whoever asks first."""
         if held.moves is None or (player.moves and not held.attached):
-            maker = next((each for each in self.turns if each.moves), None) if attach or player.moves else None
+            held.attached = attach or player.moves
+            maker = next(each for each in self.turns if each.moves) if held.attached else None
             self.reseed(held.step)
             with torch.no_grad() if maker is None else self._alone(maker):
-                held.moves, held.attached = (
-                    self.objective.moves(self.model, held.batch, step=held.step),
-                    maker is not None,
-                )
+                held.moves = self.objective.moves(self.model, held.batch, step=held.step)
         moves = held.moves
         detached = {name: value.detach() for name, value in moves.items()}
         if not player.moves:

@@ -167,6 +167,18 @@ def test_turns_come_every_so_many_updates_and_schedules_count_updates() -> None:
     assert [step for name, _, step in game.seen if name == "discriminator"] == list(range(6))
 
 
+def test_an_update_may_be_nobody_s_turn() -> None:
+    class Rare(Tug):
+        @property
+        def players(self) -> tuple[Player, ...]:
+            return (Player("discriminator", ("discriminator",), every=2), super().players[1])
+
+    game, model = Rare(every=2), Pair()
+    scaler = torch.amp.GradScaler("cpu", init_scale=4.0)
+    fit(game, model, X, steps=3, plugin=MixedPrecision("16-mixed", "cpu", scaler=scaler), measure_every=1)
+    assert [step for _, _, step in game.seen] == [1, 1]
+
+
 def test_random_numbers_of_a_batch_do_not_depend_on_how_batches_are_accumulated() -> None:
     drawn = []
     for accumulate in (1, 3):
