@@ -86,7 +86,9 @@ def test_a_broken_pipe_is_quiet(tmp_path):
 @pytest.mark.parametrize(("signum", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_a_signal_during_start_up(signum, status, tmp_path):
     code = (
-        "import sys, time, genlab.cli as cli\n"
+        "import signal, sys, time, genlab.cli as cli\n"
+        # what a shell starts in the background ignores SIGINT, and so do its children: not so this one
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "def wait(verb, words): print('ready', flush=True); time.sleep(30); return 0\n"
         "cli.VERBS['list'] = cli.Verb('', wait)\n"
         "sys.exit(cli.main(['list']))"
