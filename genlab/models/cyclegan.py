@@ -27,7 +27,7 @@ class CycleGAN(NetworkTranslator, TwoWayTranslator, FullyConvolutional):
     Args:
         spec: the data's type; the domains are unpaired.
         channels: width of the first layer of all four networks; "auto": see `width`.
-        blocks: residual blocks of a generator; "auto": 6, and 9 from 256 pixels on.
+        blocks: residual blocks of a generator; "auto": 6, from 256 pixels on 9, below 16 pixels 2.
         patch: side of the patches that are judged: 16, 34 or 70; "auto": the largest that fits into the picture.
 
     Raises:

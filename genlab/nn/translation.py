@@ -42,8 +42,11 @@ def normal_weights(network: nn.Module, *, std: float = 0.02) -> None:
 
 
 def residual_blocks(size: int) -> int:
-    """How many residual blocks CycleGAN has for pictures of this size: 6, and 9 from 256 pixels on."""
-    return 9 if size >= 256 else 6
+    """How many residual blocks CycleGAN has for pictures of this size: 6 as in the paper, and 9 from 256 pixels on.
+
+    Below 16 pixels 2: these see all of the picture, and more of them only learn to make another picture of it.
+    """
+    return 9 if size >= 256 else 6 if size >= 16 else 2
 
 
 class ReflectedBlock(nn.Module):

@@ -115,4 +115,4 @@ def test_judgements_of_256_pixels_are_30_by_30() -> None:
 
 
 def test_blocks_by_size() -> None:
-    assert [residual_blocks(size) for size in (8, 128, 255, 256, 512)] == [6, 6, 6, 9, 9]
+    assert [residual_blocks(size) for size in (8, 15, 16, 128, 255, 256, 512)] == [2, 2, 6, 6, 6, 9, 9]
