@@ -21,7 +21,7 @@ from genlab.nn.networks import ConvEncoder
 
 FEATURES = 64
 CHANNELS = 16
-STEPS = 1500
+STEPS = 1000
 BATCH = 128
 LR = 2e-3
 WEIGHT_DECAY = 1e-2
