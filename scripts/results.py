@@ -55,9 +55,10 @@ def rows(run_dir: Path, machine: str) -> list[list[str]]:
     """
     config, summary = read(run_dir)
     if config["verb"] == "train":
-        if "test" not in summary:
-            raise ResultsError(f"{run_dir}: its summary.json has no test record")
-        return [row(config, summary, summary["test"], machine, command(config))]
+        found = [summary["test"]] if "test" in summary else list(summary.get("translation", {}).values())
+        if not found:
+            raise ResultsError(f"{run_dir}: its summary.json has no record of the test split")
+        return [row(config, summary, record, machine, command(config)) for record in found]
     if config["verb"] != "eval":
         raise ResultsError(f"{run_dir}: is a {config['verb']} run; only train and eval runs have scores")
     trained_in = Path(summary["checkpoint"]).parent.parent
@@ -75,7 +76,7 @@ def row(config: dict[str, Any], summary: dict[str, Any], record: dict[str, Any],
         score += " given the label"
     time = duration(summary["seconds"])
     if config.get("resumes"):
-        time = f"resumed (last part {time})"  # summary.json holds the seconds of the last process only
+        time += " in several parts"
     return [
         config["config"]["name"],
         f"`{done}`",

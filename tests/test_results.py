@@ -84,3 +84,17 @@ def test_a_comparison_becomes_one_table_per_group(results, tmp_path):
     assert page.read_text() == "x\n<!-- compare -->\nnew\n<!-- /compare -->\ny\n"
     with pytest.raises(results.ResultsError, match="<!-- results -->"):
         results.write(page, "new", name="results")
+
+
+def test_a_translator_has_a_row_for_each_of_its_records(results, tmp_path):
+    config = {"verb": "train", "overrides": [], "resumes": [{}], "config": {"name": "cyclegan-unpaired_digits"}}
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
+    summary = {"seconds": 35.6, "steps": 3600, "parameters": 628168}
+    (tmp_path / "summary.json").write_text(json.dumps(summary))
+    with pytest.raises(results.ResultsError, match="no record of the test split"):
+        results.rows(tmp_path, "1 thread")
+    summary["translation"] = {name: {**RECORD, "metric": name, "kind": "exact"} for name in ("l1", "l1_mean")}
+    (tmp_path / "summary.json").write_text(json.dumps(summary))
+    rows = results.rows(tmp_path, "1 thread")
+    assert [row[2].split()[0] for row in rows] == ["l1", "l1_mean"]
+    assert rows[0][5] == "36 s in several parts, 3,600 steps"
