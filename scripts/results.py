@@ -104,8 +104,11 @@ def number(record: dict[str, Any]) -> str:
 
 def command(config: dict[str, Any]) -> str:
     """The command line of a run, less what only says where things lie."""
-    words = [word for word in config.get("overrides", []) if not word.startswith(_NOT_SHOWN)]
-    return shlex.join(["genlab", config["verb"], *words]).replace("|", "\\|")
+    return _shown(["genlab", config["verb"], *config.get("overrides", [])])
+
+
+def _shown(words: list[str]) -> str:
+    return shlex.join(word for word in words if not word.startswith(_NOT_SHOWN)).replace("|", "\\|")
 
 
 def comparison(folder: Path, machine: str) -> str:
@@ -119,7 +122,7 @@ def comparison(folder: Path, machine: str) -> str:
         groups = held["groups"]
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise ResultsError(f"{folder}: is no finished comparison ({error})") from error
-    lines = [f"`{held['command']}` on {machine}:"]
+    lines = [f"`{_shown(shlex.split(held['command']))}` on {machine}:"]
     for group in groups:
         rows = group["rows"]
         shown = [column for column in COLUMNS if any("number" in row["cells"][column.key] for row in rows)]
