@@ -110,7 +110,7 @@ class Checkpoints(StepCallback):
     def watch(self, items: Iterable, trainer: pl.Trainer, pl_module: Any) -> Iterator:
         """Yield ``items``, stopping between two of them when a signal has asked: for work between steps."""
         for item in items:
-            if self.asked is not None:
+            if self.asked is not None and not pl_module.pending:  # half an update is in no checkpoint
                 self.stop(trainer, pl_module)
             yield item
 
