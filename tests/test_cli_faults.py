@@ -65,6 +65,7 @@ def test_debug_shows_the_traceback(tmp_path):
         ("train modle=vae", "unknown key modle; did you mean model?"),
         ("train ~optim", "optim: is missing"),
         ("train optim.lr=abc", "optim.lr: input should be a valid number (got 'abc')"),
+        ("train trainer.precision=64-true", "trainer.precision: input should be '32-true', 'bf16-mixed' or '16-mixed'"),
         ("train optim.lr=", "optim.lr: input should be a valid number (got '')"),
         ("train optim.lr=0", "optim.lr: input should be greater than 0 (got 0)"),
         ("train data.batch_size=0", "data.batch_size: input should be greater than 0 (got 0)"),

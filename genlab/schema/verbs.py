@@ -28,7 +28,7 @@ class Trainer(Node):
     devices: Positive | Literal["auto"] | list[NonNegative]
     num_nodes: Positive
     strategy: Literal["auto", "ddp"]
-    precision: Literal["32-true", "bf16-mixed", "16-mixed", "bf16-true", "64-true"]
+    precision: Literal["32-true", "bf16-mixed", "16-mixed"]
     max_epochs: Positive
     max_steps: Positive | None
     gradient_clip_val: PositiveFloat | None
