@@ -18,7 +18,7 @@ from genlab.data.spec import DataSpec
 from genlab.models.base import FullyConvolutional, TwoWayTranslator
 from genlab.models.translator import NetworkTranslator, patch_layers, width
 from genlab.nn.patchgan import PatchGAN
-from genlab.nn.translation import ResNetGenerator, residual_blocks
+from genlab.nn.translation import ResNetGenerator, halvings, residual_blocks
 
 
 class CycleGAN(NetworkTranslator, TwoWayTranslator, FullyConvolutional):
@@ -49,8 +49,7 @@ class CycleGAN(NetworkTranslator, TwoWayTranslator, FullyConvolutional):
         layers = patch_layers(patch, size)
 
         def generator() -> ResNetGenerator:
-            # at least 4x4 at the bottom: instance normalisation needs something to take the mean of
-            return ResNetGenerator(depth, depth, channels=channels, blocks=blocks, halvings=2 if size >= 16 else 1)
+            return ResNetGenerator(depth, depth, channels=channels, blocks=blocks, halvings=halvings(size))
 
         self.a_to_b, self.b_to_a = generator(), generator()
         self.discriminator_a, self.discriminator_b = (

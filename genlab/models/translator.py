@@ -62,7 +62,7 @@ def patch_layers(patch: int | Literal["auto"], size: int) -> int:
 
 
 def width(channels: int | Literal["auto"], size: int) -> int:
-    """The first layer's width; "auto": 64 as in the papers, 32 for pictures below 64 pixels, 16 below 16 pixels."""
+    """The first layer's width; "auto": 64 as in the papers, 32 for pictures below 64 pixels."""
     if channels == "auto":
-        return 64 if size >= 64 else 32 if size >= 16 else 16
+        return 64 if size >= 64 else 32
     return channels

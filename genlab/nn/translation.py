@@ -44,9 +44,14 @@ def normal_weights(network: nn.Module, *, std: float = 0.02) -> None:
 def residual_blocks(size: int) -> int:
     """How many residual blocks CycleGAN has for pictures of this size: 6 as in the paper, and 9 from 256 pixels on.
 
-    Below 16 pixels 2: these see all of the picture, and more of them only learn to make another picture of it.
+    Below 16 pixels 2: more of them see all of a tiny picture, and learn to make another one of it.
     """
     return 9 if size >= 256 else 6 if size >= 16 else 2
+
+
+def halvings(size: int) -> int:
+    """How often CycleGAN halves pictures of this size: twice as in the paper; below 16 pixels never, for that reason."""
+    return 2 if size >= 16 else 0
 
 
 class ReflectedBlock(nn.Module):
@@ -66,8 +71,8 @@ class ReflectedBlock(nn.Module):
 class ResNetGenerator(nn.Module):
     """``(B, inputs, H, W) -> (B, outputs, H, W)`` of any height and width.
 
-    A 7x7 convolution, strided 3x3 convolutions down to a quarter of the size, residual blocks, transposed convolutions
-    back up, a 7x7 convolution, tanh; instance normalisation after all but the last. A convolution with a
+    A 7x7 convolution, strided 3x3 convolutions (down to a quarter of the size), residual blocks, transposed
+    convolutions back up, a 7x7 convolution, tanh; instance normalisation after all but the last. A convolution with a
     normalisation behind it has no bias, which that would take out again. Pictures that cannot be halved so often are
     padded by repeating their last row and column, and the result is cut.
 
@@ -76,7 +81,7 @@ class ResNetGenerator(nn.Module):
         outputs: channels of the result.
         channels: width at full size; doubled at each halving.
         blocks: number of residual blocks.
-        halvings: 2 as in the paper; fewer for pictures whose quarter is too small to normalise.
+        halvings: how often the picture is halved on the way down.
     """
 
     def __init__(self, inputs: int, outputs: int, *, channels: int, blocks: int, halvings: int = 2) -> None:
@@ -100,8 +105,8 @@ class ResNetGenerator(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """The translated picture."""
         height, width = x.shape[-2:]
-        # two pixels at the bottom: one has nothing to reflect, and no variance
-        below, right = (max(2 * self.multiple - side, -side % self.multiple) for side in (height, width))
+        # two pixels at the bottom, for one has nothing to reflect and no variance; four at the top for its borders of 3
+        below, right = (max(2 * self.multiple - side, 4 - side, -side % self.multiple) for side in (height, width))
         if below or right:
             x = F.pad(x, (0, right, 0, below), mode="replicate")
         return self.body(x)[..., :height, :width]

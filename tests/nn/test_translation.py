@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from genlab.nn.patchgan import PATCHES, PatchGAN, layers_of, patch_size
-from genlab.nn.translation import ResNetGenerator, UNetGenerator, instance_norm, residual_blocks
+from genlab.nn.translation import ResNetGenerator, UNetGenerator, halvings, instance_norm, residual_blocks
 
 
 def count(network: nn.Module) -> int:
@@ -38,10 +38,10 @@ def test_weights_begin_normal_with_deviation_one_fiftieth() -> None:
             assert (module.weight - 1).abs().mean().item() == pytest.approx(0.016, rel=0.5)
 
 
-@pytest.mark.parametrize("halvings", [1, 2])
+@pytest.mark.parametrize("levels", [0, 1, 2])
 @pytest.mark.parametrize("size", [(8, 8), (1, 1), (3, 17), (37, 30)])
-def test_the_residual_generator_takes_pictures_of_any_size(size: tuple[int, int], halvings: int) -> None:
-    network = ResNetGenerator(3, 1, channels=4, blocks=2, halvings=halvings)
+def test_the_residual_generator_takes_pictures_of_any_size(size: tuple[int, int], levels: int) -> None:
+    network = ResNetGenerator(3, 1, channels=4, blocks=2, halvings=levels)
     y = network(torch.randn(2, 3, *size))
     assert y.shape == (2, 1, *size)
     assert y.abs().max() <= 1
@@ -114,5 +114,6 @@ def test_judgements_of_256_pixels_are_30_by_30() -> None:
     assert PatchGAN(3, channels=2, layers=3, affine=False)(torch.zeros(1, 3, 256, 256)).shape == (1, 1, 30, 30)
 
 
-def test_blocks_by_size() -> None:
+def test_blocks_and_halvings_by_size() -> None:
+    assert [halvings(size) for size in (8, 15, 16, 28, 256)] == [0, 0, 2, 2, 2]
     assert [residual_blocks(size) for size in (8, 15, 16, 128, 255, 256, 512)] == [2, 2, 6, 6, 6, 9, 9]
