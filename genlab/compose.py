@@ -8,6 +8,7 @@ as one. Imported only when something is composed, because Hydra takes 0.2 s to i
 from __future__ import annotations
 
 import os
+import re
 import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -41,6 +42,9 @@ QUIET = {
     "hydra.run.dir": ".",
 }
 """Hydra writes and prints nothing of its own: run directories and output are genlab's."""
+
+PAIR = "pair"
+"""The config group with what holds for one model on one data set: ``configs/pair/<model>-<data>.yaml``, if any."""
 
 EXTRA = frozenset({"joblib", "optuna", "submitit_local", "submitit_slurm"})
 """Launchers and sweepers of the extra ``sweep``."""
@@ -122,6 +126,9 @@ def run_hydra(verb: str, argv: list[str], task: Callable[[DictConfig], Any], *, 
     ours = ours if quiet else []
     flags = [word for word in argv if word.startswith("-")]
     overrides = [word for word in argv if not word.startswith("-")]
+    for word in overrides:
+        if re.match(rf"[+~]*{PAIR}\b", word):
+            raise ConfigError(f"{word}: follows from model= and data=; set what it would: trainer.max_epochs=30")
     paths = [os.path.abspath(word.partition("=")[2]) for word in flags if word.startswith("--config-path=")]
     flags = [f"--config-path={paths[-1]}" if word.startswith("--config-path=") else word for word in flags]
     with _hydra(["genlab", *flags, *ours, *overrides]):

@@ -111,6 +111,28 @@ def test_scores_are_measured_once_and_anew_when_something_changes(outputs, tmp_p
     third = compared(tmp_path, "outputs/train/vae-digits")[2]
     assert len(loaded) == 5
     assert third["vae"]["cells"]["nll"] != first["vae"]["cells"]["nll"]
+    monkeypatch.setattr(scores, "code", lambda: "of a metric that was mended")
+    compared(tmp_path, "outputs/train/vae-digits")
+    assert len(loaded) == 7
+
+
+def test_the_code_that_measures_is_what_the_scores_are_keyed_by(monkeypatch, tmp_path):
+    package = tmp_path / "genlab"
+    for folder in scores.MEASURED_BY:
+        assert (Path(scores.__file__).parents[1] / folder).is_dir()
+        (package / folder).mkdir(parents=True)
+    source = package / "evaluation" / "metric.py"
+    monkeypatch.setattr(scores, "__file__", str(package / "commands" / "scores.py"))
+    seen = set()
+    for text in ("value = 1", "value = 2"):
+        source.write_text(text)
+        scores.code.cache_clear()
+        seen.add(scores.code())
+    source.rename(source.with_name("another.py"))
+    scores.code.cache_clear()
+    seen.add(scores.code())
+    scores.code.cache_clear()
+    assert len(seen) == 3
 
 
 def test_a_kept_score_that_was_cut_short_is_measured_anew(outputs, tmp_path):

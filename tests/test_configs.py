@@ -86,6 +86,25 @@ def test_every_pair_composes(model, data):
     assert config["name"] == f"{model}-{data}"
 
 
+def test_a_pair_may_have_settings_of_its_own():
+    names = list(listing.choices("pair"))
+    assert names
+    for name in names:
+        model, _, data = name.partition("-")
+        assert model in MODELS
+        assert data in DATA
+    assert composed("model=realnvp", "data=digits")["trainer"]["max_epochs"] == 30
+    assert composed("model=realnvp", "data=digits", "trainer.max_epochs=7")["trainer"]["max_epochs"] == 7
+    assert composed("model=vae", "data=digits")["trainer"]["max_epochs"] == 200
+    assert composed("model=realnvp", "data=mnist")["trainer"]["max_epochs"] == 100
+
+
+@pytest.mark.parametrize("word", ["pair=vae-digits", "pair=realnvp-digits", "+pair=x", "~pair"])
+def test_nobody_chooses_a_pair(word):
+    with pytest.raises(ConfigError, match="follows from model= and data="):
+        compose("train", [word])
+
+
 @pytest.mark.parametrize(
     "choice",
     [

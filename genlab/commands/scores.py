@@ -1,7 +1,7 @@
 """Scores of a run, measured once: they are kept in the run's own folder until the checkpoint or the settings change.
 
 ``RUN/compare/<checkpoint>/<metric>-<settings>.json``, where ``<checkpoint>`` is the beginning of its sha256 and
-``<settings>`` that of the metric's options, the split, the seed and genlab's version.
+``<settings>`` that of the metric's options, the split, the seed and the code that measured it.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ import os
 import socket
 import warnings
 from collections.abc import Callable, Mapping
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
-from genlab import __version__, checkpoint, runs
+from genlab import checkpoint, runs
 from genlab.errors import CheckpointError, GenlabError
 
 if TYPE_CHECKING:
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 FOLDER = "compare"
 MACHINE = frozenset({"throughput"})
 """Metrics that measure the machine too: their scores hold on the machine that they were measured on."""
+
+MEASURED_BY = ("bijectors", "commands/metrics", "data", "evaluation", "models", "nn", "samplers")
+"""Folders of genlab whose code a score stands on: a mended metric is not to leave old numbers in a table."""
 
 _DIGITS = 12
 _BLOCK = 1 << 20
@@ -140,7 +143,7 @@ class Scores:
         return Subject(loaded, model, data, config, self.console, self.folder)
 
     def _kept(self, name: str, settings: Mapping[str, Any], make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-        key = json.dumps({"version": __version__, **settings}, sort_keys=True, default=str)
+        key = json.dumps({"code": code(), **settings}, sort_keys=True, default=str)
         path = self.folder / f"{name}-{hashlib.sha256(key.encode()).hexdigest()[:_DIGITS]}.json"
         try:
             held = runs.read_json(path) if path.is_file() else None
@@ -165,6 +168,16 @@ def choose(run_dir: Path, which: str) -> Path:
         checkpoint.verify(best)
         return best
     return checkpoint.latest(folder)
+
+
+@cache
+def code() -> str:
+    """The sha256 of the sources in `MEASURED_BY`, in hexadecimal."""
+    found, package = hashlib.sha256(), Path(__file__).resolve().parents[1]
+    for path in sorted(path for folder in MEASURED_BY for path in (package / folder).rglob("*.py")):
+        found.update(f"{path.relative_to(package)}\0".encode())
+        found.update(hashlib.sha256(path.read_bytes()).digest())
+    return found.hexdigest()
 
 
 def digest(path: Path) -> str:
