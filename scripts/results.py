@@ -2,13 +2,14 @@
 
 Reads ``config.yaml`` and ``summary.json`` of training and evaluation runs and prints a Markdown table; or, of one
 directory of ``genlab compare``, its groups from ``compare.json``. ``--write README.md`` puts it between the markers of
-that file. No figure is typed by hand.
+that file; with ``--keep`` the rows of runs that are not given again stay. No figure is typed by hand.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import re
 import shlex
 import sys
 from collections.abc import Sequence
@@ -157,8 +158,8 @@ def table(found: list[list[str]], head: Sequence[str] = HEAD) -> str:
     return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
 
 
-def write(path: Path, text: str, *, name: str) -> None:
-    """Put ``text`` between the markers ``<!-- name -->`` and ``<!-- /name -->`` of ``path``.
+def between(path: Path, name: str) -> str:
+    """What is between the markers ``<!-- name -->`` and ``<!-- /name -->`` of a file.
 
     Raises:
         ResultsError: the markers are not there, once each and in order.
@@ -167,9 +168,36 @@ def write(path: Path, text: str, *, name: str) -> None:
     start, end = f"<!-- {name} -->", f"<!-- /{name} -->"
     if held.count(start) != 1 or held.count(end) != 1 or held.index(start) > held.index(end):
         raise ResultsError(f"{path}: needs one {start} and, after it, one {end}")
-    before, _, rest = held.partition(start)
-    after = rest.partition(end)[2]
-    path.write_text(f"{before}{start}\n{text}\n{end}{after}", encoding="utf-8")
+    return held.partition(start)[2].partition(end)[0]
+
+
+def write(path: Path, text: str, *, name: str) -> None:
+    """Put ``text`` between the markers of ``path``, as `between` finds them."""
+    between(path, name)
+    start, end = f"<!-- {name} -->", f"<!-- /{name} -->"
+    before, _, rest = path.read_text(encoding="utf-8").partition(start)
+    path.write_text(f"{before}{start}\n{text}\n{end}{rest.partition(end)[2]}", encoding="utf-8")
+
+
+def merged(text: str, found: list[list[str]]) -> list[list[str]]:
+    """The rows of the table in ``text``, with those of the same command replaced by ``found`` and the rest of it last.
+
+    Raises:
+        ResultsError: the table has other columns.
+    """
+    lines = text.strip().splitlines()
+    held = [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines]
+    if not held or held[0] != list(HEAD):
+        raise ResultsError(f"the table that is there has not the columns {', '.join(HEAD)}; leave out --keep")
+    place = HEAD.index("command")
+    fresh: dict[str, list[list[str]]] = {}
+    for cells in found:
+        fresh.setdefault(cells[place], []).append(cells)
+    given = set(fresh)
+    rows: list[list[str]] = []
+    for cells in held[2:]:
+        rows += fresh.pop(cells[place], []) if cells[place] in given else [cells]
+    return rows + [cells for group in fresh.values() for cells in group]
 
 
 def main() -> int:
@@ -177,13 +205,17 @@ def main() -> int:
     parser.add_argument("run_dir", nargs="+", type=Path)
     parser.add_argument("--machine", required=True, help='what the runs ran on, for example "2 CPU cores"')
     parser.add_argument("--write", type=Path, metavar="FILE", help="put the table between the markers of FILE")
+    parser.add_argument("--keep", action="store_true", help="with --write: keep the rows of other commands")
     given = parser.parse_args()
+    if given.keep and given.write is None:
+        parser.error("--keep goes with --write")
     try:
         name = "compare" if (given.run_dir[0] / "compare.json").is_file() else "results"
         if name == "compare":
             text = "\n\n".join(comparison(folder, given.machine) for folder in given.run_dir)
         else:
-            text = table([cells for run_dir in given.run_dir for cells in rows(run_dir, given.machine)])
+            found = [cells for run_dir in given.run_dir for cells in rows(run_dir, given.machine)]
+            text = table(merged(between(given.write, name), found) if given.keep else found)
         if given.write is None:
             print(text)
         else:

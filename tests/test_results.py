@@ -98,3 +98,15 @@ def test_a_translator_has_a_row_for_each_of_its_records(results, tmp_path):
     rows = results.rows(tmp_path, "1 thread")
     assert [row[2].split()[0] for row in rows] == ["l1", "l1_mean"]
     assert rows[0][5] == "36 s in several parts, 3,600 steps"
+
+
+def test_rows_of_other_commands_stay_and_those_of_the_same_are_replaced(results):
+    def row(name, command, score="="):
+        return [name, f"`{command}`", score, "-", "test, 3", "1 s", "2", "here"]
+
+    twice = [row("b", "two", "x"), row("b", "two", "y")]
+    held = results.table([row("a", "genlab train a\\|b"), *twice, row("c", "three")])
+    again, other = row("b", "two", "z"), row("d", "four")
+    assert results.merged(held, [other, again]) == [row("a", "genlab train a\\|b"), again, row("c", "three"), other]
+    with pytest.raises(results.ResultsError, match="leave out --keep"):
+        results.merged("| run |\n| --- |", [again])
