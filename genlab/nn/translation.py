@@ -50,7 +50,7 @@ def residual_blocks(size: int) -> int:
 
 
 def halvings(size: int) -> int:
-    """How often CycleGAN halves pictures of this size: twice as in the paper, below 16 pixels never; for that reason."""
+    """How often CycleGAN halves pictures of this size: twice as in the paper; below 16 pixels never, likewise."""
     return 2 if size >= 16 else 0
 
 
