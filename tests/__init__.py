@@ -1,0 +1,1 @@
+"""A package, so that no other one named ``tests`` among the installed (torch-fidelity brings one) is taken for it."""
