@@ -77,7 +77,8 @@ def test_the_arrays_hold_typed_samples_and_the_means_of_the_same_latents(
 @pytest.mark.parametrize("task", ["reconstruct", "interpolate", "traverse"])
 @pytest.mark.parametrize("name", ["vae", "cvae"])
 def test_tasks_of_models_that_encode_and_decode(trained: dict[str, Path], tmp_path: Path, name: str, task: str) -> None:
-    paths = sample.run(tmp_path, settings("sample", trained[name], f"task={task}", "n=8", "steps=5"), console=QUIET)
+    words = [f"task={task}", "n=8", *([] if task == "reconstruct" else ["steps=5"])]
+    paths = sample.run(tmp_path, settings("sample", trained[name], *words), console=QUIET)
     assert np.asarray(Image.open(paths["picture"])).std() > 5
     with np.load(paths["arrays"]) as arrays:
         if task == "reconstruct":
@@ -99,6 +100,10 @@ def test_what_a_model_cannot_do_is_refused(trained: dict[str, Path], tmp_path: P
         ("sample", "vae", ["label=3"], "not class-conditional"),
         ("sample", "cvae", ["label=10"], "classes 0 to 9"),
         ("sample", "plane", ["task=traverse"], "it can do sample"),
+        ("sample", "vae", ["keep=top"], "task=sample has no use for it; it is of task=complete or inpaint"),
+        ("sample", "vae", ["noise=0.1"], "it is of task=denoise"),
+        ("sample", "vae", ["steps=3", "task=reconstruct"], "it is of task=interpolate, traverse, denoise or inpaint"),
+        ("sample", "vae", ["trajectory=true", "task=traverse"], "it is of task=sample"),
         ("eval", "plane", ["metric=bpd"], "it can have metric=nll, metric=elbo"),
     ):
         run = sample.run if verb == "sample" else evaluate.run

@@ -85,7 +85,7 @@ def test_temperature_is_positive() -> None:
 
 @pytest.mark.parametrize("task", ["reconstruct", "interpolate", "traverse"])
 def test_the_tasks_of_models_with_latents(trained: dict[str, Path], tmp_path: Path, task: str) -> None:
-    arrays = draw(trained["pixels"], tmp_path / task, f"task={task}", "steps=3")
+    arrays = draw(trained["pixels"], tmp_path / task, f"task={task}", *([] if task == "reconstruct" else ["steps=3"]))
     if task == "reconstruct":
         assert np.array_equal(arrays["originals"], arrays["reconstructions"])
     else:

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from genlab import runs
 from genlab.commands.loaded import Loaded, device_of, load
-from genlab.commands.tasks import TASKS
+from genlab.commands.tasks import DEFAULTS, TASKS
 from genlab.errors import ConfigError
 from genlab.evaluation.pictures import save_png
 from genlab.models.base import (
@@ -36,6 +36,7 @@ def run(run_dir: Path, config: Mapping[str, Any], *, console: Console) -> dict[s
     if not isinstance(loaded.model, GenerativeModel):
         raise ConfigError(f"{type(loaded.model).__name__} translates pictures and has no samples; use genlab translate")
     _check(loaded, config)
+    config = {**config, **{name: DEFAULTS[name] for name in DEFAULTS if config[name] is None}}
     with torch.no_grad():
         drawn = TASKS[config["task"]].run(loaded, config)
     stem = run_dir / config["task"]
@@ -73,6 +74,11 @@ def _check(loaded: Loaded, config: Mapping[str, Any]) -> None:
     if not TASKS[task].can(model):
         can = ", ".join(sorted(name for name, each in TASKS.items() if each.can(model)))
         raise ConfigError(f"task={task}: {type(model).__name__} cannot do it; it can do {can}")
+    for name in DEFAULTS:
+        if config[name] and name not in TASKS[task].settings:
+            *others, last = (other for other, each in TASKS.items() if name in each.settings)
+            takers = f"{', '.join(others)} or {last}" if others else last
+            raise ConfigError(f"{name}={config[name]}: task={task} has no use for it; it is of task={takers}")
 
 
 def save_npz(path: Path, arrays: Mapping[str, np.ndarray]) -> None:

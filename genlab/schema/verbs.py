@@ -132,10 +132,10 @@ class Sample(Node):
     temperature: PositiveFloat
     truncation: PositiveFloat | None
     label: NonNegative | None
-    steps: Annotated[int, Field(ge=2)]
-    trajectory: bool
-    noise: PositiveFloat
-    keep: Text
+    steps: Annotated[int, Field(ge=2)] | None
+    trajectory: bool | None
+    noise: PositiveFloat | None
+    keep: Text | None
     batch_size: Positive
     accelerator: Literal["auto", "cpu", "gpu", "cuda", "mps"]
     outputs: Text

@@ -1,7 +1,7 @@
 """The tasks of ``genlab sample``, one file each: adding one is adding a file and an entry to `TASKS`."""
 
 from genlab.commands.tasks import complete, denoise, inpaint, interpolate, reconstruct, sample, traverse
-from genlab.commands.tasks.common import Drawn, Task
+from genlab.commands.tasks.common import DEFAULTS, Drawn, Task
 
 TASKS: dict[str, Task] = {
     "sample": sample.TASK,
@@ -13,4 +13,4 @@ TASKS: dict[str, Task] = {
     "inpaint": inpaint.TASK,
 }
 
-__all__ = ["TASKS", "Drawn", "Task"]
+__all__ = ["DEFAULTS", "TASKS", "Drawn", "Task"]

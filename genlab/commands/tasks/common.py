@@ -20,6 +20,10 @@ from genlab.models.base import ClassConditional, GenerativeModel
 from genlab.nn.incremental import Progress
 
 
+DEFAULTS: Mapping[str, Any] = {"steps": 8, "noise": 0.3, "keep": "top", "trajectory": False}
+"""Settings that are of some tasks only: what they are where a task reads them and the config has null."""
+
+
 @dataclass(frozen=True)
 class Drawn:
     """What a task has made.
@@ -44,10 +48,12 @@ class Task:
     Attributes:
         can: whether the model's type offers it.
         run: ``(loaded, config of genlab sample) -> Drawn``; called without gradients.
+        settings: which keys of `DEFAULTS` it reads.
     """
 
     can: Callable[[GenerativeModel], bool]
     run: Callable[[Loaded, Mapping[str, Any]], Drawn]
+    settings: frozenset[str] = frozenset()
 
 
 def labels(loaded: Loaded, config: Mapping[str, Any], n: int) -> dict[str, Tensor]:

@@ -51,4 +51,4 @@ def run(loaded: Loaded, config: Mapping[str, Any]) -> Drawn:
     return Drawn(grid(rows, spec, columns=min(COLUMNS, len(x))), arrays, note)
 
 
-TASK = Task(lambda model: isinstance(model, Autoregressive), run)
+TASK = Task(lambda model: isinstance(model, Autoregressive), run, frozenset({"keep"}))

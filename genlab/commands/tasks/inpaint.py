@@ -31,4 +31,4 @@ def run(loaded: Loaded, config: Mapping[str, Any]) -> Drawn:
     )
 
 
-TASK = Task(lambda model: isinstance(model, SamplesByChain) and model.spec.is_image, run)
+TASK = Task(lambda model: isinstance(model, SamplesByChain) and model.spec.is_image, run, frozenset({"keep", "steps"}))

@@ -35,4 +35,4 @@ def run(loaded: Loaded, config: Mapping[str, Any]) -> Drawn:
     return Drawn(grid(means, spec, columns=steps), arrays, note)
 
 
-TASK = Task(lambda model: model.spec.is_image and isinstance(model, DecodesLatents), run)
+TASK = Task(lambda model: model.spec.is_image and isinstance(model, DecodesLatents), run, frozenset({"steps"}))
