@@ -19,7 +19,6 @@ from genlab.evaluation.pictures import grid
 from genlab.models.base import ClassConditional, GenerativeModel
 from genlab.nn.incremental import Progress
 
-
 DEFAULTS: Mapping[str, Any] = {"steps": 8, "noise": 0.3, "keep": "top", "trajectory": False}
 """Settings that are of some tasks only: what they are where a task reads them and the config has null."""
 
