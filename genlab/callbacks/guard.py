@@ -95,12 +95,12 @@ class Guard(StepCallback):
         optimiser.zero_grad()
         pl_module.pending = 0
         for model in {pl_module.model, pl_module.scored}:
-            pl_module.objective.retreat(model, rollbacks=len(self.rollbacks))
+            more = pl_module.objective.retreat(model, rollbacks=len(self.rollbacks))
         for logger in trainer.loggers:
             logger.log_metrics({"rollbacks": len(self.rollbacks)}, step=step)
         self.report(
             f"guard    diverged at step {step} ({said}): back to the weights of step {snapshot['step']}, "
-            f"with more care (rollback {len(self.rollbacks)} of at most {self.max_rollbacks})"
+            f"{more} (rollback {len(self.rollbacks)} of at most {self.max_rollbacks})"
         )
 
 

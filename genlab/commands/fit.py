@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -50,12 +51,19 @@ def run(run_dir: Path, config: Mapping[str, Any], model: Fitted, data: Dataset, 
 
     Raises:
         ConfigError: several processes, or settings of training by gradient descent.
-        TrainingError: out of memory, or the disk is full.
+        TrainingError: out of memory, the disk is full, or a likelihood that is not finite.
     """
     if ranks.external() is not None:
         raise ConfigError(f"{type(model).__name__} is fitted in one pass by one process; start it without a launcher")
     if config["objective"] is not None:
         raise ConfigError(f"objective: {type(model).__name__} is fitted in one pass and has none; set objective=null")
+    idle = [f"{key}={value}" for key, value in _of_descent(config).items() if value]
+    if idle:
+        console.print(
+            f"fit      {type(model).__name__} is fitted in one pass, without {', '.join(idle)}",
+            highlight=False,
+            soft_wrap=True,
+        )
     begun = time.monotonic()
     folder = run_dir / runs.CHECKPOINTS
     meta = {
@@ -68,7 +76,7 @@ def run(run_dir: Path, config: Mapping[str, Any], model: Fitted, data: Dataset, 
     chosen = _restored(model, folder)
     fresh = chosen is None
     if chosen is None:
-        chosen = _fitted(model, data, seed=config["seed"], console=console)
+        chosen = _fitted(model, data, config, console=console)
     trained = time.monotonic() - begun
     state = {f"model.{name}": value for name, value in model.state_dict().items()}
     payload = {"state_dict": state, "global_step": STEP, "fit": dict(chosen), "genlab": meta}
@@ -90,6 +98,11 @@ def run(run_dir: Path, config: Mapping[str, Any], model: Fitted, data: Dataset, 
         record = _score(model, data, config, split=split, console=console)
         if record is None:
             continue
+        if not math.isfinite(record.value):
+            raise TrainingError(
+                f"{split}/{record.metric} is {record.value}: the fit has no density where the {split} split has "
+                f"examples; change the model's own settings (model.bandwidth=auto, a larger model.reg_covar ...)"
+            )
         summary[split] = replace(record, checkpoint=str(path)).to_dict()
         if split == "val":
             metrics |= record.scalars("val")
@@ -109,6 +122,18 @@ def run(run_dir: Path, config: Mapping[str, Any], model: Fitted, data: Dataset, 
     return summary
 
 
+def _of_descent(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of training by gradient descent, those at which they do nothing left out or false."""
+    trainer = config["trainer"]
+    names = ("max_steps", "gradient_clip_val", "compile")
+    found: dict[str, Any] = {f"trainer.{name}": trainer[name] for name in names}
+    found["trainer.precision"] = trainer["precision"] if trainer["precision"] != "32-true" else None
+    batches = trainer["accumulate_grad_batches"]
+    found["trainer.accumulate_grad_batches"] = batches if batches > 1 else None
+    found["callbacks.ema.decay"] = config["callbacks"]["ema"]["decay"]
+    return found
+
+
 def _restored(model: Fitted, folder: Path) -> dict[str, float] | None:
     """Fill the model in from the run's checkpoint, if there is one; what was chosen when it was fitted."""
     if not checkpoint.steps(folder):
@@ -120,7 +145,8 @@ def _restored(model: Fitted, folder: Path) -> dict[str, float] | None:
     return held["fit"]
 
 
-def _fitted(model: Fitted, data: Dataset, *, seed: int, console: Console) -> dict[str, float]:
+def _fitted(model: Fitted, data: Dataset, config: Mapping[str, Any], *, console: Console) -> dict[str, float]:
+    seed, model_node = config["seed"], config["model"]
     train = data.train
     if data.train_transform is not None:
         generator = torch.Generator().manual_seed(derive(seed, "transform"))
@@ -138,6 +164,15 @@ def _fitted(model: Fitted, data: Dataset, *, seed: int, console: Console) -> dic
         raise
     for note in fit.notes:
         console.print(f"fit      {note}", highlight=False, soft_wrap=True)
+    for name, value in fit.chosen.items():
+        asked = model_node.get(name)
+        if isinstance(asked, int) and value < asked:
+            console.print(
+                f"fit      model.{name}={asked} is more than the {len(train):,} examples or their dimensions allow: "
+                f"{value:g}",
+                highlight=False,
+                soft_wrap=True,
+            )
     if fit.chosen:
         estimates = ", ".join(f"{name} {value:.4g}" for name, value in fit.chosen.items())
         console.print(f"fit      {estimates}", highlight=False, soft_wrap=True)

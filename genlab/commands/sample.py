@@ -73,7 +73,10 @@ def _check(loaded: Loaded, config: Mapping[str, Any]) -> None:
         raise ConfigError(f"truncation={truncation}: {who} has none; it is for task=sample of model=gan or model=dcgan")
     if not TASKS[task].can(model):
         can = ", ".join(sorted(name for name, each in TASKS.items() if each.can(model)))
-        raise ConfigError(f"task={task}: {type(model).__name__} cannot do it; it can do {can}")
+        why = (
+            "" if loaded.spec.is_image or task == "sample" else " (its data is vectors, of which it makes no pictures)"
+        )
+        raise ConfigError(f"task={task}: {type(model).__name__} cannot do it{why}; it can do {can}")
     for name in DEFAULTS:
         if config[name] and name not in TASKS[task].settings:
             *others, last = (other for other, each in TASKS.items() if name in each.settings)

@@ -201,12 +201,13 @@ def _callbacks(
         validation=validation,
         begun=begun,
     )
+    report = partial(console.print, highlight=False, soft_wrap=True)
     callbacks: list[StepCallback] = [Steps(every=options["log_every_n_steps"], steps_per_epoch=per_epoch)]
     if isinstance(module.objective, Recoverable):
         every, limit = settings["guard"]["every_n_steps"], settings["guard"]["max_rollbacks"]
-        callbacks.append(Guard(every=every, max_rollbacks=limit, report=console.print))
+        callbacks.append(Guard(every=every, max_rollbacks=limit, report=report))
     if isinstance(module, GameLoss):
-        callbacks.append(Watch(every=options["log_every_n_steps"], report=console.print))
+        callbacks.append(Watch(every=options["log_every_n_steps"], report=report))
     callbacks.append(validation)
     if options["enable_progress_bar"] and trainer.is_global_zero:
         callbacks.append(ProgressBar(total=total, steps_per_epoch=per_epoch, console=console))

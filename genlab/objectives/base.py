@@ -48,8 +48,13 @@ class Recoverable(Objective):
         """Whether a step with this loss has left the rails."""
         raise TypeError(f"{type(self).__name__} is abstract")
 
-    def retreat(self, model: nn.Module, *, rollbacks: int) -> None:
-        """Make ``model``, whose weights are those of an earlier step again, more careful: rollback number 1, 2, ..."""
+    def retreat(self, model: nn.Module, *, rollbacks: int) -> str:
+        """Make ``model``, whose weights are those of an earlier step again, more careful, and say how.
+
+        Args:
+            model: to go on with.
+            rollbacks: 1, 2, ...
+        """
         raise TypeError(f"{type(self).__name__} is abstract")
 
 

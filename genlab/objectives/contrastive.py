@@ -145,7 +145,9 @@ class ContrastiveDivergence(Recoverable):
         gap = loss.terms["energy_data"] - loss.terms["energy_samples"]
         return not (math.isfinite(loss.value.item()) and abs(gap.item()) <= self.max_gap)
 
-    def retreat(self, model: nn.Module, *, rollbacks: int) -> None:
+    def retreat(self, model: nn.Module, *, rollbacks: int) -> str:
         """Halve the chain's step for every rollback so far, down to `LEAST_STEP_SCALE`."""
         assert isinstance(model, EBM)
-        model.step_scale.fill_(max(LEAST_STEP_SCALE, 0.5**rollbacks))
+        scale = max(LEAST_STEP_SCALE, 0.5**rollbacks)
+        model.step_scale.fill_(scale)
+        return f"other random numbers and {scale:g} of the chain's step"

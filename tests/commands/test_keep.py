@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -33,17 +35,31 @@ def test_the_white_pixels_of_a_png_are_kept(tmp_path: Path, mode: str) -> None:
     assert np.array_equal(keep_mask(str(tmp_path / "mask.png"), SPEC).numpy(), white)
 
 
+def test_what_is_transparent_is_not_kept(tmp_path: Path) -> None:
+    pixels = np.full((5, 4, 4), 255, np.uint8)
+    pixels[2:, :, 3] = 0
+    Image.fromarray(pixels, "RGBA").save(tmp_path / "mask.png")
+    assert keep_mask(str(tmp_path / "mask.png"), SPEC).all(1).tolist() == [True, True, False, False, False]
+
+
 def test_what_is_no_mask_is_refused(tmp_path: Path) -> None:
     Image.new("L", (5, 4), 255).save(tmp_path / "turned.png")
     Image.new("L", (4, 5), 255).save(tmp_path / "white.png")
     Image.new("L", (4, 5), 0).save(tmp_path / "black.png")
     (tmp_path / "text.png").write_text("no picture")
     Image.new("L", (4, 5), 255).save(tmp_path / "photo.jpg")
+    Image.fromarray(np.full((5, 4), 300, np.uint16)).save(tmp_path / "deep.png")
+    huge = bytearray((tmp_path / "white.png").read_bytes())
+    huge[16:24] = struct.pack(">II", 60_000, 60_000)
+    huge[29:33] = struct.pack(">I", zlib.crc32(huge[12:29]))
+    (tmp_path / "bomb.png").write_bytes(huge)
     for name, message in {
         "turned.png": "is 5x4 pixels, the data is 4x5",
         "white.png": "keeps all pixels",
         "black.png": "keeps no pixel",
         "text.png": "cannot be read as a PNG",
+        "deep.png": "save it as 8-bit grey or RGB",
+        "bomb.png": r"cannot be read as a PNG \(DecompressionBombError\)",
         "photo.jpg": "cannot be read as a PNG",
         "absent.png": "neither top nor left nor a PNG file",
     }.items():

@@ -16,7 +16,7 @@ from sklearn.neighbors import KernelDensity
 
 from genlab.data import digits
 from genlab.data.spec import DataSpec, Split
-from genlab.errors import ConfigError
+from genlab.errors import ConfigError, TrainingError
 from genlab.models import NaiveBayes, gmm, histogram, kde, knn, ppca
 from genlab.models.classical import Fitted
 from genlab.models.classical.cells import TAIL_WIDTH
@@ -378,6 +378,20 @@ def test_knn_ranks_by_the_distance_to_the_kth_neighbour() -> None:
     near = torch.cdist(model.sample(50, generator=seeded()).flatten(1).double(), x.flatten(1).double()).min(1).values
     assert (near <= own.max() + 2).all()  # rounding moves 16 pixels by half a level at most: 2 in all
     assert near.max() > 1
+
+
+def test_more_neighbours_than_there_are_examples_is_the_same_after_loading() -> None:
+    x = torch.randint(17, (6, 1, 4, 4), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+    spec = DataSpec((1, 4, 4), 17)
+    model, again = fit(knn(spec, k=50), Split(x)), knn(spec, k=50)
+    again.load_state_dict(model.state_dict())
+    assert torch.equal(again.energy(x), model.energy(x))
+    assert torch.equal(fit(knn(spec, k=5), Split(x)).energy(x), model.energy(x))
+
+
+def test_a_mixture_that_collapses_says_which_setting_would_help() -> None:
+    with pytest.raises(TrainingError, match="larger reg_covar or fewer components"):
+        fit(gmm(PLANE, components=20, reg_covar=0.0), Split(torch.randn(20, 2)))
 
 
 def test_knn_on_the_plane_approaches_the_density() -> None:

@@ -228,8 +228,24 @@ def test_a_retreat_shortens_the_chain_s_steps() -> None:
     model = plane_ebm(noise=0.0)
     u = torch.ones(4, 2)
     whole = model.evolve(u, steps=1) - u
-    ContrastiveDivergence().retreat(model, rollbacks=2)
+    said = ContrastiveDivergence().retreat(model, rollbacks=2)
+    assert "0.25 of the chain's step" in said
     assert torch.allclose(model.evolve(u, steps=1) - u, whole / 4, atol=1e-6)
+    assert ContrastiveDivergence().retreat(model, rollbacks=3) == ContrastiveDivergence().retreat(model, rollbacks=9)
+
+
+def test_the_energy_sees_data_with_the_noise_that_was_asked_for(monkeypatch) -> None:
+    model, batch = grey_ebm(), Batch(torch.full((200, 1, 9, 7), 8, dtype=torch.uint8))
+    plain, seen = model.to_chain(batch.x), []
+    energy = EBM.energy_of_chain
+    monkeypatch.setattr(EBM, "energy_of_chain", lambda self, u: seen.append(u) or energy(self, u))
+    for noise in (0.0, 0.05, 0.1):
+        objective = ContrastiveDivergence(steps=1, replay_size=200, data_noise=noise)
+        objective.prepare(model)
+        torch.manual_seed(0)
+        objective(model, batch, step=0)
+        moved = seen[-1][:200] - plain  # the last that is asked for is the loss's: data, then samples
+        assert moved.std().item() == pytest.approx(noise, rel=0.03)
 
 
 def test_spectral_norm_bounds_every_weight_and_averages_like_any_other() -> None:

@@ -180,3 +180,24 @@ def test_out_of_memory_advises_fewer_points(
     monkeypatch.setattr(KDE, "fit_points", lambda *args, **rest: torch.empty(2**60, dtype=torch.uint8))
     with pytest.raises(TrainingError, match=r"smaller model\.max_points"):
         train.run(run_dir("a"), config(*RUNS["kde"]), console=QUIET)
+
+
+def test_a_likelihood_that_is_not_finite_ends_the_run(config: Callable, run_dir: Callable) -> None:
+    run = run_dir("a")
+    with pytest.raises(TrainingError, match=r"val/nll is inf: .*model\.bandwidth=auto"):
+        train.run(run, config("model=kde", *PLANE, "model.bandwidth=1e-25"), console=QUIET)
+    assert not (run / "summary.json").exists()
+
+
+def test_what_a_fit_has_no_use_for_and_what_it_lowers_is_said(config: Callable, run_dir: Callable) -> None:
+    console = Console(record=True, width=500)
+    words = ["trainer.precision=bf16-mixed", "callbacks.ema.decay=0.9", "model.components=80", "model.max_points=40"]
+    train.run(run_dir("a"), config("model=gmm", *PLANE, *words), console=console)
+    said = console.export_text()
+    assert "GMM is fitted in one pass, without trainer.precision=bf16-mixed, callbacks.ema.decay=0.9" in said
+    assert "model.components=80 is more than" in said
+    console = Console(record=True, width=500)
+    train.run(run_dir("b"), config("model=gmm", *PLANE, "model.components=3"), console=console)
+    said = console.export_text()
+    assert "without" not in said
+    assert "is more than" not in said

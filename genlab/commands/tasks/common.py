@@ -75,12 +75,21 @@ def bar(description: str) -> Progress:
 
 
 def held_out(loaded: Loaded, config: Mapping[str, Any], n: int) -> tuple[Tensor, dict[str, Tensor]]:
-    """``n`` test pictures drawn by ``seed``, of the class ``label`` if given, and their labels for the model."""
+    """``n`` test pictures drawn by ``seed``, of the class ``label`` if given, and their labels for the model.
+
+    Where there are fewer, all of them, with a word said.
+    """
     test = loaded.dataset(root=config["data"]["root"], trust=config["trust"]).test
     chosen = torch.arange(len(test))
     if config["label"] is not None and test.y is not None:
         chosen = chosen[test.y == config["label"]]
     chosen = chosen[torch.randperm(len(chosen), generator=torch.Generator().manual_seed(config["seed"]))[:n]]
+    if len(chosen) < n:
+        Console(stderr=True).print(
+            f"the test split has {len(chosen)} such pictures, not {n}: all of them are used",
+            highlight=False,
+            soft_wrap=True,
+        )
     where = device(loaded.model)
     given = {"y": test.y[chosen].to(where)} if isinstance(loaded.model, ClassConditional) else {}  # type: ignore[index]
     return test.x[chosen].to(where), given

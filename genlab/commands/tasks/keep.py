@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,9 @@ from genlab.errors import ConfigError
 
 WHITE = 128
 """From this grey value on a pixel of a mask is white."""
+
+MODES = frozenset({"1", "L", "LA", "P", "PA", "RGB", "RGBA"})
+"""A mask's pixels, in Pillow's names: of 8 bits."""
 
 
 def keep_mask(keep: str, spec: DataSpec) -> Tensor:
@@ -42,12 +46,15 @@ def _read(path: Path, height: int, width: int) -> Tensor:
     if not path.is_file():
         raise ConfigError(f"keep={path}: is neither top nor left nor a PNG file")
     try:
-        with Image.open(path, formats=["PNG"]) as picture:
+        with warnings.catch_warnings(action="ignore"), Image.open(path, formats=["PNG"]) as picture:
             if picture.size != (width, height):
                 raise ConfigError(
                     f"keep={path}: is {picture.size[0]}x{picture.size[1]} pixels, the data is {width}x{height}"
                 )
-            grey = np.asarray(picture.convert("L"))
-    except (OSError, SyntaxError, ValueError, UnidentifiedImageError) as error:
+            if picture.mode not in MODES:
+                raise ConfigError(f"keep={path}: its pixels are of mode {picture.mode}; save it as 8-bit grey or RGB")
+            black = Image.new("RGBA", picture.size, "black")
+            grey = np.asarray(Image.alpha_composite(black, picture.convert("RGBA")).convert("L"))
+    except (OSError, SyntaxError, ValueError, UnidentifiedImageError, Image.DecompressionBombError) as error:
         raise ConfigError(f"keep={path}: cannot be read as a PNG ({type(error).__name__})") from error
     return torch.from_numpy(grey >= WHITE)

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from genlab.data.spec import DataSpec
+from genlab.errors import TrainingError
 from genlab.models.classical.base import Progress, RealDensity, pick, read_points, sklearn_seed
 
 ITERATIONS_AT_ONCE = 10
@@ -64,7 +65,11 @@ class GMM(RealDensity):
         self.learned("factors", 0, spec.dim, *([spec.dim] if self.full else []))
 
     def fit_points(self, x: Tensor, held_out: Tensor, *, generator: torch.Generator, progress: Progress) -> dict:
-        """EM from a k-means start."""
+        """EM from a k-means start.
+
+        Raises:
+            TrainingError: a component has collapsed onto too few points.
+        """
         from sklearn.exceptions import ConvergenceWarning
         from sklearn.mixture import GaussianMixture
 
@@ -81,7 +86,13 @@ class GMM(RealDensity):
             warnings.simplefilter("ignore", ConvergenceWarning)  # of each ten steps
             for _ in progress(range(0, self.max_iter, ITERATIONS_AT_ONCE), -(-self.max_iter // ITERATIONS_AT_ONCE)):
                 mixture.max_iter = min(ITERATIONS_AT_ONCE, self.max_iter - taken)
-                mixture.fit(points)
+                try:
+                    mixture.fit(points)
+                except ValueError as error:  # scikit-learn's word for a covariance that is not positive definite
+                    raise TrainingError(
+                        f"a component of the mixture has collapsed (model.components={self.components}, "
+                        f"model.reg_covar={self.reg_covar:g}); give a larger reg_covar or fewer components"
+                    ) from error
                 taken += mixture.n_iter_
                 if mixture.converged_:
                     break
@@ -91,7 +102,7 @@ class GMM(RealDensity):
             ("factors", mixture.precisions_cholesky_),
         ):
             self.fill(name, torch.from_numpy(value))
-        return {"em_steps": taken}
+        return {"em_steps": taken} | ({"components": len(self.weights)} if len(x) < self.components else {})
 
     def _log_prob(self, x: Tensor) -> Tensor:
         """``O(K D)`` for each example, ``O(K D^2)`` with full covariances."""

@@ -68,10 +68,14 @@ class KNN(Fitted, UnnormalisedDensity):
         """Keep the examples, and the distance from each to its k-th neighbour among the others."""
         train, notes = thinned(train, self.max_points, name="knn", generator=generator)
         self.fill("points", train.x.flatten(1))
-        self.k = min(self.k, max(1, len(train) - 1))
         # each point is its own nearest neighbour: one more
-        self.fill("radii", self._radius(self.points, min(self.k + 1, len(train)), progress))
-        return Fit({"k": self.k}, (*notes, "knn ranks pictures and draws them; it has no likelihood"))
+        self.fill("radii", self._radius(self.points, min(self._k + 1, len(train)), progress))
+        return Fit({"k": self._k}, (*notes, "knn ranks pictures and draws them; it has no likelihood"))
+
+    @property
+    def _k(self) -> int:
+        """The k that there are points for: of n, each has n - 1 neighbours."""
+        return min(self.k, max(1, len(self.points) - 1))
 
     def _radius(self, x: Tensor, k: int, progress: Progress = no_bar) -> Tensor:
         """Distance to the k-th nearest point, ``(B,)``; ``O(n D)`` each."""
@@ -83,7 +87,7 @@ class KNN(Fitted, UnnormalisedDensity):
 
     def energy(self, x: Tensor) -> Tensor:
         """``D log r_k(x) = -log f(x) + constant``, ``(B,)``."""
-        radius = self._radius(x.flatten(1).float(), min(self.k, len(self.points)))
+        radius = self._radius(x.flatten(1).float(), self._k)
         return self.spec.dim * radius.clamp_min(LEAST).log()
 
     def sample(self, n: int, *, generator: torch.Generator | None = None) -> Tensor:
