@@ -177,6 +177,10 @@ def _translated(error: BaseException, verb: str, overrides: list[str]) -> Genlab
         return ConfigError(_missing_choice(error))
     key = _unknown_key(error)
     if key is not None:
+        group, _, rest = key.partition(".")
+        if group == "metric" and rest.partition(".")[0] in listing.choices("metric"):
+            name = rest.partition(".")[0]
+            return ConfigError(f"{key}: is of a metric that is not asked for; add --metric {name}")
         return ConfigError(f"unknown key {key}{schema.suggest(key, _known_keys(verb, overrides))}")
     text = str(error)
     if text.startswith("Ambiguous value for argument"):

@@ -283,3 +283,30 @@ def test_pictures_of_one_size_share_a_batch_and_all_come_out_in_order(
     expected: Callable[..., torch.Tensor] = model.model.translate  # type: ignore[attr-defined]
     for i, y in enumerate(expected(x)):
         assert np.array_equal(np.array(Image.open(output / f"test-{i:05d}.png")), y.permute(1, 2, 0).numpy())
+
+
+@pytest.mark.parametrize("name", ["cyclegan", "pix2pix"])
+def test_a_translator_is_scored_as_at_the_end_of_its_training(
+    name: str, trained: dict[str, Path], tmp_path: Path, capsys: Any
+) -> None:
+    words = ["metric=[translation,pictures]", "metric.pictures.n=4"]
+    evaluate.run(tmp_path, settings(trained[name], *words, verb="eval"), console=QUIET)
+    ended = json.loads((trained[name].parent.parent / "summary.json").read_text())["translation"]
+    found = json.loads((tmp_path / "summary.json").read_text())
+    assert ended
+    assert {record["metric"]: record["value"] for record in found["records"]} == {
+        metric: record["value"] for metric, record in ended.items()
+    }
+    drawn = {"a_to_b", "b_to_a"} if name == "cyclegan" else {"translations"}
+    assert {Path(path).stem for path in found["pictures"]} == drawn
+    for path in found["pictures"]:
+        final = trained[name].parent.parent / "samples" / f"final-{Path(path).stem}.png"
+        assert np.array_equal(np.asarray(Image.open(path)), np.asarray(Image.open(final)))
+    assert "class_agreement_ab" in capsys.readouterr().out or name == "pix2pix"
+    evaluate.run(tmp_path / "alone", settings(trained[name], "metric=[pictures]", verb="eval"), console=QUIET)
+    assert "metric" not in capsys.readouterr().out  # no table without a number
+
+
+def test_only_translators_translate(trained: dict[str, Path], tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="metric=translation needs a model that translates pictures; VAE"):
+        evaluate.run(tmp_path, settings(trained["vae"], "metric=[translation]", verb="eval"), console=QUIET)

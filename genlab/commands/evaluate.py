@@ -117,13 +117,15 @@ def score(subject: Subject, wanted: Mapping[str, Mapping[str, Any]], *, first: b
 def _print(records: list[Record], loaded: Loaded, run_dir: Path) -> None:
     table = Table(title=f"{loaded.config['name']}, step {loaded.step}", title_justify="left")
     for name in ("metric", "value", "± s.e. or 95%", "unit", "kind", "K", "n", "split"):
-        table.add_column(name, justify="right" if name in {"value", "± s.e. or 95%", "K", "n"} else "left")
+        right = name in {"value", "± s.e. or 95%", "K", "n"}
+        table.add_column(name, justify="right" if right else "left", no_wrap=name == "metric")
     for r in records:
         metric = f"{r.metric} (given y)" if r.conditional else r.metric
         table.add_row(
             metric, f"{r.value:.4f}", r.uncertainty(), r.unit, r.kind, str(r.num_particles or "-"), str(r.n), r.split
         )
-    Console(width=None if Console().is_terminal else 110).print(table)
+    if records:
+        Console(width=None if Console().is_terminal else 110).print(table)
     for method in dict.fromkeys(r.method for r in records if r.method):
         print(f"method   {method}")
     for extractor in dict.fromkeys(r.extractor for r in records if r.extractor):

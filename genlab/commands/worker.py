@@ -105,14 +105,16 @@ def _report_training(run_dir: Path, summary: Mapping[str, Any]) -> None:
         lines["energy"] = ", ".join(
             f"{name} {of[name]['mean']:.3g} ± {of[name]['std']:.3g}" for name in ("data", "samples", "noise")
         )
-    lines |= {name: Record(**record) for name, record in summary.get("translation", {}).items()}
+    for name, record in summary.get("translation", {}).items():
+        lines[name] = str(Record(**record)).removeprefix(f"{name} ")
     lines |= {
         key.removesuffix("_picture"): _relative(Path(p)) for key, p in summary.items() if key.endswith("_picture")
     }
     verb = "translate" if "translation" in summary else "sample"
     lines["next"] = f"genlab {verb} ckpt={shown}"
+    width = max(16, *map(len, lines))
     for name, value in lines.items():
-        print(f"{name:<16} {value}")
+        print(f"{name:<{width}} {value}")
 
 
 def _relative(path: Path) -> Path:

@@ -60,11 +60,12 @@ def pictures(model: nn.Module, data: Dataset, *, seed: int, n: int = 64, split: 
 
     Returns:
         Of ``samples``, ``reconstructions``, ``interpolations``, ``latents``, ``bits``, ``chain``; in the plane
-        ``plane``, ``flow``, ``chain``: those that the model's type allows.
+        ``plane``, ``flow``, ``chain``; of a translator ``translations``, or ``a_to_b`` and ``b_to_a``: those that the
+        model's type allows.
     """
-    if not isinstance(model, GenerativeModel):
-        return {}
     shown: Split = getattr(data, split)
+    if not isinstance(model, GenerativeModel):
+        return draw(model, replace(data, test=shown), n=n, seed=seed)
     training = model.training
     model.eval()
     found = draw(model, replace(data, val=subset(shown, 32, seed=seed)), n=n, seed=seed)

@@ -104,6 +104,7 @@ class Metrics(Node):
     knn_accuracy: Vote | None = None
     bayes: Bayes | None = None
     ood: OOD | None = None
+    translation: Node | None = None
     pictures: Count | None = None
     kl: Divergence | None = None
     reverse_kl: Divergence | None = None

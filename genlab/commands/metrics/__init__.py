@@ -12,6 +12,7 @@ from genlab.commands.metrics import (
     pictures,
     representation,
     toy,
+    translation,
     vectors,
 )
 from genlab.commands.metrics.common import Metric, Subject
@@ -25,6 +26,7 @@ METRICS: dict[str, Metric] = {
     "knn_accuracy": representation.KNN_ACCURACY,
     "bayes": bayes.BAYES,
     "ood": ood.OOD,
+    "translation": translation.TRANSLATION,
     "pictures": gallery.PICTURES,
     "kl": toy.KL,
     "reverse_kl": toy.REVERSE_KL,
