@@ -115,6 +115,31 @@ def test_names_and_sizes_are_kept(
     assert len(summary["pictures"]) == 5
 
 
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (["a.jpg", "a.png", "a.jpg.png"], {"a.jpg": "a.jpg-2.png", "a.png": "a.png.png", "a.jpg.png": "a.jpg.png"}),
+        (["a.jpg", "A.bmp", "b.jpg"], {"a.jpg": "a.jpg.png", "A.bmp": "A.bmp.png", "b.jpg": "b.png"}),
+        (["a.jpg", "a.JPG"], {"a.jpg": "a.jpg-2.png", "a.JPG": "a.JPG.png"}),
+        (
+            ["a.jpg", "a.png", "a.jpg.png", "a.jpg-2.bmp"],
+            {"a.jpg": "a.jpg-3.png", "a.png": "a.png.png", "a.jpg.png": "a.jpg.png", "a.jpg-2.bmp": "a.jpg-2.png"},
+        ),
+    ],
+)
+def test_every_picture_has_a_result_of_its_own(
+    names: list[str], expected: dict[str, str], trained: dict[str, Path], tmp_path: Path
+) -> None:
+    folder, run = tmp_path / "photos", tmp_path / "run"
+    folder.mkdir()
+    for i, name in enumerate(names):
+        Image.fromarray(pixels(8, 8 + i)).save(folder / name)
+    output = translate.run(run, settings(trained["cyclegan"], f"input={folder}"), console=QUIET)
+    assert written(output) == {expected[name]: (8 + i, 8) for i, name in enumerate(names)}
+    summary = json.loads((run / "summary.json").read_text())
+    assert summary["pictures"] == {str(output / expected[name]): str(folder / name) for name in names}
+
+
 def test_input_and_output_may_be_relative(
     trained: dict[str, Path], photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
