@@ -352,6 +352,24 @@ def test_a_compiled_game_trains(config: Callable, run_dir: Callable) -> None:
     assert summary["last"]["generator"] == pytest.approx(straight["last"]["generator"], rel=1e-3)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["model=dcgan", "model.channels=2", "model.spectral_norm=true", "objective.r1=1"],
+        ["model=gan", "model.hidden=[8]", "objective.loss=wasserstein_gp", "objective.n_critic=2"],
+    ],
+    ids=["r1", "wasserstein_gp"],
+)
+def test_a_compiled_game_may_have_penalties(words: list[str], config: Callable, run_dir: Callable) -> None:
+    pytest.importorskip("torch._inductor")
+    small = ["data=digits", "data.batch_size=8", "trainer.max_steps=4", "callbacks.samples.n=2", "logger=csv"]
+    found = train.run(run_dir("a"), config(*words, *small, "trainer.compile=true"), console=QUIET)["last"]
+    straight = train.run(run_dir("b"), config(*words, *small), console=QUIET)["last"]
+    assert {"r1", "gradient_penalty"} & found.keys()
+    assert found == pytest.approx(straight, rel=1e-3)
+
+
 def test_players_are_named_as_the_game_names_them() -> None:
     from importlib import import_module
 
