@@ -169,7 +169,10 @@ class GameLoss(Stepwise):
             loss = self.objective.loss(player.name, self.model, held.batch, moves, step=held.step)
             self.last[player.name] = Loss(loss.value.detach(), loss.terms)
             self.judge(loss, step=held.step, name=f"loss of {player.name}", remedy=f"players.{player.name}.lr")
-            self.manual_backward(loss.value if share == 1 else loss.value * share)
+            # the trainer's autocast is still on, and would take the second derivatives of float32 penalties in half
+            # precision; what was half in the forward pass stays so, and the scaler scales whatever the region
+            with torch.autocast(self.device.type, enabled=False):
+                self.manual_backward(loss.value if share == 1 else loss.value * share)
 
     def _moves(self, player: Player, held: Held, *, attach: bool) -> dict[str, Tensor]:
         """The moves on one batch as ``player`` sees them; they are those before the update, whoever asks first."""
