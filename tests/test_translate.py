@@ -140,6 +140,27 @@ def test_every_picture_has_a_result_of_its_own(
     assert summary["pictures"] == {str(output / expected[name]): str(folder / name) for name in names}
 
 
+def test_what_is_converted_is_said(trained: dict[str, Path], photos: Path, tmp_path: Path, capsys: Any) -> None:
+    Image.new("RGB", (8, 8), (200, 100, 50)).convert("P").save(photos / "palette.png")
+    Image.new("RGBA", (8, 8), (200, 0, 0, 0)).save(photos / "more" / "clear.png")
+    Image.new("CMYK", (8, 8), (0, 255, 255, 0)).save(photos / "print.jpg")
+    Image.fromarray(np.full((8, 8), 32768, np.uint16)).save(photos / "deep.png")
+    (photos / "broken.png").write_bytes(b"")
+    run = tmp_path / "run"
+    translate.run(run, settings(trained["cyclegan"], f"input={photos}", "skip_bad=true"), console=QUIET)
+    converted = (
+        f"{photos}: pictures converted: 1 grey, repeated to 3 channels; 1 palette, expanded; "
+        "1 with alpha, composited on white; 1 CMYK, converted; 1 16-bit, reduced to 8"
+    )
+    notes = json.loads((run / "summary.json").read_text())["notes"]
+    assert notes[0] == converted
+    assert "1 of 10 pictures were skipped: broken.png" in notes[1]
+    assert f"note     {converted}\n" in capsys.readouterr().out
+    one = settings(trained["cyclegan"], f"input={photos / 'tall.jpg'}")
+    translate.run(tmp_path / "one", one, console=QUIET)
+    assert json.loads((tmp_path / "one" / "summary.json").read_text())["notes"] == []
+
+
 def test_input_and_output_may_be_relative(
     trained: dict[str, Path], photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
