@@ -267,6 +267,24 @@ def test_bad_files_are_named_before_anything_is_written(
         translate.run(tmp_path / "none", settings(trained["cyclegan"], *words, "skip_bad=true"), console=QUIET)
 
 
+def test_a_single_bad_file_is_named(
+    trained: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, recwarn: Any
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("cut.png").write_bytes(b"\x89PNG")
+    Image.new("1", (9000, 10000)).save("huge.png")  # Pillow warns from 89 million pixels on
+    recwarn.clear()
+    for name, reason in (
+        ("cut.png", "cannot identify image file"),
+        ("huge.png", "9000x10000 pixels, more than 67108864"),
+    ):
+        for more in ([], ["skip_bad=true"]):
+            with pytest.raises(DataError) as caught:
+                translate.run(tmp_path / "run", settings(trained["cyclegan"], f"input={name}", *more), console=QUIET)
+            assert str(caught.value) == f"input={name} cannot be used: {reason}; give another picture"
+    assert [str(warning.message) for warning in recwarn if "decompression bomb" in str(warning.message)] == []
+
+
 @pytest.mark.parametrize(
     ("name", "words", "error", "message"),
     [

@@ -17,7 +17,7 @@ from genlab import runs
 from genlab.callbacks.progress import track
 from genlab.commands.loaded import Loaded, device_of, load
 from genlab.data.decode import bad_message, converted_message
-from genlab.data.pictures import SUFFIXES, BadPictureError, Whole, list_pictures, read_whole
+from genlab.data.pictures import SUFFIXES, BadPictureError, Whole, list_pictures, printable, read_whole
 from genlab.errors import ConfigError, DataError
 from genlab.evaluation.pictures import save_png
 from genlab.evaluation.translation import PIXELS, translated
@@ -228,9 +228,10 @@ def _readable(items: Sequence[Item], sizes: Sizes, *, given: Path, skip_bad: boo
     notes = [f"{given}: {converted}"] if converted else []
     if not reasons:
         return list(items), notes
+    if given.is_file():
+        raise DataError(f"input={printable(str(given))} cannot be used: {reasons[0]}; give another picture")
     files = [item.source for item in items if isinstance(item.source, Path)]
-    base = given if given.is_dir() else given.parent
-    message = bad_message(reasons, files, base=base, remedy="set skip_bad=true")
+    message = bad_message(reasons, files, base=given, remedy="set skip_bad=true")
     if not skip_bad or len(reasons) == len(items):
         raise DataError(message)
     kept = [item for i, item in enumerate(items) if i not in reasons]

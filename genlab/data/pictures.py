@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import struct
+import warnings
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -161,6 +162,9 @@ def _opened(
     """
     from PIL import Image, ImageOps
 
+    # Pillow's own limit lies above ours, which is told in one line. For the whole process: catch_warnings is not
+    # for threads.
+    warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
     try:
         if path.stat().st_size == 0:
             raise BadPictureError("empty file")
