@@ -86,6 +86,15 @@ def test_a_collapsed_generator_is_reported(
     assert warning["message"].startswith("samples are nearly all the same: their mean distance is 0.00% of the data")
 
 
+def test_of_batches_of_one_no_diversity_is_logged(config: Callable, run_dir: Callable) -> None:
+    run = run_dir("a")
+    small = ["data.batch_size=1", "trainer.max_steps=10", "trainer.val_check_interval=10"]
+    assert trained(config, run, *small)[0]["warnings"] == []
+    rows = list(csv.DictReader((run / "metrics.csv").open()))
+    assert any(row["gradient/generator"] for row in rows)
+    assert all("nan" not in row.values() and "diversity/samples" not in row for row in rows)
+
+
 def test_diversity_is_a_ratio_of_mean_distances() -> None:
     x = torch.randn(64, 3, 4, 4)
     assert diversity(x, x) == pytest.approx(1.0)
