@@ -71,6 +71,23 @@ def test_a_player_whose_turn_is_rare_is_not_taken_for_frozen(config: Callable, r
     assert summary["warnings"] == []
 
 
+def test_a_player_whose_turn_is_rare_is_reported_after_as_many_turns(config: Callable, run_dir: Callable) -> None:
+    rare = ["objective.n_critic=4", "trainer.log_every_n_steps=2", "trainer.max_steps=30", "players.generator.lr=1e-30"]
+    summary, _ = trained(config, run_dir("a"), *rare)
+    message = "the generator stands still: its weights have not moved for 20 steps"
+    assert summary["warnings"] == [{"step": 4 * PATIENCE, "message": message}]
+
+
+def test_a_look_comes_where_the_update_ends_that_it_is_due_in(config: Callable, run_dir: Callable) -> None:
+    run = run_dir("a")
+    words = ["trainer.accumulate_grad_batches=4", "trainer.max_steps=50", "players.generator.lr=1e-30"]
+    summary, _ = trained(config, run, *words)
+    rows = [row for row in csv.DictReader((run / "metrics.csv").open()) if row.get("gradient/generator")]
+    assert [int(row["step"]) for row in rows] == [12, 20, 32, 40, 50]  # the last update is of two batches
+    message = "the generator stands still: its weights have not moved for 50 steps"
+    assert summary["warnings"] == [{"step": 50, "message": message}]
+
+
 def test_a_collapsed_generator_is_reported(
     config: Callable, run_dir: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
