@@ -1,7 +1,9 @@
-"""README's commands compose, and its example of a package of one's own trains."""
+"""README's commands compose, what trains is put together, and its example of a package of one's own trains."""
 
 from __future__ import annotations
 
+import functools
+import json
 import re
 import shlex
 from pathlib import Path
@@ -9,10 +11,13 @@ from pathlib import Path
 import pytest
 import yaml
 
-from genlab import compare, compose, listing, schema, trust
+from genlab import build, compare, compose, listing, schema, trust
 from genlab.arguments import parse
 from genlab.cli import VERBS, main
-from genlab.errors import TrustError
+from genlab.commands import parts
+from genlab.data import DataSpec
+from genlab.errors import ConfigError, TrustError
+from genlab.models.classical import Fitted
 
 ROOT = Path(__file__).resolve().parent.parent
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -82,6 +87,45 @@ def test_a_command_is_right(words, tmp_path, monkeypatch, capsys):
         for word in job:
             key = word.partition("=")[0]
             assert "." not in key or has(found.config, key), f"{key} is not in the config"
+        if verb == "train":
+            monkeypatch.syspath_prepend(tmp_path)
+            put_together(found.config)
+
+
+def put_together(config):
+    """What stands before the first step of training, without its data: a pair that cannot be is refused here."""
+    needed = ("data", "model", "objective", "optim", "players", "seed", "trainer", "callbacks", "trust")
+    _put_together(json.dumps({key: config[key] for key in needed}))
+
+
+@functools.cache
+def _put_together(text):
+    config = json.loads(text)
+    model = build.model(config["model"], spec_of(config), trust=config["trust"])
+    if not isinstance(model, Fitted):
+        parts.module(config, model, num_batches=1)  # which lets the objective prepare the model
+
+
+def spec_of(config):
+    """The type of the data; only what is made and not read is made."""
+    node = config["data"]
+    name = node["_target_"].removeprefix("genlab.data.")
+    if name in {"mnist", "fashion_mnist", "binarized_mnist"}:
+        return DataSpec((1, 28, 28), 2 if name == "binarized_mnist" else 256, 10)
+    if name == "cifar10":
+        return DataSpec((3, 32, 32), 256, 10)
+    if name == "celeba":
+        return DataSpec((3, node["size"], node["size"]), 256, None if node["label"] is None else 2)
+    if name in {"image_folder", "paired", "unpaired"}:
+        layout = "single" if name == "image_folder" else name
+        return DataSpec((node["channels"], node["size"], node["size"]), 256, layout=layout)
+    return build.dataset(node, trust=config["trust"]).spec
+
+
+def test_a_refusal_that_only_the_objective_knows_would_be_seen():
+    words = ["model=dcgan", "data=mnist", "objective.loss=wasserstein_gp"]
+    with pytest.raises(ConfigError, match=r"set model\.norm=layer"):
+        put_together(compose.compose("train", words).config)
 
 
 def has(config, key):

@@ -115,6 +115,52 @@ def test_names_and_sizes_are_kept(
     assert len(summary["pictures"]) == 5
 
 
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (["a.jpg", "a.png", "a.jpg.png"], {"a.jpg": "a.jpg-2.png", "a.png": "a.png.png", "a.jpg.png": "a.jpg.png"}),
+        (["a.jpg", "A.bmp", "b.jpg"], {"a.jpg": "a.jpg.png", "A.bmp": "A.bmp.png", "b.jpg": "b.png"}),
+        (["a.jpg", "a.JPG"], {"a.jpg": "a.jpg-2.png", "a.JPG": "a.JPG.png"}),
+        (
+            ["a.jpg", "a.png", "a.jpg.png", "a.jpg-2.bmp"],
+            {"a.jpg": "a.jpg-3.png", "a.png": "a.png.png", "a.jpg.png": "a.jpg.png", "a.jpg-2.bmp": "a.jpg-2.png"},
+        ),
+    ],
+)
+def test_every_picture_has_a_result_of_its_own(
+    names: list[str], expected: dict[str, str], trained: dict[str, Path], tmp_path: Path
+) -> None:
+    folder, run = tmp_path / "photos", tmp_path / "run"
+    folder.mkdir()
+    for i, name in enumerate(names):
+        Image.fromarray(pixels(8, 8 + i)).save(folder / name)
+    output = translate.run(run, settings(trained["cyclegan"], f"input={folder}"), console=QUIET)
+    assert written(output) == {expected[name]: (8 + i, 8) for i, name in enumerate(names)}
+    summary = json.loads((run / "summary.json").read_text())
+    assert summary["pictures"] == {str(output / expected[name]): str(folder / name) for name in names}
+
+
+def test_what_is_converted_is_said(trained: dict[str, Path], photos: Path, tmp_path: Path, capsys: Any) -> None:
+    Image.new("RGB", (8, 8), (200, 100, 50)).convert("P").save(photos / "palette.png")
+    Image.new("RGBA", (8, 8), (200, 0, 0, 0)).save(photos / "more" / "clear.png")
+    Image.new("CMYK", (8, 8), (0, 255, 255, 0)).save(photos / "print.jpg")
+    Image.fromarray(np.full((8, 8), 32768, np.uint16)).save(photos / "deep.png")
+    (photos / "broken.png").write_bytes(b"")
+    run = tmp_path / "run"
+    translate.run(run, settings(trained["cyclegan"], f"input={photos}", "skip_bad=true"), console=QUIET)
+    converted = (
+        f"{photos}: pictures converted: 1 grey, repeated to 3 channels; 1 palette, expanded; "
+        "1 with alpha, composited on white; 1 CMYK, converted; 1 16-bit, reduced to 8"
+    )
+    notes = json.loads((run / "summary.json").read_text())["notes"]
+    assert notes[0] == converted
+    assert "1 of 10 pictures were skipped: broken.png" in notes[1]
+    assert f"note     {converted}\n" in capsys.readouterr().out
+    one = settings(trained["cyclegan"], f"input={photos / 'tall.jpg'}")
+    translate.run(tmp_path / "one", one, console=QUIET)
+    assert json.loads((tmp_path / "one" / "summary.json").read_text())["notes"] == []
+
+
 def test_input_and_output_may_be_relative(
     trained: dict[str, Path], photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -219,6 +265,24 @@ def test_bad_files_are_named_before_anything_is_written(
         path.write_bytes(b"")
     with pytest.raises(DataError, match="7 of 7"):
         translate.run(tmp_path / "none", settings(trained["cyclegan"], *words, "skip_bad=true"), console=QUIET)
+
+
+def test_a_single_bad_file_is_named(
+    trained: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, recwarn: Any
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("cut.png").write_bytes(b"\x89PNG")
+    Image.new("1", (9000, 10000)).save("huge.png")  # Pillow warns from 89 million pixels on
+    recwarn.clear()
+    for name, reason in (
+        ("cut.png", "cannot identify image file"),
+        ("huge.png", "9000x10000 pixels, more than 67108864"),
+    ):
+        for more in ([], ["skip_bad=true"]):
+            with pytest.raises(DataError) as caught:
+                translate.run(tmp_path / "run", settings(trained["cyclegan"], f"input={name}", *more), console=QUIET)
+            assert str(caught.value) == f"input={name} cannot be used: {reason}; give another picture"
+    assert [str(warning.message) for warning in recwarn if "decompression bomb" in str(warning.message)] == []
 
 
 @pytest.mark.parametrize(

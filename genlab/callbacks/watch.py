@@ -28,35 +28,44 @@ LOOKED_AT = 32
 
 
 class Watch(StepCallback):
-    """At every so-many-th step logs the norms of the gradients and how diverse the samples are, and warns.
+    """Where the module measures, logs the norms of the gradients and how diverse the samples are, and warns.
 
     A game is reported, once per episode and without being stopped, when for `PATIENCE` looks the samples have been
     nearly the same (collapsed), when a player's weights have not moved (frozen), or when all losses are constant.
 
     Args:
-        every: steps between looks; the module measures at these steps.
         report: is told each warning, in one line.
 
     Attributes:
         warnings: ``{"step", "message"}`` of each so far.
     """
 
-    def __init__(self, *, every: int, report: Callable[[str], None]) -> None:
-        self.every = every
+    def __init__(self, *, report: Callable[[str], None]) -> None:
         self.report = report
         self.warnings: list[dict[str, Any]] = []
         self._looks: dict[str, int] = {}
         self._weights: dict[str, Tensor] = {}
+        self._turns: dict[str, int] = {}  # that each player had had by then
+        self._moved: dict[str, int] = {}  # the step at which its weights were last found to have moved
         self._losses: list[dict[str, float]] = []
 
     def state_dict(self) -> dict[str, Any]:
         """What a resumed run must know to warn when the straight one would."""
-        return {"warnings": self.warnings, "looks": self._looks, "weights": self._weights, "losses": self._losses}
+        return {
+            "warnings": self.warnings,
+            "looks": self._looks,
+            "weights": self._weights,
+            "turns": self._turns,
+            "moved": self._moved,
+            "losses": self._losses,
+        }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Inverse of `state_dict`."""
         self.warnings, self._looks = state_dict["warnings"], state_dict["looks"]
         self._weights, self._losses = state_dict["weights"], state_dict["losses"]
+        # older checkpoints have neither
+        self._turns, self._moved = state_dict.get("turns", {}), state_dict.get("moved", {})
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
         """Note where the weights start."""
@@ -64,10 +73,10 @@ class Watch(StepCallback):
             self._weights = _signatures(pl_module)
 
     def end_step(self, trainer: pl.Trainer, pl_module: Any) -> None:
-        """Look if due."""
-        step = pl_module.batches_done
-        if step % self.every or not trainer.is_global_zero or pl_module.seen is None:
+        """Look if the module has measured this step."""
+        if pl_module.seen is None or not trainer.is_global_zero:
             return
+        step = pl_module.batches_done
         metrics = {f"gradient/{name}": norm.item() for name, norm in pl_module.norms.items()}
         diversities = {
             name: diversity(made, real)
@@ -75,8 +84,9 @@ class Watch(StepCallback):
         }
         metrics |= {f"diversity/{name}": value for name, value in diversities.items()}
         before = len(self.warnings)
-        ill = {**self._collapsed(diversities), **self._frozen(pl_module), **self._constant(pl_module)}
-        for message in self._agreed(ill):
+        frozen, unknown = self._frozen(pl_module)
+        ill = {**self._collapsed(diversities), **frozen, **self._constant(pl_module)}
+        for message in self._agreed(ill, unknown):
             self.warnings.append({"step": step, "message": message})
             self.report(f"watch    step {step}: {message}")
         if len(self.warnings) > before:
@@ -84,12 +94,13 @@ class Watch(StepCallback):
         for logger in trainer.loggers:
             logger.log_metrics(metrics, step=step)
 
-    def _agreed(self, ill: dict[str, str]) -> Iterator[str]:
-        """The messages whose `PATIENCE`-th look in a row this is."""
-        self._looks = {name: self._looks.get(name, 0) + 1 for name in ill}
-        for name, looks in self._looks.items():
-            if looks == PATIENCE:
-                yield ill[name]
+    def _agreed(self, ill: dict[str, str], unknown: set[str]) -> Iterator[str]:
+        """The messages whose `PATIENCE`-th look in a row this is; a look at what is ``unknown`` counts for nothing."""
+        kept = {name: looks for name, looks in self._looks.items() if name in unknown}
+        self._looks = {**kept, **{name: self._looks.get(name, 0) + 1 for name in ill}}
+        for name, message in ill.items():
+            if self._looks[name] == PATIENCE:
+                yield message
 
     def _collapsed(self, diversities: dict[str, float]) -> dict[str, str]:
         return {
@@ -98,16 +109,23 @@ class Watch(StepCallback):
             if value < COLLAPSED
         }
 
-    def _frozen(self, module: Any) -> dict[str, str]:
-        now, then = _signatures(module), self._weights
-        self._weights = now
-        # between two looks there was no turn to move in where turns are rarer than looks
-        taken = [each.name for each in module.turns if self.every >= each.every * module.accumulate]
-        return {
-            f"frozen {name}": f"the {name} stands still: its weights have not moved for {PATIENCE * self.every} steps"
-            for name in taken
-            if float((now[name] - then[name]).norm()) <= STILL * float(now[name].norm())
-        }
+    def _frozen(self, module: Any) -> tuple[dict[str, str], set[str]]:
+        """Who stood still although it had a turn since it was last looked at; and who had none."""
+        frozen, unknown, step = {}, set(), module.batches_done
+        now = _signatures(module)
+        for player in module.turns:
+            name, turns = player.name, module.updates_done // player.every
+            if turns == self._turns.get(name, 0):
+                unknown.add(f"frozen {name}")
+                continue
+            distance = float((now[name] - self._weights[name]).norm())
+            self._weights[name], self._turns[name] = now[name], turns
+            if distance > STILL * float(now[name].norm()):
+                self._moved[name] = step
+                continue
+            still = step - self._moved.get(name, 0)
+            frozen[f"frozen {name}"] = f"the {name} stands still: its weights have not moved for {still} steps"
+        return frozen, unknown
 
     def _constant(self, module: Any) -> dict[str, str]:
         self._losses = [*self._losses, {name: loss.value.item() for name, loss in module.last.items()}][-PATIENCE:]

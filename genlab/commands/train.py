@@ -207,7 +207,7 @@ def _callbacks(
         every, limit = settings["guard"]["every_n_steps"], settings["guard"]["max_rollbacks"]
         callbacks.append(Guard(every=every, max_rollbacks=limit, report=report))
     if isinstance(module, GameLoss):
-        callbacks.append(Watch(every=options["log_every_n_steps"], report=report))
+        callbacks.append(Watch(report=report))
     callbacks.append(validation)
     if options["enable_progress_bar"] and trainer.is_global_zero:
         callbacks.append(ProgressBar(total=total, steps_per_epoch=per_epoch, console=console))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -15,8 +16,8 @@ from rich.console import Console
 from genlab import runs
 from genlab.callbacks.progress import track
 from genlab.commands.loaded import Loaded, device_of, load
-from genlab.data.decode import bad_message
-from genlab.data.pictures import SUFFIXES, BadPictureError, list_pictures, read_whole
+from genlab.data.decode import bad_message, converted_message
+from genlab.data.pictures import SUFFIXES, BadPictureError, Whole, list_pictures, printable, read_whole
 from genlab.errors import ConfigError, DataError
 from genlab.evaluation.pictures import save_png
 from genlab.evaluation.translation import PIXELS, translated
@@ -56,14 +57,14 @@ class Sizes:
     fixed: tuple[int, int] | None
     max_side: int | None
 
-    def read(self, item: Item) -> tuple[np.ndarray, tuple[int, int]]:
-        """``(C, H, W) uint8`` for the network, and the height and width that the result is to have.
+    def read(self, item: Item) -> Whole:
+        """What goes into the network; the result is to have its size.
 
         Raises:
             BadPictureError: the file is no usable picture.
         """
         if isinstance(item.source, np.ndarray):
-            return item.source, (item.source.shape[1], item.source.shape[2])
+            return Whole(item.source, (item.source.shape[1], item.source.shape[2]), "as is")
         return read_whole(item.source, channels=self.channels, size=self.fixed, max_side=self.max_side)
 
 
@@ -175,42 +176,66 @@ def _items(loaded: Loaded, config: Mapping[str, Any], *, output: Path, back: boo
     files = list_pictures(source, deep=True)
     if not files:
         raise DataError(f"input={source} holds no pictures: give a picture, or a folder of pictures")
-    names = [file.relative_to(source) for file in files]
-    stems = [name.with_suffix("") for name in names]
-    # a.jpg and a.tif would both be a.png
-    targets = [
-        name.with_suffix(".png") if stems.count(stem) == 1 else name.with_name(f"{name.name}.png")
-        for name, stem in zip(names, stems, strict=True)
-    ]
+    targets = _targets([file.relative_to(source) for file in files])
     return [Item(file, output / target) for file, target in zip(files, targets, strict=True)]
 
 
+def _targets(names: Sequence[Path]) -> list[Path]:
+    """A PNG's name for each file, no two the same: ``a.png`` for ``a.jpg``, ``a.jpg.png`` if ``a.tif`` wants it too."""
+    short = [name.with_suffix(".png") for name in names]
+    wanted = Counter(map(_folded, short))
+    # names that nobody else wants go first: a.jpg.png keeps its own, whoever would like to evade to it
+    taken = {name for name, count in wanted.items() if count == 1}
+    targets = []
+    for name, target in zip(names, short, strict=True):
+        if wanted[_folded(target)] > 1:
+            target, number = name.with_name(f"{name.name}.png"), 2
+            while _folded(target) in taken:
+                target, number = name.with_name(f"{name.name}-{number}.png"), number + 1
+            taken.add(_folded(target))
+        targets.append(target)
+    return targets
+
+
+def _folded(name: Path) -> str:
+    """The name as a file system that does not tell capitals from small letters sees it."""
+    return name.as_posix().casefold()
+
+
 def _readable(items: Sequence[Item], sizes: Sizes, *, given: Path, skip_bad: bool) -> tuple[list[Item], list[str]]:
-    """The items that can be read, and a note about the others; ``given`` is the input that the user named.
+    """The items that can be read, and notes: what is converted, and which are not among them.
+
+    Args:
+        items: the pictures asked for.
+        sizes: at which they are read.
+        given: the input that the user named.
+        skip_bad: whether to do without those that cannot be read.
 
     Raises:
         DataError: some cannot, and ``skip_bad`` is false; or none can.
     """
 
-    def fault(item: Item) -> str | None:
+    def kind(item: Item) -> str | BadPictureError:
         try:
-            sizes.read(item)
+            return sizes.read(item).kind
         except BadPictureError as error:
-            return str(error)
-        return None
+            return error
 
     with ThreadPoolExecutor(4) as pool:  # Pillow releases the interpreter lock
-        faults = dict(enumerate(pool.map(fault, items)))
-    reasons = {i: reason for i, reason in faults.items() if reason is not None}
+        kinds = list(pool.map(kind, items))
+    reasons = {i: str(error) for i, error in enumerate(kinds) if isinstance(error, BadPictureError)}
+    converted = converted_message(each for each in kinds if isinstance(each, str))
+    notes = [f"{given}: {converted}"] if converted else []
     if not reasons:
-        return list(items), []
+        return list(items), notes
+    if given.is_file():
+        raise DataError(f"input={printable(str(given))} cannot be used: {reasons[0]}; give another picture")
     files = [item.source for item in items if isinstance(item.source, Path)]
-    base = given if given.is_dir() else given.parent
-    message = bad_message(reasons, files, base=base, remedy="set skip_bad=true")
+    message = bad_message(reasons, files, base=given, remedy="set skip_bad=true")
     if not skip_bad or len(reasons) == len(items):
         raise DataError(message)
     kept = [item for i, item in enumerate(items) if i not in reasons]
-    return kept, [message.partition(";")[0].replace("cannot be used", "were skipped")]
+    return kept, [*notes, message.partition(";")[0].replace("cannot be used", "were skipped")]
 
 
 def _translated(
@@ -226,10 +251,11 @@ def _translated(
             group.clear()
 
     for item in items:
-        x, size = sizes.read(item)
+        whole = sizes.read(item)
+        x = whole.x
         if group and (group[0][1].shape != x.shape or (len(group) + 1) * x[0].size > PIXELS):
             yield from flush()
-        group.append((item, x, size))
+        group.append((item, x, whole.size))
     yield from flush()
 
 

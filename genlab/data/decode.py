@@ -18,7 +18,7 @@ from genlab.data.pictures import BAD, KINDS, BadPictureError, Crop, printable, r
 from genlab.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
 VERSION = 1  # part of the cache key: raise it when the same files decode to other pixels
@@ -131,11 +131,17 @@ def bad_message(reasons: dict[int, str], files: Sequence[Path], *, base: Path, r
     )
 
 
+def converted_message(kinds: Iterable[str]) -> str | None:
+    """How many pictures were converted from what, by their `KINDS`; None if all are as they were."""
+    counts = Counter(kinds)
+    converted = [f"{counts[kind]} {text}" for kind, text in NOTES.items() if counts[kind]]
+    return f"pictures converted: {'; '.join(converted)}" if converted else None
+
+
 def _notes(kinds: np.ndarray, files: Sequence[Path], *, base: Path) -> list[str]:
-    counts = Counter(KINDS[kind] for kind in kinds.tolist())
     notes = []
-    if converted := [f"{counts[kind]} {text}" for kind, text in NOTES.items() if counts[kind]]:
-        notes.append(f"{base}: pictures converted: {'; '.join(converted)}.")
+    if converted := converted_message(KINDS[kind] for kind in kinds.tolist()):
+        notes.append(f"{base}: {converted}.")
     if bad := np.flatnonzero(kinds == BAD).tolist():
         first = ", ".join(_name(files[i], base) for i in bad[:5])
         notes.append(f"{base}: {len(bad)} of {len(files)} pictures skipped as bad: {first}{', ...' * (len(bad) > 5)}.")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import struct
+import warnings
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,6 +60,21 @@ class Crop:
     def shape(self) -> tuple[int, ...]:
         """``(C, size, size)``, or ``(2, C, size, size)`` of two halves."""
         return (*((2,) if self.halves else ()), self.channels, self.size, self.size)
+
+
+@dataclass(frozen=True)
+class Whole:
+    """A picture of which nothing is cut off.
+
+    Attributes:
+        x: ``(C, H, W)`` uint8, perhaps reduced.
+        size: height and width that it has in its file, upright.
+        kind: what was done to it (one of `KINDS`).
+    """
+
+    x: np.ndarray
+    size: tuple[int, int]
+    kind: str
 
 
 class BadPictureError(Exception):
@@ -114,9 +130,7 @@ def read_picture(path: Path, crop: Crop) -> tuple[np.ndarray, str]:
     return np.stack(views).transpose(0, 3, 1, 2).reshape(crop.shape), kind
 
 
-def read_whole(
-    path: Path, *, channels: int, size: tuple[int, int] | None = None, max_side: int | None = None
-) -> tuple[np.ndarray, tuple[int, int]]:
+def read_whole(path: Path, *, channels: int, size: tuple[int, int] | None = None, max_side: int | None = None) -> Whole:
     """Read one file as it is, upright: nothing is cut off.
 
     Args:
@@ -125,21 +139,18 @@ def read_whole(
         size: height and width to resize it to, or None.
         max_side: reduce a picture whose longer side is longer, or None.
 
-    Returns:
-        ``(channels, H, W)`` uint8, and the height and width that the picture has in the file.
-
     Raises:
         BadPictureError: as for `read_picture`.
     """
     from PIL import Image
 
-    picture, _, (width, height) = _opened(path, channels=channels, least=max_side if size is None else max(size))
+    picture, kind, (width, height) = _opened(path, channels=channels, least=max_side if size is None else max(size))
     if size is None:
         shrink = min(1.0, max_side / max(width, height)) if max_side is not None else 1.0
         size = max(1, round(height * shrink)), max(1, round(width * shrink))
     if picture.size != size[::-1]:
         picture = picture.resize(size[::-1], Image.Resampling.BILINEAR)
-    return np.asarray(picture).reshape(*size, channels).transpose(2, 0, 1), (height, width)
+    return Whole(np.asarray(picture).reshape(*size, channels).transpose(2, 0, 1), (height, width), kind)
 
 
 def _opened(
@@ -151,6 +162,9 @@ def _opened(
     """
     from PIL import Image, ImageOps
 
+    # Pillow's own limit lies above ours, which is told in one line. For the whole process: catch_warnings is not
+    # for threads.
+    warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
     try:
         if path.stat().st_size == 0:
             raise BadPictureError("empty file")

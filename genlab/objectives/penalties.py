@@ -3,8 +3,9 @@
     gradient penalty  E (|grad V(x^)| - 1)^2, x^ = e x + (1 - e) x', e ~ U(0, 1)     Gulrajani et al., 2017
     R1                E |grad V(x)|^2 / 2, x data                                    Mescheder et al., 2018
 
-In float32 also under autocast: the squares and second derivatives of half-precision numbers overflow. Where one
-example's logit depends on others, as through batch normalisation, these are not the slopes at the examples.
+In float32 also under autocast: the squares and second derivatives of half-precision numbers overflow. Uncompiled also
+where the discriminator is compiled: what ``torch.compile`` makes has no second derivative. Where one example's logit
+depends on others, as through batch normalisation, these are not the slopes at the examples.
 
 "Improved Training of Wasserstein GANs", I. Gulrajani, F. Ahmed, M. Arjovsky, V. Dumoulin, A. Courville, 2017,
 https://arxiv.org/abs/1704.00028
@@ -25,7 +26,7 @@ Logit = Callable[[Tensor], Tensor]
 def slopes(logit: Logit, x: Tensor) -> Tensor:
     """``grad V`` at each example, ``(B, D)`` float32, with its own graph."""
     x = x.detach().float().requires_grad_()
-    with torch.autocast(x.device.type, enabled=False):
+    with torch.compiler.set_stance("force_eager"), torch.autocast(x.device.type, enabled=False):
         (gradient,) = torch.autograd.grad(logit(x).sum(), x, create_graph=True)
     return gradient.flatten(1)
 

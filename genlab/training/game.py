@@ -52,13 +52,15 @@ class GameLoss(Stepwise):
         model, objective: what is trained, and the game that trains it.
         players: how each player is updated, by name; the order is that of the updates.
         compiled: compile the players' networks.
-        measure_every: measure the players' gradients at every so-many-th step; None: never.
+        measure_every: measure the players' gradients at every so-many-th step, or where the update ends that it is
+            part of; None: never.
         seed, num_batches, accumulate, clip, ema_decay, fused: as in `Stepwise`.
 
     Attributes:
         last: each player's loss at its latest turn.
-        norms: norms of the gradients of the players whose turn the latest measured step was, before clipping.
-        seen: the batch and the moves of the latest measured step; None if it ended no update.
+        norms: norms of the gradients of the players whose turn the latest step was, before clipping, if measured.
+        seen: the batch and the moves of the latest step, if measured; None otherwise.
+        updates_done: number of updates that are behind the current weights, whoever's turn they were.
 
     Raises:
         ConfigError: ``players`` does not name the game's players.
@@ -117,6 +119,11 @@ class GameLoss(Stepwise):
         """The player's own."""
         return self._own[name.removeprefix("lr/")]
 
+    @property
+    def updates_done(self) -> int:
+        """The last of a run may be of fewer batches."""
+        return -(-self.batches_done // self.accumulate)
+
     def scalars(self) -> dict[str, float]:
         """The players' losses under their names, and the losses' terms, each of its player's latest turn."""
         found = {}
@@ -127,13 +134,14 @@ class GameLoss(Stepwise):
 
     def step(self, batch: Batch) -> None:
         """Hold the batch; at the last one of an update, let the players move."""
-        measured = self.measure_every is not None and (self.batches_done + 1) % self.measure_every == 0
-        if measured:
+        if self.seen is not None:
             self.norms, self.seen = {}, None
         self._held.append(Held(batch, self.batches_done))
         if not self.ends_update():
             return
         held, self._held = self._held, []
+        end, every = self.batches_done + 1, self.measure_every
+        measured = every is not None and end // every > (end - len(held)) // every
         update = self.batches_done // self.accumulate
         due = [(update + 1) % player.every == 0 for player in self.turns]
         # with one batch its moves are made once, attached if anyone due needs that; with several they are made again
@@ -169,7 +177,10 @@ class GameLoss(Stepwise):
             loss = self.objective.loss(player.name, self.model, held.batch, moves, step=held.step)
             self.last[player.name] = Loss(loss.value.detach(), loss.terms)
             self.judge(loss, step=held.step, name=f"loss of {player.name}", remedy=f"players.{player.name}.lr")
-            self.manual_backward(loss.value if share == 1 else loss.value * share)
+            # the trainer's autocast is still on, and would take the second derivatives of float32 penalties in half
+            # precision; what was half in the forward pass stays so, and the scaler scales whatever the region
+            with torch.autocast(self.device.type, enabled=False):
+                self.manual_backward(loss.value if share == 1 else loss.value * share)
 
     def _moves(self, player: Player, held: Held, *, attach: bool) -> dict[str, Tensor]:
         """The moves on one batch as ``player`` sees them; they are those before the update, whoever asks first."""

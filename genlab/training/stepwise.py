@@ -130,7 +130,7 @@ class Stepwise(pl.LightningModule):
 
     def __setattr__(self, name: str, value: Any) -> None:
         # nn.Module searches parameters and buffers at each assignment; these come many times a step
-        if name in {"_current_fx_name", "batches_done", "pending", "last", "_held"}:
+        if name in {"_current_fx_name", "batches_done", "pending", "last", "norms", "seen", "_held"}:
             self.__dict__[name] = value
         else:
             super().__setattr__(name, value)

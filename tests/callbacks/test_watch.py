@@ -71,6 +71,23 @@ def test_a_player_whose_turn_is_rare_is_not_taken_for_frozen(config: Callable, r
     assert summary["warnings"] == []
 
 
+def test_a_player_whose_turn_is_rare_is_reported_after_as_many_turns(config: Callable, run_dir: Callable) -> None:
+    rare = ["objective.n_critic=4", "trainer.log_every_n_steps=2", "trainer.max_steps=30", "players.generator.lr=1e-30"]
+    summary, _ = trained(config, run_dir("a"), *rare)
+    message = "the generator stands still: its weights have not moved for 20 steps"
+    assert summary["warnings"] == [{"step": 4 * PATIENCE, "message": message}]
+
+
+def test_a_look_comes_where_the_update_ends_that_it_is_due_in(config: Callable, run_dir: Callable) -> None:
+    run = run_dir("a")
+    words = ["trainer.accumulate_grad_batches=4", "trainer.max_steps=50", "players.generator.lr=1e-30"]
+    summary, _ = trained(config, run, *words)
+    rows = [row for row in csv.DictReader((run / "metrics.csv").open()) if row.get("gradient/generator")]
+    assert [int(row["step"]) for row in rows] == [12, 20, 32, 40, 50]  # the last update is of two batches
+    message = "the generator stands still: its weights have not moved for 50 steps"
+    assert summary["warnings"] == [{"step": 50, "message": message}]
+
+
 def test_a_collapsed_generator_is_reported(
     config: Callable, run_dir: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -84,6 +101,15 @@ def test_a_collapsed_generator_is_reported(
     (warning,) = summary["warnings"]
     assert warning["step"] == 10 * PATIENCE
     assert warning["message"].startswith("samples are nearly all the same: their mean distance is 0.00% of the data")
+
+
+def test_of_batches_of_one_no_diversity_is_logged(config: Callable, run_dir: Callable) -> None:
+    run = run_dir("a")
+    small = ["data.batch_size=1", "trainer.max_steps=10", "trainer.val_check_interval=10"]
+    assert trained(config, run, *small)[0]["warnings"] == []
+    rows = list(csv.DictReader((run / "metrics.csv").open()))
+    assert any(row["gradient/generator"] for row in rows)
+    assert all("nan" not in row.values() and "diversity/samples" not in row for row in rows)
 
 
 def test_diversity_is_a_ratio_of_mean_distances() -> None:

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import embedding
+from torch.nn.utils.parametrizations import spectral_norm
 
 from genlab.data.loader import Batch
 from genlab.data.spec import DataSpec
@@ -176,6 +177,24 @@ def test_penalties_are_taken_in_float32_and_train_the_critic() -> None:
     penalty.backward()
     assert all(p.grad is None or p.grad.isfinite().all() for p in critic.parameters())
     assert critic[0].weight.grad.abs().sum() > 0
+
+
+@pytest.mark.parametrize("spectral", [False, True])
+def test_penalties_of_a_compiled_critic_are_those_of_the_plain_one(spectral: bool) -> None:
+    """Beside a compiled loss; the refusal is that of aot_autograd, which is below all backends."""
+    x, found = torch.randn(5, 2, generator=seeded()), []
+    for compiled in (False, True):
+        torch.manual_seed(0)
+        first = nn.Linear(2, 8)
+        critic = nn.Sequential(spectral_norm(first) if spectral else first, nn.Tanh(), nn.Linear(8, 1), nn.Flatten(0))
+        if compiled:
+            critic.compile(backend="aot_eager")
+        loss = critic(x).mean() + gradient_penalty(critic, x, -x) + r1(critic, x)
+        loss.backward()
+        found.append([loss.detach(), *(p.grad for p in critic.parameters() if p.grad is not None)])
+    assert len(found[0]) == 5  # the loss reaches the last bias, too
+    for plain, other in zip(*found, strict=True):
+        torch.testing.assert_close(plain, other)
 
 
 @pytest.mark.parametrize("bound", [0.3, 1.0, 2.5])

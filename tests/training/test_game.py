@@ -27,6 +27,7 @@ from genlab.models import DCGAN, GAN
 from genlab.objectives import Adversarial
 from genlab.objectives.base import Loss
 from genlab.objectives.game import Game, Player
+from genlab.objectives.penalties import gradient_penalty, r1
 from genlab.schema.game import PLAYERS
 from genlab.training import stepwise
 from genlab.training.averaging import ramped
@@ -309,6 +310,48 @@ def test_an_overflow_skips_the_player_s_step_and_lowers_the_scale() -> None:
     assert scaler.get_scale() == 2.0**119
 
 
+class Slope(Game):
+    """The discriminator minimises nothing but a penalty on its slope, the generator its own weight."""
+
+    def __init__(self, penalty: str) -> None:
+        super().__init__()
+        self.penalty = penalty
+
+    @property
+    def players(self) -> tuple[Player, ...]:
+        return (Player("discriminator", ("discriminator",)), Player("generator", ("generator",)))
+
+    def moves(self, model: nn.Module, batch: Batch, *, step: int) -> dict[str, Tensor]:
+        return {"fake": -batch.x}
+
+    def loss(self, player: str, model: nn.Module, batch: Batch, moves: dict[str, Tensor], *, step: int) -> Loss:
+        if player == "generator":
+            return Loss(model.generator.weight.square().sum(), {})
+        if self.penalty == "r1":
+            return Loss(r1(model.discriminator, batch.x), {})
+        return Loss(gradient_penalty(model.discriminator, batch.x, moves["fake"]), {})
+
+
+@pytest.mark.parametrize("penalty", ["r1", "gradient_penalty"])
+@pytest.mark.parametrize("precision", ["bf16-mixed", "16-mixed"])
+def test_a_penalty_s_gradient_is_that_of_float32(penalty: str, precision: Any) -> None:
+    """Bit for bit, its second derivatives included, although the backward pass is within the trainer's autocast."""
+    x = torch.randn(1, 8, generator=torch.Generator().manual_seed(0))
+    scaler = torch.amp.GradScaler("cpu", init_scale=2.0**10) if precision == "16-mixed" else None
+    after = []
+    for plugin in (None, MixedPrecision(precision, "cpu", scaler=scaler)):
+        torch.manual_seed(0)
+        model = Pair()
+        model.discriminator = nn.Sequential(  # type: ignore[assignment]
+            nn.Linear(8, 32), nn.Tanh(), nn.Linear(32, 32), nn.SiLU(), nn.Linear(32, 1), nn.Flatten(0)
+        )
+        start = [p.detach().clone() for p in model.discriminator.parameters()]
+        fit(Slope(penalty), model, x, steps=1, plugin=plugin)
+        after.append([p.detach() for p in model.discriminator.parameters()])
+        assert sum(not torch.equal(p, q) for p, q in zip(start, after[-1], strict=True)) >= 4
+    assert all(torch.equal(p, q) for p, q in zip(*after, strict=True))
+
+
 def test_bf16_mixed_trains_and_judges_in_float32(config: Callable, run_dir: Callable) -> None:
     run = run_dir("a")
     extra = ["trainer.precision=bf16-mixed", "model.norm=layer", "objective.loss=wasserstein_gp"]
@@ -350,6 +393,24 @@ def test_a_compiled_game_trains(config: Callable, run_dir: Callable) -> None:
     summary = train.run(run, config(*GAN_ON_DIGITS, "trainer.compile=true"), console=QUIET)
     straight = train.run(run_dir("b"), config(*GAN_ON_DIGITS), console=QUIET)
     assert summary["last"]["generator"] == pytest.approx(straight["last"]["generator"], rel=1e-3)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["model=dcgan", "model.channels=2", "model.spectral_norm=true", "objective.r1=1"],
+        ["model=gan", "model.hidden=[8]", "objective.loss=wasserstein_gp", "objective.n_critic=2"],
+    ],
+    ids=["r1", "wasserstein_gp"],
+)
+def test_a_compiled_game_may_have_penalties(words: list[str], config: Callable, run_dir: Callable) -> None:
+    pytest.importorskip("torch._inductor")
+    small = ["data=digits", "data.batch_size=8", "trainer.max_steps=4", "callbacks.samples.n=2", "logger=csv"]
+    found = train.run(run_dir("a"), config(*words, *small, "trainer.compile=true"), console=QUIET)["last"]
+    straight = train.run(run_dir("b"), config(*words, *small), console=QUIET)["last"]
+    assert {"r1", "gradient_penalty"} & found.keys()
+    assert found == pytest.approx(straight, rel=1e-3)
 
 
 def test_players_are_named_as_the_game_names_them() -> None:
