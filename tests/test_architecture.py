@@ -54,12 +54,11 @@ def graph():
     pytest.importorskip("importlinter", reason="import-linter is part of the extra dev")
     import grimp
     from importlinter import configuration
-    from importlinter.application.use_cases import _register_contract_types, read_user_options
+    from importlinter.application.use_cases import read_user_options
     from importlinter.contracts import forbidden, layers
 
     configuration.configure()
     options = read_user_options(str(ROOT / "pyproject.toml"))
-    _register_contract_types(options)
     kinds = {"layers": layers.LayersContract, "forbidden": forbidden.ForbiddenContract}
     contracts = [
         kinds[each["type"]](
