@@ -167,6 +167,15 @@ def test_a_damaged_run_is_a_row_that_says_why(outputs, tmp_path):
     assert "No checkpoint" not in (folder / "compare.html").read_text()
 
 
+def test_an_interrupted_run_is_a_row_of_its_own_and_the_files_say_so(outputs, tmp_path):
+    (run, other) = sorted((outputs / "train" / "vae-digits").glob("*"))
+    (run / "summary.json").unlink()
+    _, folder, _ = compared(tmp_path, "outputs/train/vae-digits")
+    with (folder / "compare.csv").open() as file:
+        lines = [(line["run_dir"], line["status"], line["detail"], line["seeds"]) for line in csv.DictReader(file)]
+    assert sorted(lines) == [(str(run), "interrupted", "interrupted", "1"), (str(other), "finished", "", "1")]
+
+
 def test_the_exit_code_tells_that_none_could_be_scored(outputs, tmp_path):
     shutil.rmtree(next(outputs.glob("train/ebm-digits/*/checkpoints")))
     assert compared(tmp_path, "outputs/train/ebm-digits")[0] == CheckpointError.exit_code

@@ -85,7 +85,7 @@ def as_csv(groups: Sequence[Group]) -> str:
         line: dict[str, Any] = {"group": group.title, "name": first.name, "detail": row.detail, "data": first.data}
         line |= {"seed": first.seed if len(row.runs) == 1 else "", "seeds": len(row.runs)}
         line |= {
-            "status": first.status,
+            "status": "; ".join(dict.fromkeys(each.status for each in row.runs)),
             "error": first.error or "",
             "run_dir": first.path if len(row.runs) == 1 else "",
         }

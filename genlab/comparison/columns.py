@@ -11,7 +11,7 @@ from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from genlab.comparison.run import Run
+from genlab.comparison.run import FINISHED, Run
 from genlab.comparison.show import duration, percent, probability, significant, two_digits, whole
 
 EXACT, BOUND, NONE, FAILED = "exact", "upper bound", "none", "failed"
@@ -157,7 +157,7 @@ def _seconds(run: Run) -> Cell:
 
 def _steps(run: Run) -> Cell:
     cell = fact("step", "not scored")(run)
-    return cell if isinstance(cell, str) or run.status == "finished" else replace(cell, note=run.status)
+    return cell if isinstance(cell, str) or run.status == FINISHED else replace(cell, note=run.status)
 
 
 def _rollbacks(run: Run) -> Cell:

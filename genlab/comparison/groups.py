@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 import statistics
+from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from genlab.comparison.columns import BOUND, COLUMNS, EXACT, FAILED, NONE, Cell, Value, likelihood_scope
-from genlab.comparison.run import SILENT, Run, plain
+from genlab.comparison.run import FINISHED, SILENT, STOPPED, Run, plain
 
 SIGMAS = 2.0
 """Two numbers whose difference is within so many standard errors are told as tied."""
@@ -139,8 +140,20 @@ def _labels(runs: Sequence[Run]) -> dict[int, str]:
     for run in runs:
         alike = [other for other in runs if (other.name, other.examples) == (run.name, run.examples)]
         namesakes = [other for other in alike if other.trained != run.trained]
-        found[id(run)] = _differing(run, namesakes) if namesakes else ""
+        settings = _differing(run, namesakes) if namesakes else ""
+        otherwise = any(other.trained == run.trained and _ending(other) != _ending(run) for other in alike)
+        ending = run.status if otherwise and run.status != FINISHED else ""
+        found[id(run)] = ", ".join(part for part in (settings, ending) if part)
     return found
+
+
+def _ending(run: Run) -> tuple[Hashable, ...]:
+    """How far a run was trained: to its end, to its share of a budget, or to the step at which something broke it off.
+
+    A run that was broken off is another model than one that was not, and than one that was broken off elsewhere: their
+    mean would be that of no training.
+    """
+    return (run.status,) if run.status in {FINISHED, STOPPED} else (run.status, run.facts.get("step"))
 
 
 def _same_but_for_the_seed(runs: Iterable[Run]) -> list[list[Run]]:
@@ -148,7 +161,8 @@ def _same_but_for_the_seed(runs: Iterable[Run]) -> list[list[Run]]:
     found: list[list[Run]] = []
     for run in runs:
         for same in found:
-            if run.config and same[0].trained == run.trained and run.seed not in {other.seed for other in same}:
+            alike = (same[0].trained, _ending(same[0])) == (run.trained, _ending(run))
+            if run.config and alike and run.seed not in {other.seed for other in same}:
                 same.append(run)
                 break
         else:
@@ -175,8 +189,15 @@ def mean(cells: Sequence[Cell]) -> Cell:
         return next((cell for cell in cells if isinstance(cell, str)), "not of one kind")
     numbers = [value.number for value in values]
     spread = statistics.stdev(numbers) or None  # a count that is always the same has no spread to tell
-    note = values[0].note if len({value.note for value in values}) == 1 else ""
-    return Value(statistics.fmean(numbers), spread, note=note, scope=values[0].scope)
+    return Value(statistics.fmean(numbers), spread, note=_note(values), scope=values[0].scope)
+
+
+def _note(values: Sequence[Value]) -> str:
+    """The note of all; where they differ, how many have which: ``1 of 2 interrupted``."""
+    counted = Counter(value.note for value in values)
+    if len(counted) == 1:
+        return values[0].note
+    return ", ".join(f"{count} of {len(values)} {note}" for note, count in counted.items() if note)
 
 
 def _by_likelihood(row: Row) -> tuple[float, str]:

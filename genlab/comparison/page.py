@@ -12,7 +12,7 @@ from genlab.comparison.columns import COLUMNS, Column, Value, record_of
 from genlab.comparison.curves import chart, spark
 from genlab.comparison.groups import Group, Row
 from genlab.comparison.html import Html, join, tag, verbatim
-from genlab.comparison.run import Run, plain
+from genlab.comparison.run import FINISHED, STOPPED, Run, plain
 from genlab.comparison.show import duration, whole
 
 STYLE = files(__package__).joinpath("page.css").read_text(encoding="utf-8")
@@ -226,8 +226,8 @@ _TOLD = ("name", "seed")
 """Settings that a run's title says."""
 
 STATUS = {
-    "finished": "trained to its end",
-    "stopped": "stopped at its share of the budget, scored as it stands",
+    FINISHED: "trained to its end",
+    STOPPED: "stopped at its share of the budget, scored as it stands",
     "interrupted": "not trained to its end, scored as it stands",
 }
 """How a run ended, in words."""

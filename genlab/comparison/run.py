@@ -39,6 +39,9 @@ _UNSEEN = ("batch_size", "root", "download")
 _PLACES = ("outputs=", "trainer.enable_progress_bar=", "ckpt=", "trust=", "data.root=")
 CURVES = ("train/loss", "val/nll")
 
+FINISHED, STOPPED = "finished", "stopped"
+"""The status of a run that was trained to its end, and of one that had its share of a budget."""
+
 
 @dataclass(frozen=True)
 class Run:

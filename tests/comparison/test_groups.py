@@ -99,6 +99,30 @@ def test_the_same_seed_twice_is_no_spread(run):
     assert sorted(len(row.rows) for row in group.rows) == [0, 2]
 
 
+def test_a_run_that_was_broken_off_is_no_seed_of_one_that_was_not(run):
+    def scored(seed, status, step=100):
+        facts = {"step": step, "parameters": 5, "dim": 64, "levels": 17}
+        return run("flow", seed=seed, nll=90.0 + seed, status=status, facts=facts)
+
+    done = [scored(0, "finished"), scored(1, "finished", 80)]  # the second by early stopping
+    broken = [scored(2, "interrupted", 40), scored(3, "interrupted", 40), scored(4, "interrupted", 60)]
+    (group,) = arrange([*done, *broken])
+    assert [(row.detail, [each.seed for each in row.runs]) for row in group.rows] == [
+        ("", [0, 1]),
+        ("interrupted", [2, 3]),
+        ("interrupted", [4]),
+    ]
+    assert [row.cells["steps"].note for row in group.rows] == ["", "interrupted", "interrupted"]
+    (group,) = arrange([scored(0, "stopped", 70), scored(1, "stopped", 90)])  # a budget stops each where it stands
+    assert [(row.detail, len(row.runs)) for row in group.rows] == [("", 2)]
+
+
+def test_a_mean_keeps_the_notes_of_its_numbers():
+    notes = [mean([Value(1.0, note=first), Value(2.0, note=second)]).note for first, second in (("a", "a"), ("", "b"))]
+    assert notes == ["a", "1 of 2 b"]
+    assert mean([Value(1.0, note="a"), Value(2.0, note="b")]).note == "1 of 2 a, 1 of 2 b"
+
+
 def test_the_mean_of_what_is_partly_missing_or_unlike_is_missing():
     assert mean([Value(1.0, scope="a"), "not measured"]) == "not measured"
     assert mean([Value(1.0, scope="a"), Value(1.0, scope="b")]) == "not of one kind"
