@@ -116,6 +116,20 @@ def test_scores_are_measured_once_and_anew_when_something_changes(outputs, tmp_p
     assert len(loaded) == 7
 
 
+def test_pictures_are_those_of_the_scores_beside_them(outputs, tmp_path):
+    shown = {}
+    for name, seed, strange in (("first", 0, "dimmed"), ("other", 1, "noise"), ("again", 0, "dimmed")):
+        words = ["outputs/train/histogram-digits", "metric=[nll,memorisation,ood]", f"seed={seed}"]
+        words.append(f"metric.ood.data={strange}")
+        (run,) = compared(tmp_path, *words)[2]["histogram"]["runs"]
+        shown[name] = {key: Path(path).read_bytes() for key, path in run["pictures"].items()}
+    assert {"samples", "memorisation", "ood"} <= set(shown["first"])
+    assert shown["again"] == shown["first"]
+    assert all(shown["other"][key] != shown["first"][key] for key in ("samples", "memorisation", "ood"))
+    (run,) = compared(tmp_path, "outputs/train/histogram-digits", "metric=[nll]")[2]["histogram"]["runs"]
+    assert not {"memorisation", "ood"} & set(run["pictures"])  # of metrics that were not asked for now
+
+
 def test_the_code_that_measures_is_what_the_scores_are_keyed_by(monkeypatch, tmp_path):
     package = tmp_path / "genlab"
     for folder in scores.MEASURED_BY:

@@ -1,7 +1,8 @@
 """Scores of a run, measured once: they are kept in the run's own folder until the checkpoint or the settings change.
 
 ``RUN/compare/<checkpoint>/<metric>-<settings>.json``, where ``<checkpoint>`` is the beginning of its sha256 and
-``<settings>`` that of the metric's options, the split, the seed and the code that measured it.
+``<settings>`` that of the metric's options, the split, the seed and the code that measured it. The metric's pictures
+are in the folder of that name beside it, so that a page shows those of its own settings.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import os
 import socket
 import warnings
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -51,6 +53,7 @@ class Scores:
     def __init__(self, run_dir: Path, config: Mapping[str, Any], *, spare: Path, console: Console) -> None:
         self.config, self.console = config, console
         self.notes: list[str] = []
+        self._drawn: dict[str, Path] = {}
         with warnings.catch_warnings(record=True) as said:
             warnings.simplefilter("always")
             self.path = choose(run_dir, config["ckpt"])
@@ -70,7 +73,7 @@ class Scores:
     def facts(self) -> dict[str, Any]:
         """Of the checkpoint: step, parameters, dim, levels, the data's entropy if it is known, file and class."""
 
-        def look() -> dict[str, Any]:
+        def look(_: Path) -> dict[str, Any]:
             from genlab.data.densities import Density
 
             loaded, density = self.subject.loaded, self.subject.data.density
@@ -88,15 +91,18 @@ class Scores:
     def metric(self, name: str, options: Mapping[str, Any]) -> tuple[list[dict[str, Any]], str | None]:
         """The records of a metric; or none, and why the model and its data cannot have it."""
 
-        def measure() -> dict[str, Any]:
+        def measure(folder: Path) -> dict[str, Any]:
             from genlab.commands.evaluate import score
             from genlab.commands.metrics import METRICS
 
             lacks = METRICS[name].lacks(self.subject.loaded)
             if lacks is not None:
-                return {"records": [], "lacks": f"needs {lacks}"}
+                return {"records": [], "lacks": f"needs {lacks}", "pictures": []}
             self.console.print(f"score    {self.path.parent.parent}: {name}", highlight=False, soft_wrap=True)
-            return {"records": [record.to_dict() for record in score(self.subject, {name: options})], "lacks": None}
+            subject = replace(self.subject, folder=folder)  # which shares what metrics compute only once
+            records = [record.to_dict() for record in score(subject, {name: options})]
+            drawn = sorted(str(path.relative_to(self.folder)) for path in folder.rglob("*.png"))
+            return {"records": records, "lacks": None, "pictures": drawn}
 
         settings = {"options": dict(options), "split": self.config["split"], "seed": self.config["seed"]}
         if name in MACHINE:
@@ -107,12 +113,16 @@ class Scores:
             raise
         except GenlabError as error:
             return [], str(error)  # too few examples, a file that is missing: nothing is kept, it may be mended
+        self._drawn |= {path.stem: path for path in (self.folder / each for each in found["pictures"])}
         return found["records"], found["lacks"]
 
     def pictures(self) -> dict[str, Path]:
-        """PNG files by name, drawn from the scored checkpoint with one seed and one number of samples for all runs."""
+        """PNG files by name, drawn from the scored checkpoint with one seed and one number of samples for all runs.
 
-        def draw_all() -> dict[str, Any]:
+        Those of the metrics that `metric` was asked for come after them.
+        """
+
+        def draw_all(folder: Path) -> dict[str, Any]:
             from genlab.evaluation import report
             from genlab.evaluation.pictures import save_png
 
@@ -120,11 +130,13 @@ class Scores:
             drawn = report.pictures(
                 subject.loaded.model, subject.data, seed=config["seed"], n=config["n"], split=config["split"]
             )
-            return {name: save_png(self.folder / f"{name}.png", each).name for name, each in drawn.items()}
+            return {
+                name: str(save_png(folder / f"{name}.png", each).relative_to(self.folder))
+                for name, each in drawn.items()
+            }
 
         names = self._kept("pictures", {key: self.config[key] for key in ("n", "seed", "split")}, draw_all)
-        drawn = {name: self.folder / file for name, file in names.items()}
-        drawn |= {path.stem: path for path in sorted((self.folder / "pictures").glob("*.png"))}  # the metrics' own
+        drawn = {name: self.folder / file for name, file in names.items()} | self._drawn
         return {name: path for name, path in drawn.items() if path.is_file()}
 
     @cached_property
@@ -142,16 +154,18 @@ class Scores:
         model = with_likelihood(loaded.model, data) or loaded.model
         return Subject(loaded, model, data, config, self.console, self.folder)
 
-    def _kept(self, name: str, settings: Mapping[str, Any], make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    def _kept(self, name: str, settings: Mapping[str, Any], make: Callable[[Path], dict[str, Any]]) -> dict[str, Any]:
+        """What ``make(folder)`` makes, from the file of these settings or now; its pictures go to ``folder``."""
         key = json.dumps({"code": code(), **settings}, sort_keys=True, default=str)
-        path = self.folder / f"{name}-{hashlib.sha256(key.encode()).hexdigest()[:_DIGITS]}.json"
+        folder = self.folder / f"{name}-{hashlib.sha256(key.encode()).hexdigest()[:_DIGITS]}"
+        path = folder.with_suffix(".json")
         try:
             held = runs.read_json(path) if path.is_file() else None
         except CheckpointError:
             held = None  # a file of ours that was cut short: measured anew
         if isinstance(held, dict) and held.get("key") == key:
             return held["value"]
-        value = make()
+        value = make(folder)
         runs.write_json(path, {"key": key, "value": value})
         return value
 
