@@ -7,11 +7,14 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import yaml
+from PIL import Image
 from rich.console import Console
 
 from genlab import checkpoint, compare, runs
@@ -114,6 +117,41 @@ def test_scores_are_measured_once_and_anew_when_something_changes(outputs, tmp_p
     monkeypatch.setattr(scores, "code", lambda: "of a metric that was mended")
     compared(tmp_path, "outputs/train/vae-digits")
     assert len(loaded) == 7
+
+
+def test_scores_are_measured_anew_when_the_data_has_changed(outputs, tmp_path, monkeypatch):
+    words = ["outputs/train/histogram-digits"]
+    first = compared(tmp_path, *words)[2]["histogram"]["cells"]
+    from genlab import build
+
+    dataset = build.dataset
+
+    def other(*args, **settings):
+        data = dataset(*args, **settings)
+        return replace(data, test=replace(data.test, x=16 - data.test.x))
+
+    scores._content.cache_clear()
+    with monkeypatch.context() as patch:
+        patch.setattr(build, "dataset", other)
+        inverted = compared(tmp_path, *words)[2]["histogram"]["cells"]
+    scores._content.cache_clear()
+    assert inverted["nll"]["number"] > first["nll"]["number"] + 10
+    assert compared(tmp_path, *words)[2]["histogram"]["cells"] == first
+
+
+def test_data_that_only_moved_is_the_same_and_other_data_under_the_root_is_not(tmp_path, monkeypatch):
+    found = {}
+    for name, shade in (("here", 0), ("moved", 0), ("changed", 9)):
+        for split in ("train", "val", "test"):
+            folder = tmp_path / name / split
+            folder.mkdir(parents=True)
+            for number in range(3):
+                pixels = np.full((8, 8, 3), number + shade * (split == "test"), np.uint8)
+                Image.fromarray(pixels).save(folder / f"{number}.png")
+        node = {"_target_": "genlab.data.image_folder", "root": str(tmp_path / "gone"), "size": 8, "batch_size": 4}
+        monkeypatch.setattr(checkpoint, "read", lambda path, node=node: {"genlab": {"config": {"data": node}}})
+        found[name] = scores.content(tmp_path / "run.ckpt", root=str(tmp_path / name), trust=())
+    assert found["here"] == found["moved"] != found["changed"]
 
 
 def test_pictures_are_those_of_the_scores_beside_them(outputs, tmp_path):

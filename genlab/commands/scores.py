@@ -1,8 +1,12 @@
 """Scores of a run, measured once: they are kept in the run's own folder until the checkpoint or the settings change.
 
 ``RUN/compare/<checkpoint>/<metric>-<settings>.json``, where ``<checkpoint>`` is the beginning of its sha256 and
-``<settings>`` that of the metric's options, the split, the seed and the code that measured it. The metric's pictures
-are in the folder of that name beside it, so that a page shows those of its own settings.
+``<settings>`` that of the metric's options, the split, the seed, the data and the code that measured it. The metric's
+pictures are in the folder of that name beside it, so that a page shows those of its own settings.
+
+The data is known by its content: examples that changed are noticed wherever they lie, and data that only moved is the
+same. What goes unnoticed are changes within another data set that ``metric.ood.data`` names (its name and ``root`` are
+in the key), and libraries of another version.
 """
 
 from __future__ import annotations
@@ -30,6 +34,9 @@ FOLDER = "compare"
 MACHINE = frozenset({"throughput"})
 """Metrics that measure the machine too: their scores hold on the machine that they were measured on."""
 
+ELSEWHERE = frozenset({"ood"})
+"""Metrics that may read another data set, from ``root`` too."""
+
 MEASURED_BY = ("bijectors", "commands/metrics", "data", "evaluation", "models", "nn", "samplers")
 """Folders of genlab whose code a score stands on: a mended metric is not to leave old numbers in a table."""
 
@@ -48,6 +55,7 @@ class Scores:
 
     Raises:
         CheckpointError, TrustError: there is no checkpoint that can be read.
+        DataError: its data is missing or damaged.
     """
 
     def __init__(self, run_dir: Path, config: Mapping[str, Any], *, spare: Path, console: Console) -> None:
@@ -58,6 +66,7 @@ class Scores:
             warnings.simplefilter("always")
             self.path = choose(run_dir, config["ckpt"])
         self.notes += [str(each.message) for each in said]
+        self.data = content(self.path, root=config["root"], trust=tuple(config["trust"]))
         name = digest(self.path)[:_DIGITS]
         self.folder = run_dir / FOLDER / name
         try:
@@ -105,6 +114,8 @@ class Scores:
             return {"records": records, "lacks": None, "pictures": drawn}
 
         settings = {"options": dict(options), "split": self.config["split"], "seed": self.config["seed"]}
+        if name in ELSEWHERE:
+            settings["root"] = None if self.config["root"] is None else str(Path(self.config["root"]).resolve())
         if name in MACHINE:
             settings["machine"] = [socket.gethostname(), self.config["accelerator"]]
         try:
@@ -156,7 +167,7 @@ class Scores:
 
     def _kept(self, name: str, settings: Mapping[str, Any], make: Callable[[Path], dict[str, Any]]) -> dict[str, Any]:
         """What ``make(folder)`` makes, from the file of these settings or now; its pictures go to ``folder``."""
-        key = json.dumps({"code": code(), **settings}, sort_keys=True, default=str)
+        key = json.dumps({"code": code(), "data": self.data, **settings}, sort_keys=True, default=str)
         folder = self.folder / f"{name}-{hashlib.sha256(key.encode()).hexdigest()[:_DIGITS]}"
         path = folder.with_suffix(".json")
         try:
@@ -182,6 +193,33 @@ def choose(run_dir: Path, which: str) -> Path:
         checkpoint.verify(best)
         return best
     return checkpoint.latest(folder)
+
+
+def content(path: Path, *, root: str | None, trust: tuple[str, ...]) -> str:
+    """The sha256 of all examples and labels of the data that a checkpoint was trained on, in hexadecimal.
+
+    Raises:
+        CheckpointError: the checkpoint does not say which data that is.
+    """
+    try:
+        config = checkpoint.read(path)["genlab"]["config"]
+        return _content(json.dumps(config["data"], sort_keys=True), _root(root, config), trust)
+    except (KeyError, TypeError) as error:
+        raise CheckpointError(f"{path}: its config cannot be read by this version of genlab: {error}") from error
+
+
+@cache
+def _content(node: str, root: str | None, trust: tuple[str, ...]) -> str:
+    """That of the data of a config's node as JSON text; read once for all runs on it."""
+    from genlab import build
+    from genlab.commands.metrics import features
+
+    found, data = hashlib.sha256(), build.dataset(json.loads(node), trust=trust, root=root)
+    found.update(repr(data.spec).encode())
+    for split in (data.train, data.val, data.test):
+        for part in (split.x, split.y, split.x_b, split.y_b):
+            found.update(b"-" if part is None else features.digest(part).encode())
+    return found.hexdigest()
 
 
 @cache
