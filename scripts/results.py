@@ -149,7 +149,8 @@ def _cell(cell: dict[str, Any], column: Column) -> str:
         text += f" [{column.show(cell['interval'][0])}, {column.show(cell['interval'][1])}]"
     elif cell["error"] is not None:
         text += f" ± {column.show_error(cell['error'])}"
-    return f"**{text}**" if cell["mark"] == "best" else text
+    text = f"**{text}**" if cell["mark"] == "best" else text
+    return f"{text} ({cell['note']})" if cell["note"] else text
 
 
 def table(found: list[list[str]], head: Sequence[str] = HEAD) -> str:

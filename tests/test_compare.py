@@ -219,6 +219,18 @@ def test_a_damaged_run_is_a_row_that_says_why(outputs, tmp_path):
     assert "No checkpoint" not in (folder / "compare.html").read_text()
 
 
+def test_the_score_that_told_other_data_is_named_wherever_the_number_is(outputs, tmp_path, capsys):
+    words = ["outputs/train/ebm-digits", "outputs/train/histogram-digits", "metric=[nll,ood]"]
+    _, folder, rows = compared(tmp_path, *words)
+    assert {name: row["cells"]["ood"]["note"] for name, row in rows.items()} == {"ebm": "energy", "histogram": ""}
+    shown = {line.split()[0]: line for line in capsys.readouterr().out.splitlines() if line.startswith("  ")}
+    assert "(energy)" in shown["ebm"]
+    assert "(energy)" not in shown["histogram"]
+    with (folder / "compare.csv").open() as file:
+        assert {line["name"]: line["ood_note"] for line in csv.DictReader(file)} == {"ebm": "energy", "histogram": ""}
+    assert "(energy)" in (folder / "compare.html").read_text()
+
+
 def test_an_interrupted_run_is_a_row_of_its_own_and_the_files_say_so(outputs, tmp_path):
     (run, other) = sorted((outputs / "train" / "vae-digits").glob("*"))
     (run / "summary.json").unlink()

@@ -74,10 +74,10 @@ def scored(run: Run, config: Mapping[str, Any], *, spare: Path, console: Console
 
 
 def as_csv(groups: Sequence[Group]) -> str:
-    """One line per row of the table and per seed; a number, its error (of a mean over seeds: their deviation)."""
+    """One line per row of the table and per seed; each number with its error, its note and its mark."""
     text = io.StringIO()
     names = ["group", "name", "detail", "data", "seed", "seeds", "status", "error", "run_dir"]
-    names += [name for column in COLUMNS for name in (column.key, f"{column.key}_error", f"{column.key}_mark")]
+    names += [f"{column.key}{part}" for column in COLUMNS for part in ("", "_error", "_note", "_mark")]
     writer = csv.DictWriter(text, names, lineterminator="\n")
     writer.writeheader()
     for group, row in _lines(groups):
@@ -93,6 +93,7 @@ def as_csv(groups: Sequence[Group]) -> str:
             cell = row.cells[column.key]
             if isinstance(cell, Value):
                 line[column.key], line[f"{column.key}_error"] = cell.number, "" if cell.error is None else cell.error
+                line[f"{column.key}_note"] = cell.note
                 line[f"{column.key}_mark"] = row.marks.get(column.key, "")
         writer.writerow(line)
     return text.getvalue()
@@ -111,7 +112,10 @@ def as_json(groups: Sequence[Group], about: About) -> dict[str, Any]:
 
 def _row(row: Row) -> dict[str, Any]:
     cells = {
-        key: {"number": cell.number, "error": cell.error, "interval": cell.interval, "mark": row.marks.get(key)}
+        key: {
+            **{"number": cell.number, "error": cell.error, "interval": cell.interval},
+            **{"note": cell.note, "mark": row.marks.get(key)},
+        }
         if isinstance(cell, Value)
         else {"reason": cell}
         for key, cell in row.cells.items()
@@ -155,6 +159,8 @@ def _cell(row: Row, key: str) -> Text:
     text = Text(column.show(cell.number), style="bold" if row.marks.get(key) == "best" else "")
     if cell.error is not None:
         text.append(f" ± {column.show_error(cell.error)}", style="dim")
+    if cell.note:
+        text.append(f" ({cell.note})", style="dim")
     return text
 
 

@@ -133,11 +133,11 @@ def measured(metric: str, name: str | None = None, *, alike: tuple[str, ...] = A
 
 
 def _ood(run: Run) -> Cell:
-    """By the likelihood where there is one, else by the energy; which one is noted, and the two do not compare."""
+    """By the likelihood where there is one, else by the energy, which is noted; the two do not compare."""
     for score in ("likelihood", "energy"):
         cell = measured("ood", f"ood_auroc_{score}")(run)
         if isinstance(cell, Value):
-            return replace(cell, note=f"by {score}", scope=(score, cell.scope))
+            return replace(cell, note="" if score == "likelihood" else score, scope=(score, cell.scope))
     return cell
 
 
@@ -234,7 +234,8 @@ COLUMNS = (
     Column(
         "ood",
         "OOD AUROC",
-        "Area under the ROC curve of telling other data from test data, by the score that is named.",
+        "Area under the ROC curve of telling other data from test data, by the likelihood unless another score is "
+        "named.",
         of=_ood,
         show=probability,
         show_error=probability,

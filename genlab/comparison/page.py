@@ -155,7 +155,7 @@ def _cell(row: Row, column: Column) -> Html:
     elif cell.error is not None:
         parts.append(tag("small", f" ± {column.show_error(cell.error)}"))
     if cell.note:
-        parts.append(tag("small", cell.note, attrs={"class": "note soft"}))
+        parts.append(tag("small", f"({cell.note})", attrs={"class": "note soft"}))
     mark = row.marks.get(column.key)
     attrs = {"data-value": repr(cell.number), **({"class": mark} if mark else {})}
     if row.rows and cell.error is not None:

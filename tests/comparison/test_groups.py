@@ -178,9 +178,11 @@ def test_a_score_of_the_likelihood_does_not_compare_with_one_of_the_energy(run):
     runs = [run("a", records=auroc("likelihood", 0.8)), run("b", records=auroc("energy", 0.9))]
     (group,) = arrange(runs)
     assert {row.label: (row.cells["ood"].note, row.marks.get("ood")) for row in group.rows} == {
-        "a": ("by likelihood", None),
-        "b": ("by energy", None),
+        "a": ("", None),
+        "b": ("energy", None),
     }
+    (group,) = arrange([*runs, run("c", records=auroc("energy", 0.5))])
+    assert {row.label: row.marks.get("ood") for row in group.rows} == {"a": None, "b": "best", "c": None}
 
 
 def test_numbers_are_told_in_a_readable_form():
