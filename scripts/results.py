@@ -19,7 +19,7 @@ from typing import Any
 
 import yaml
 
-from genlab.comparison.columns import COLUMNS, Column
+from genlab.comparison.columns import COLUMNS, ERRORS, Column
 from genlab.comparison.show import duration
 
 SIGNS = {"exact": "=", "upper bound": "<=", "lower bound": ">=", "estimate": "~"}
@@ -133,6 +133,10 @@ def comparison(folder: Path, machine: str) -> str:
             lines += ["", table(body, ["model", *(column.title for column in shown)])]
         else:
             lines += ["", *(f"- {row['label']}: {row['runs'][0]['error']}" for row in rows)]
+    if any(
+        cell.get("error") is not None for group in groups for row in group["rows"] for cell in row["cells"].values()
+    ):
+        lines += ["", ERRORS]
     return "\n".join(lines)
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import html
 import json
 import shutil
+import statistics
 import subprocess
 import sys
 from dataclasses import replace
@@ -21,6 +23,7 @@ from genlab import checkpoint, compare, runs
 from genlab.cli import VERBS, main
 from genlab.commands import scores, train
 from genlab.commands.compare import run as compare_runs
+from genlab.comparison.columns import ERRORS
 from genlab.compose import compose
 from genlab.errors import CheckpointError, ConfigError
 
@@ -81,6 +84,8 @@ def test_runs_become_one_table_and_one_page(outputs, tmp_path, capsys):
     assert page.count("data:image/png;base64,") == 12
     assert page.count('<svg class="chart"') == 2
     assert "Exact likelihood" in out
+    assert ERRORS in " ".join(out.split())
+    assert html.escape(ERRORS) in page
     assert f"page     {folder / 'compare.html'}" in out
     assert "next     genlab sample ckpt=" in out
     with (folder / "compare.csv").open() as file:
@@ -91,6 +96,10 @@ def test_runs_become_one_table_and_one_page(outputs, tmp_path, capsys):
         ("ebm", "0", "1"),
     ]
     assert float(lines[1]["nll"]) == pytest.approx((float(lines[2]["nll"]) + float(lines[3]["nll"])) / 2)
+    spread = statistics.stdev([float(lines[2]["nll"]), float(lines[3]["nll"])])
+    assert float(lines[1]["nll_spread"]) == pytest.approx(spread)
+    assert lines[2]["nll_spread"] == ""
+    assert float(lines[1]["nll_error"]) > float(lines[2]["nll_error"]) / 2
 
 
 def test_scores_are_measured_once_and_anew_when_something_changes(outputs, tmp_path, monkeypatch):

@@ -88,7 +88,7 @@ def test_a_comparison_becomes_one_table_per_group(results, tmp_path):
             "**Not scored.** No.",
             "",
         ),
-        "- d: is damaged",
+        *("- d: is damaged", "", results.ERRORS),
     ]
     page = tmp_path / "README.md"
     page.write_text("x\n<!-- compare -->\nold\n<!-- /compare -->\ny\n")

@@ -19,7 +19,7 @@ from rich.text import Text
 
 from genlab import __version__, runs
 from genlab.commands.scores import Scores
-from genlab.comparison.columns import COLUMNS, METRICS, Value
+from genlab.comparison.columns import COLUMNS, ERRORS, METRICS, Value
 from genlab.comparison.groups import Group, Row, arrange
 from genlab.comparison.page import About, columns, page
 from genlab.comparison.run import Run, read
@@ -74,10 +74,10 @@ def scored(run: Run, config: Mapping[str, Any], *, spare: Path, console: Console
 
 
 def as_csv(groups: Sequence[Group]) -> str:
-    """One line per row of the table and per seed; each number with its error, its note and its mark."""
+    """One line per row of the table and per seed; numbers with error (see `ERRORS`), seeds' deviation, note, mark."""
     text = io.StringIO()
     names = ["group", "name", "detail", "data", "seed", "seeds", "status", "error", "run_dir"]
-    names += [f"{column.key}{part}" for column in COLUMNS for part in ("", "_error", "_note", "_mark")]
+    names += [f"{column.key}{part}" for column in COLUMNS for part in ("", "_error", "_spread", "_note", "_mark")]
     writer = csv.DictWriter(text, names, lineterminator="\n")
     writer.writeheader()
     for group, row in _lines(groups):
@@ -93,6 +93,7 @@ def as_csv(groups: Sequence[Group]) -> str:
             cell = row.cells[column.key]
             if isinstance(cell, Value):
                 line[column.key], line[f"{column.key}_error"] = cell.number, "" if cell.error is None else cell.error
+                line[f"{column.key}_spread"] = "" if cell.spread is None else cell.spread
                 line[f"{column.key}_note"] = cell.note
                 line[f"{column.key}_mark"] = row.marks.get(column.key, "")
         writer.writerow(line)
@@ -114,7 +115,7 @@ def _row(row: Row) -> dict[str, Any]:
     cells = {
         key: {
             **{"number": cell.number, "error": cell.error, "interval": cell.interval},
-            **{"note": cell.note, "mark": row.marks.get(key)},
+            **{"spread": cell.spread, "note": cell.note, "mark": row.marks.get(key)},
         }
         if isinstance(cell, Value)
         else {"reason": cell}
@@ -146,6 +147,10 @@ def show(groups: Sequence[Group]) -> None:
     console.print(table)
     for group in groups:
         console.print(Text(f"{group.title}: {group.why}", style="dim"), soft_wrap=True)
+    if any(
+        isinstance(cell, Value) and cell.error is not None for _, row in _lines(groups) for cell in row.cells.values()
+    ):
+        console.print(Text(ERRORS, style="dim"), soft_wrap=True)
     for _, row in _lines(groups):
         if not row.rows and row.runs[0].error is not None:
             console.print(Text(f"{row.label}: {row.runs[0].error}", style="red"), soft_wrap=True)

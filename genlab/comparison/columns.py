@@ -23,10 +23,11 @@ class Value:
 
     Attributes:
         number: it.
-        error: its standard error; None where it has none, or where `interval` says it.
+        error: its standard error; None where it has none, or where `interval` says it. See `ERRORS`.
         interval: of 95%.
         note: a few words beside it.
         scope: it compares with the values of equal scope; None: with nothing.
+        spread: of a mean over seeds, their standard deviation.
     """
 
     number: float
@@ -34,7 +35,21 @@ class Value:
     interval: tuple[float, float] | None = None
     note: str = ""
     scope: Hashable = None
+    spread: float | None = None
 
+    @property
+    def uncertainty(self) -> float:
+        """The standard error, also where an interval says it; 0 where there is none."""
+        if self.interval is not None:
+            return (self.interval[1] - self.interval[0]) / 4
+        return self.error or 0.0
+
+
+ERRORS = (
+    "± is one standard error: of a run, over examples, samples or timed repetitions; of a mean over k seeds, "
+    "sqrt(e^2 + s^2 / k) of that error e, which more seeds do not average out, and of their standard deviation s."
+)
+"""What ± says, in the terminal and on the page."""
 
 Cell = Value | str
 """A number, or why there is none."""

@@ -183,13 +183,21 @@ def _row(runs: Sequence[Run], labels: dict[int, str]) -> Row:
 
 
 def mean(cells: Sequence[Cell]) -> Cell:
-    """Mean over seeds; the error is the standard deviation over them, which holds what training leaves to chance."""
+    """Mean over k seeds. With the error e of each and their standard deviation s, its error is sqrt(e^2 + s^2 / k).
+
+    The seeds are scored on the same examples: what those leave open does not average out, and stays where a model that
+    owes nothing to its seed has no s.
+    """
     values = [cell for cell in cells if isinstance(cell, Value)]
     if len(values) < len(cells) or len({value.scope for value in values}) > 1:
         return next((cell for cell in cells if isinstance(cell, str)), "not of one kind")
     numbers = [value.number for value in values]
-    spread = statistics.stdev(numbers) or None  # a count that is always the same has no spread to tell
-    return Value(statistics.fmean(numbers), spread, note=_note(values), scope=values[0].scope)
+    spread = statistics.stdev(numbers)
+    of_examples = statistics.fmean(value.uncertainty for value in values)
+    error = (
+        math.hypot(of_examples, spread / math.sqrt(len(values))) or None
+    )  # a count has none if it is always the same
+    return Value(statistics.fmean(numbers), error, note=_note(values), scope=values[0].scope, spread=spread)
 
 
 def _note(values: Sequence[Value]) -> str:
@@ -203,23 +211,6 @@ def _note(values: Sequence[Value]) -> str:
 def _by_likelihood(row: Row) -> tuple[float, str]:
     cell = row.cells["nll"]
     return (cell.number if isinstance(cell, Value) else math.inf, row.label)
-
-
-def _uncertainty(row: Row, key: str) -> float:
-    """The standard error of a number.
-
-    Of a mean over k seeds: their spread over the root of k, and what the examples leave open, which are the same for
-    all seeds and so do not average out.
-    """
-    cell = row.cells[key]
-    if isinstance(cell, str):
-        return 0.0
-    if row.rows:
-        of_seeds = (cell.error or 0.0) / math.sqrt(len(row.rows))
-        return math.hypot(of_seeds, statistics.fmean(_uncertainty(single, key) for single in row.rows))
-    if cell.interval is not None:
-        return (cell.interval[1] - cell.interval[0]) / 4
-    return cell.error or 0.0
 
 
 def _marked(groups: Sequence[Group]) -> list[Group]:
@@ -240,7 +231,7 @@ def _marked(groups: Sequence[Group]) -> list[Group]:
             sign = 1 if column.best == "lower" else -1
             best_row, best = min(held, key=lambda pair: sign * pair[1].number)
             for row, cell in held:
-                error = math.hypot(_uncertainty(row, column.key), _uncertainty(best_row, column.key))
+                error = math.hypot(cell.uncertainty, best.uncertainty)
                 if row is best_row:
                     marks[id(row)][column.key] = "best"
                 elif abs(cell.number - best.number) <= SIGMAS * error:

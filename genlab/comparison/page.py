@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 
-from genlab.comparison.columns import COLUMNS, Column, Value, record_of
+from genlab.comparison.columns import COLUMNS, ERRORS, Column, Value, record_of
 from genlab.comparison.curves import chart, spark
 from genlab.comparison.groups import Group, Row
 from genlab.comparison.html import Html, join, tag, verbatim
@@ -158,8 +158,8 @@ def _cell(row: Row, column: Column) -> Html:
         parts.append(tag("small", f"({cell.note})", attrs={"class": "note soft"}))
     mark = row.marks.get(column.key)
     attrs = {"data-value": repr(cell.number), **({"class": mark} if mark else {})}
-    if row.rows and cell.error is not None:
-        attrs["title"] = f"mean ± standard deviation over {len(row.rows)} seeds"
+    if cell.spread is not None:
+        attrs["title"] = f"mean of {len(row.rows)} seeds; their standard deviation: {column.show_error(cell.spread)}"
     return tag("td", parts, attrs=attrs)
 
 
@@ -172,13 +172,7 @@ def _legend(groups: Sequence[Group], shown: Sequence[Column]) -> Html:
             why = list(dict.fromkeys(str(row.cells[column.key]) for row in rows))
             reasons.append(f"{column.title} ({'; '.join(why)})")
     parts = [tag("dl", [join(pair) for pair in about], attrs={"class": "columns"})]
-    parts.append(
-        tag(
-            "p",
-            "± is the standard error over test examples, and over seeds the standard deviation.",
-            attrs={"class": "soft"},
-        )
-    )
+    parts.append(tag("p", ERRORS, attrs={"class": "soft"}))
     if reasons:
         parts.append(tag("p", f"No run has a number for: {', '.join(reasons)}.", attrs={"class": "soft"}))
     return tag("details", tag("summary", "What the columns are"), parts, attrs={"open": None})

@@ -63,16 +63,25 @@ def test_where_the_data_lies_and_the_batch_size_do_not_tell_data_apart(run):
     assert len(arrange([run("a", nll=90.0, data=here), run("b", nll=80.0, data=there)])) == 1
 
 
-def test_seeds_become_mean_and_standard_deviation(run):
+def test_seeds_become_a_mean_with_the_error_of_examples_and_seeds(run):
     numbers = [90.0, 92.0, 97.0]
     (group,) = arrange([run("flow", seed=seed, nll=number) for seed, number in zip((2, 0, 1), numbers, strict=True)])
     (row,) = group.rows
     cell = row.cells["nll"]
     assert cell.number == pytest.approx(statistics.fmean(numbers))
-    assert cell.error == pytest.approx(statistics.stdev(numbers))
+    assert cell.spread == pytest.approx(statistics.stdev(numbers))
+    assert cell.error == pytest.approx(math.sqrt(0.5**2 + statistics.variance(numbers) / 3))
     assert [single.label for single in row.rows] == ["seed 0", "seed 1", "seed 2"]
     assert [single.cells["nll"].number for single in row.rows] == [92.0, 97.0, 90.0]
-    assert row.cells["steps"] == Value(100.0)  # always the same: no spread is claimed
+    assert row.cells["steps"] == Value(100.0, spread=0.0)  # always the same: no error is claimed
+
+
+def test_a_model_that_owes_nothing_to_its_seed_keeps_the_error_of_its_examples(run):
+    (group,) = arrange([run("counts", seed=seed, nll=90.0, standard_error=0.7) for seed in range(3)])
+    assert group.rows[0].cells["nll"].error == pytest.approx(0.7)
+    assert group.rows[0].cells["nll"].spread == 0.0
+    cells = [Value(number, interval=(number - 2, number + 2)) for number in (1.0, 3.0)]
+    assert mean(cells).error == pytest.approx(math.hypot(1.0, math.sqrt(2) / math.sqrt(2)))
 
 
 def test_what_could_not_be_scored_stands_at_the_end_whatever_its_data(run):
