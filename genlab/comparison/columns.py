@@ -260,10 +260,10 @@ COLUMNS = (
     Column(
         "throughput",
         "samples/s",
-        "Samples drawn per second on the machine that scored.",
+        "Samples drawn per second on the machine that scored. None is marked: the machine's speed drifts by more than "
+        "the error, and two copies of one model may differ by a third.",
         of=measured("throughput", "sampling_rate", alike=("unit", "method")),  # the method names the machine
         show=significant,
-        best="higher",
         metric="throughput",
     ),
     Column(

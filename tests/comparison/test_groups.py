@@ -169,6 +169,16 @@ def test_other_columns_rank_over_all_groups_of_one_data_set(run):
     assert marks == {"flow": None, "gan": "best", "other": None}  # other features are another ruler
 
 
+def test_no_rate_is_marked_as_the_best(run):
+    def rate(value):
+        record = {"metric": "sampling_rate", "value": value, "unit": "samples/s", "split": "test", "method": "here"}
+        return {"throughput": [{**record, "standard_error": 237.0, "interval": None}]}
+
+    (group,) = arrange([run("gmm", seed=0, records=rate(105_249.0)), run("copy", records=rate(79_940.0))])
+    assert [row.marks.get("throughput") for row in group.rows] == [None, None]
+    assert {row.cells["throughput"].number for row in group.rows} == {105_249.0, 79_940.0}
+
+
 def test_bits_per_dimension_of_a_uniform_model(run):
     (group,) = arrange([run("uniform", nll=64 * math.log(256), levels=256)])
     cells = group.rows[0].cells
