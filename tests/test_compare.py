@@ -249,10 +249,29 @@ def test_an_interrupted_run_is_a_row_of_its_own_and_the_files_say_so(outputs, tm
     assert sorted(lines) == [(str(run), "interrupted", "interrupted", "1"), (str(other), "finished", "", "1")]
 
 
-def test_the_exit_code_tells_that_none_could_be_scored(outputs, tmp_path):
+def test_the_exit_code_tells_that_none_could_be_scored(outputs, tmp_path, capsys):
     shutil.rmtree(next(outputs.glob("train/ebm-digits/*/checkpoints")))
     assert compared(tmp_path, "outputs/train/ebm-digits")[0] == CheckpointError.exit_code
+    assert "next" not in capsys.readouterr().out
     assert compared(tmp_path, "outputs/train/ebm-digits", "outputs/train/histogram-digits")[0] == 0
+    assert "next     genlab sample ckpt=outputs/train/histogram-digits" in capsys.readouterr().out
+
+
+def test_a_translator_is_put_apart_and_next_it_translates(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    words = [*QUICK[:2], "logger=csv", "model=cyclegan", "data=unpaired_digits", "model.channels=4", "model.blocks=1"]
+    words += ["trainer.max_steps=2", "callbacks.samples.n=4"]
+    composed = compose("train", words)
+    run = runs.create(tmp_path / "outputs", "train", "cyclegan-unpaired_digits")
+    held = {"verb": "train", "overrides": words, "config": composed.config}
+    (run / "config.yaml").write_text(yaml.safe_dump(held))
+    train.run(run, composed.config, console=QUIET)
+    capsys.readouterr()
+    status, folder, _ = compared(tmp_path, "outputs/train/*/*")
+    assert status == 0
+    (group,) = json.loads((folder / "compare.json").read_text())["groups"]
+    assert group["title"] == "Translators"
+    assert f"next     genlab translate ckpt={run.relative_to(tmp_path)}" in capsys.readouterr().out
 
 
 def test_best_is_another_checkpoint_than_last(outputs, tmp_path):

@@ -46,9 +46,10 @@ def run(run_dir: Path, config: Mapping[str, Any], *, console: Console) -> int:
     runs.write_json(plain, as_json(groups, about))
     show(groups)
     print(f"table    {flat}\nrecords  {plain}\npage     {html}")
-    best = groups[0].rows[0].runs[0]
-    if best.path is not None:
-        print(f"next     genlab sample ckpt={shlex.quote(best.where)}")
+    usable = [each for group in groups for row in group.rows for each in row.runs if each.error is None]
+    if usable:
+        verb = "translate" if usable[0].facts.get("translates") else "sample"
+        print(f"next     genlab {verb} ckpt={shlex.quote(usable[0].where)}")
     return 0 if any(each.error is None for each in found) else CheckpointError.exit_code
 
 

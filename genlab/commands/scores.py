@@ -80,10 +80,11 @@ class Scores:
             self.notes.append(f"its scores are not kept with the run: {run_dir} cannot be written")
 
     def facts(self) -> dict[str, Any]:
-        """Of the checkpoint: step, parameters, dim, levels, the data's entropy if it is known, file and class."""
+        """Of the checkpoint: step, parameters, dim, levels, the data's entropy if it is known, file, class, kind."""
 
         def look(_: Path) -> dict[str, Any]:
             from genlab.data.densities import Density
+            from genlab.models.base import Translator
 
             loaded, density = self.subject.loaded, self.subject.data.density
             return {
@@ -93,6 +94,7 @@ class Scores:
                 "levels": loaded.spec.levels,
                 "entropy": density.entropy if isinstance(density, Density) else None,
                 "model": type(loaded.model).__name__,
+                "translates": isinstance(loaded.model, Translator),
             }
 
         return {**self._kept("facts", {}, look), "checkpoint": str(self.path)}

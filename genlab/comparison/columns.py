@@ -14,7 +14,7 @@ from typing import Any
 from genlab.comparison.run import FINISHED, Run
 from genlab.comparison.show import duration, percent, probability, significant, two_digits, whole
 
-EXACT, BOUND, NONE, FAILED = "exact", "upper bound", "none", "failed"
+EXACT, BOUND, NONE, TRANSLATES, FAILED = "exact", "upper bound", "none", "translates", "failed"
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def likelihood_scope(run: Run) -> tuple[Hashable, ...]:
     if run.error is not None:
         return ("", FAILED, None, False, None)  # whatever the data: there is no number to compare
     if record is None:
-        return (run.examples, NONE, None, False, None)
+        return (run.examples, TRANSLATES if run.facts.get("translates") else NONE, None, False, None)
     return (run.examples, record["kind"], record["num_particles"], record["conditional"], record["split"])
 
 

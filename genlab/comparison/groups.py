@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from genlab.comparison.columns import BOUND, COLUMNS, EXACT, FAILED, NONE, Cell, Value, likelihood_scope
+from genlab.comparison.columns import BOUND, COLUMNS, EXACT, FAILED, NONE, TRANSLATES, Cell, Value, likelihood_scope
 from genlab.comparison.run import FINISHED, SILENT, STOPPED, Run, plain
 
 SIGMAS = 2.0
@@ -79,6 +79,12 @@ def describe(scope: tuple[Hashable, ...]) -> tuple[str, str]:
     tail = "" if split in {None, "test"} else f", {split} split"
     if kind == FAILED:
         return "Not scored", "Nothing could be measured on these; each says why."
+    if kind == TRANSLATES:
+        return "Translators", (
+            "These turn a picture of one domain into one of the other: they have no density of pictures and draw none "
+            "of their own, so they have neither a likelihood nor the scores of samples; summary.json of a training run "
+            "has its scores of translation where there are any."
+        )
     if kind == NONE:
         return "No likelihood", (
             "These give samples or rank examples and have no normalised density here: no number of theirs stands "
@@ -102,7 +108,7 @@ def describe(scope: tuple[Hashable, ...]) -> tuple[str, str]:
 
 def _rank(scope: tuple[Hashable, ...]) -> tuple[int, bool, float, str]:
     _, kind, particles, conditional, split = scope
-    place = {EXACT: 0, BOUND: 1, NONE: 2, FAILED: 3}[str(kind)]
+    place = {EXACT: 0, BOUND: 1, NONE: 2, TRANSLATES: 3, FAILED: 4}[str(kind)]
     return place, bool(conditional), float(str(particles or 0)), str(split)
 
 

@@ -57,6 +57,13 @@ def test_other_data_and_other_splits_stand_apart(run, other, title):
     assert all(not row.marks for group in groups for row in group.rows)
 
 
+def test_a_translator_is_not_said_to_sample_or_to_rank(run):
+    facts = {"step": 100, "parameters": 5, "dim": 64, "levels": 17, "translates": True}
+    groups = arrange([run("broken", facts={}, error="damaged"), run("cyclegan", facts=facts), run("gan")])
+    assert titles(groups) == [("No likelihood", ["gan"]), ("Translators", ["cyclegan"]), ("Not scored", ["broken"])]
+    assert "samples or rank" not in groups[1].why
+
+
 def test_where_the_data_lies_and_the_batch_size_do_not_tell_data_apart(run):
     here = {"_target_": "genlab.data.mnist", "root": "/a", "batch_size": 100, "download": True}
     there = {**here, "root": "/b", "batch_size": 50, "download": False}
