@@ -26,6 +26,9 @@ from genlab.comparison.run import Run, read
 from genlab.errors import CheckpointError, GenlabError
 
 RUNS = "runs.json"
+WIDE, NARROW = 400, 24
+"""Characters: of a line where no terminal limits it; of the names at least, whatever the numbers take."""
+
 NAMES = ("compare.html", "compare.csv", "compare.json")
 
 
@@ -134,7 +137,7 @@ def show(groups: Sequence[Group]) -> None:
     """Print the table: one section per group, and what could not be scored with its reason."""
     shown = columns(groups)
     table = Table(box=None, pad_edge=False, header_style="italic")
-    table.add_column("model", overflow="fold")
+    table.add_column("model", overflow="fold", min_width=NARROW)
     for column in shown:
         table.add_column(column.title, justify="right", no_wrap=True)
     for group in groups:
@@ -144,7 +147,7 @@ def show(groups: Sequence[Group]) -> None:
             if row.detail:
                 name.append(f" {row.detail}", style="dim")
             table.add_row(name, *(_cell(row, column.key) for column in shown))
-    console = Console(width=None if Console().is_terminal else 200)
+    console = Console(width=None if Console().is_terminal else WIDE)
     console.print(table)
     for group in groups:
         console.print(Text(f"{group.title}: {group.why}", style="dim"), soft_wrap=True)

@@ -123,7 +123,7 @@ def _code(run: Run) -> Cell:
     if isinstance(rate, str):
         return rate
     raw = math.log2(run.facts["levels"])
-    return Value(rate.number, note=f"of {raw:.2f}", scope=rate.scope)
+    return Value(rate.number, rate.error, note=f"of {raw:.2f}", scope=rate.scope)
 
 
 def _interval(record: Mapping[str, Any]) -> tuple[float, float] | None:
@@ -281,7 +281,7 @@ COLUMNS = (
         of=_rollbacks,
         show=whole,
     ),
-    Column("seconds", "time", "Wall-clock time of training.", of=_seconds, show=duration),
+    Column("seconds", "time", "Wall-clock time of training.", of=_seconds, show=duration, show_error=duration),
 )
 """In the order in which they stand."""
 

@@ -7,7 +7,7 @@ import statistics
 
 import pytest
 
-from genlab.comparison.columns import Value, bits
+from genlab.comparison.columns import COLUMNS, Value, bits
 from genlab.comparison.groups import arrange, mean
 from genlab.comparison.show import duration, significant, two_digits
 
@@ -87,6 +87,9 @@ def test_a_model_that_owes_nothing_to_its_seed_keeps_the_error_of_its_examples(r
     (group,) = arrange([run("counts", seed=seed, nll=90.0, standard_error=0.7) for seed in range(3)])
     assert group.rows[0].cells["nll"].error == pytest.approx(0.7)
     assert group.rows[0].cells["nll"].spread == 0.0
+    assert (
+        group.rows[0].cells["code"].error == group.rows[0].cells["bpd"].error == pytest.approx(bits(0.7, {"dim": 64}))
+    )
     cells = [Value(number, interval=(number - 2, number + 2)) for number in (1.0, 3.0)]
     assert mean(cells).error == pytest.approx(math.hypot(1.0, math.sqrt(2) / math.sqrt(2)))
 
@@ -209,6 +212,15 @@ def test_a_score_of_the_likelihood_does_not_compare_with_one_of_the_energy(run):
     }
     (group,) = arrange([*runs, run("c", records=auroc("energy", 0.5))])
     assert {row.label: row.marks.get("ood") for row in group.rows} == {"a": None, "b": "best", "c": None}
+
+
+def test_the_error_of_a_time_has_its_unit(run):
+    (group,) = arrange(
+        [run("flow", seed=seed, nll=1.0, seconds=seconds) for seed, seconds in ((0, 3000.0), (1, 3600.0))]
+    )
+    column = next(column for column in COLUMNS if column.key == "seconds")
+    cell = group.rows[0].cells["seconds"]
+    assert (column.show(cell.number), column.show_error(cell.error)) == ("55 min", "5 min")
 
 
 def test_numbers_are_told_in_a_readable_form():
