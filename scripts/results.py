@@ -154,7 +154,7 @@ def _cell(cell: dict[str, Any], column: Column) -> str:
     elif cell["error"] is not None:
         text += f" ± {column.show_error(cell['error'])}"
     text = f"**{text}**" if cell["mark"] == "best" else text
-    return f"{text} ({cell['note']})" if cell["note"] else text
+    return f"{text} ({cell['note']})" if cell.get("note") else text  # older ones have none
 
 
 def table(found: list[list[str]], head: Sequence[str] = HEAD) -> str:
