@@ -19,7 +19,7 @@ from typing import Any
 
 import yaml
 
-from genlab.comparison.columns import COLUMNS, Column
+from genlab.comparison.columns import COLUMNS, ERRORS, Column
 from genlab.comparison.show import duration
 
 SIGNS = {"exact": "=", "upper bound": "<=", "lower bound": ">=", "estimate": "~"}
@@ -133,6 +133,10 @@ def comparison(folder: Path, machine: str) -> str:
             lines += ["", table(body, ["model", *(column.title for column in shown)])]
         else:
             lines += ["", *(f"- {row['label']}: {row['runs'][0]['error']}" for row in rows)]
+    if any(
+        cell.get("error") is not None for group in groups for row in group["rows"] for cell in row["cells"].values()
+    ):
+        lines += ["", ERRORS]
     return "\n".join(lines)
 
 
@@ -149,7 +153,8 @@ def _cell(cell: dict[str, Any], column: Column) -> str:
         text += f" [{column.show(cell['interval'][0])}, {column.show(cell['interval'][1])}]"
     elif cell["error"] is not None:
         text += f" ± {column.show_error(cell['error'])}"
-    return f"**{text}**" if cell["mark"] == "best" else text
+    text = f"**{text}**" if cell["mark"] == "best" else text
+    return f"{text} ({cell['note']})" if cell.get("note") else text  # older ones have none
 
 
 def table(found: list[list[str]], head: Sequence[str] = HEAD) -> str:

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import csv
+import html
 import json
 import shutil
+import statistics
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import yaml
+from PIL import Image
 from rich.console import Console
 
 from genlab import checkpoint, compare, runs
 from genlab.cli import VERBS, main
 from genlab.commands import scores, train
 from genlab.commands.compare import run as compare_runs
+from genlab.comparison.columns import ERRORS
 from genlab.compose import compose
 from genlab.errors import CheckpointError, ConfigError
 
@@ -78,6 +84,8 @@ def test_runs_become_one_table_and_one_page(outputs, tmp_path, capsys):
     assert page.count("data:image/png;base64,") == 12
     assert page.count('<svg class="chart"') == 2
     assert "Exact likelihood" in out
+    assert ERRORS in " ".join(out.split())
+    assert html.escape(ERRORS) in page
     assert f"page     {folder / 'compare.html'}" in out
     assert "next     genlab sample ckpt=" in out
     with (folder / "compare.csv").open() as file:
@@ -88,6 +96,10 @@ def test_runs_become_one_table_and_one_page(outputs, tmp_path, capsys):
         ("ebm", "0", "1"),
     ]
     assert float(lines[1]["nll"]) == pytest.approx((float(lines[2]["nll"]) + float(lines[3]["nll"])) / 2)
+    spread = statistics.stdev([float(lines[2]["nll"]), float(lines[3]["nll"])])
+    assert float(lines[1]["nll_spread"]) == pytest.approx(spread)
+    assert lines[2]["nll_spread"] == ""
+    assert float(lines[1]["nll_error"]) > float(lines[2]["nll_error"]) / 2
 
 
 def test_scores_are_measured_once_and_anew_when_something_changes(outputs, tmp_path, monkeypatch):
@@ -114,6 +126,55 @@ def test_scores_are_measured_once_and_anew_when_something_changes(outputs, tmp_p
     monkeypatch.setattr(scores, "code", lambda: "of a metric that was mended")
     compared(tmp_path, "outputs/train/vae-digits")
     assert len(loaded) == 7
+
+
+def test_scores_are_measured_anew_when_the_data_has_changed(outputs, tmp_path, monkeypatch):
+    words = ["outputs/train/histogram-digits"]
+    first = compared(tmp_path, *words)[2]["histogram"]["cells"]
+    from genlab import build
+
+    dataset = build.dataset
+
+    def other(*args, **settings):
+        data = dataset(*args, **settings)
+        return replace(data, test=replace(data.test, x=16 - data.test.x))
+
+    scores._content.cache_clear()
+    with monkeypatch.context() as patch:
+        patch.setattr(build, "dataset", other)
+        inverted = compared(tmp_path, *words)[2]["histogram"]["cells"]
+    scores._content.cache_clear()
+    assert inverted["nll"]["number"] > first["nll"]["number"] + 10
+    assert compared(tmp_path, *words)[2]["histogram"]["cells"] == first
+
+
+def test_data_that_only_moved_is_the_same_and_other_data_under_the_root_is_not(tmp_path, monkeypatch):
+    found = {}
+    for name, shade in (("here", 0), ("moved", 0), ("changed", 9)):
+        for split in ("train", "val", "test"):
+            folder = tmp_path / name / split
+            folder.mkdir(parents=True)
+            for number in range(3):
+                pixels = np.full((8, 8, 3), number + shade * (split == "test"), np.uint8)
+                Image.fromarray(pixels).save(folder / f"{number}.png")
+        node = {"_target_": "genlab.data.image_folder", "root": str(tmp_path / "gone"), "size": 8, "batch_size": 4}
+        monkeypatch.setattr(checkpoint, "read", lambda path, node=node: {"genlab": {"config": {"data": node}}})
+        found[name] = scores.content(tmp_path / "run.ckpt", root=str(tmp_path / name), trust=())
+    assert found["here"] == found["moved"] != found["changed"]
+
+
+def test_pictures_are_those_of_the_scores_beside_them(outputs, tmp_path):
+    shown = {}
+    for name, seed, strange in (("first", 0, "dimmed"), ("other", 1, "noise"), ("again", 0, "dimmed")):
+        words = ["outputs/train/histogram-digits", "metric=[nll,memorisation,ood]", f"seed={seed}"]
+        words.append(f"metric.ood.data={strange}")
+        (run,) = compared(tmp_path, *words)[2]["histogram"]["runs"]
+        shown[name] = {key: Path(path).read_bytes() for key, path in run["pictures"].items()}
+    assert {"samples", "memorisation", "ood"} <= set(shown["first"])
+    assert shown["again"] == shown["first"]
+    assert all(shown["other"][key] != shown["first"][key] for key in ("samples", "memorisation", "ood"))
+    (run,) = compared(tmp_path, "outputs/train/histogram-digits", "metric=[nll]")[2]["histogram"]["runs"]
+    assert not {"memorisation", "ood"} & set(run["pictures"])  # of metrics that were not asked for now
 
 
 def test_the_code_that_measures_is_what_the_scores_are_keyed_by(monkeypatch, tmp_path):
@@ -167,10 +228,50 @@ def test_a_damaged_run_is_a_row_that_says_why(outputs, tmp_path):
     assert "No checkpoint" not in (folder / "compare.html").read_text()
 
 
-def test_the_exit_code_tells_that_none_could_be_scored(outputs, tmp_path):
+def test_the_score_that_told_other_data_is_named_wherever_the_number_is(outputs, tmp_path, capsys):
+    words = ["outputs/train/ebm-digits", "outputs/train/histogram-digits", "metric=[nll,ood]"]
+    _, folder, rows = compared(tmp_path, *words)
+    assert {name: row["cells"]["ood"]["note"] for name, row in rows.items()} == {"ebm": "energy", "histogram": ""}
+    shown = {line.split()[0]: line for line in capsys.readouterr().out.splitlines() if line.startswith("  ")}
+    assert "(energy)" in shown["ebm"]
+    assert "(energy)" not in shown["histogram"]
+    with (folder / "compare.csv").open() as file:
+        assert {line["name"]: line["ood_note"] for line in csv.DictReader(file)} == {"ebm": "energy", "histogram": ""}
+    assert "(energy)" in (folder / "compare.html").read_text()
+
+
+def test_an_interrupted_run_is_a_row_of_its_own_and_the_files_say_so(outputs, tmp_path):
+    (run, other) = sorted((outputs / "train" / "vae-digits").glob("*"))
+    (run / "summary.json").unlink()
+    _, folder, _ = compared(tmp_path, "outputs/train/vae-digits")
+    with (folder / "compare.csv").open() as file:
+        lines = [(line["run_dir"], line["status"], line["detail"], line["seeds"]) for line in csv.DictReader(file)]
+    assert sorted(lines) == [(str(run), "interrupted", "interrupted", "1"), (str(other), "finished", "", "1")]
+
+
+def test_the_exit_code_tells_that_none_could_be_scored(outputs, tmp_path, capsys):
     shutil.rmtree(next(outputs.glob("train/ebm-digits/*/checkpoints")))
     assert compared(tmp_path, "outputs/train/ebm-digits")[0] == CheckpointError.exit_code
+    assert "next" not in capsys.readouterr().out
     assert compared(tmp_path, "outputs/train/ebm-digits", "outputs/train/histogram-digits")[0] == 0
+    assert "next     genlab sample ckpt=outputs/train/histogram-digits" in capsys.readouterr().out
+
+
+def test_a_translator_is_put_apart_and_next_it_translates(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    words = [*QUICK[:2], "logger=csv", "model=cyclegan", "data=unpaired_digits", "model.channels=4", "model.blocks=1"]
+    words += ["trainer.max_steps=2", "callbacks.samples.n=4"]
+    composed = compose("train", words)
+    run = runs.create(tmp_path / "outputs", "train", "cyclegan-unpaired_digits")
+    held = {"verb": "train", "overrides": words, "config": composed.config}
+    (run / "config.yaml").write_text(yaml.safe_dump(held))
+    train.run(run, composed.config, console=QUIET)
+    capsys.readouterr()
+    status, folder, _ = compared(tmp_path, "outputs/train/*/*")
+    assert status == 0
+    (group,) = json.loads((folder / "compare.json").read_text())["groups"]
+    assert group["title"] == "Translators"
+    assert f"next     genlab translate ckpt={run.relative_to(tmp_path)}" in capsys.readouterr().out
 
 
 def test_best_is_another_checkpoint_than_last(outputs, tmp_path):

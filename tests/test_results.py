@@ -62,11 +62,17 @@ def test_a_comparison_becomes_one_table_per_group(results, tmp_path):
     def cells(**numbers):
         found = {column.key: {"reason": "not measured"} for column in results.COLUMNS}
         return found | {
-            key: {"number": n, "error": e, "interval": None, "mark": m} for key, (n, e, m) in numbers.items()
+            key: {"number": n, "error": e, "interval": None, "mark": m, "note": "energy" if key == "ood" else ""}
+            for key, (n, e, m) in numbers.items()
         }
 
     rows = [
-        {"label": "a|b", "detail": "lr=1", "cells": cells(nll=(80.0, 0.5, "best"), steps=(10, None, None)), "runs": []},
+        {
+            "label": "a|b",
+            "detail": "lr=1",
+            "cells": cells(nll=(80.0, 0.5, "best"), ood=(0.75, 0.021, "best")),
+            "runs": [],
+        },
         {"label": "c", "detail": "", "cells": cells(nll=(90.0, None, None)), "seeds": [1, 2]},
     ]
     failed = {"label": "d", "detail": "", "cells": cells(), "runs": [{"error": "is damaged"}]}
@@ -74,9 +80,15 @@ def test_a_comparison_becomes_one_table_per_group(results, tmp_path):
     (tmp_path / "compare.json").write_text(json.dumps({"command": "genlab compare x", "groups": groups}))
     assert results.comparison(tmp_path, "1 thread").splitlines() == [
         *("`genlab compare x` on 1 thread:", "", "**Exact.** So.", ""),
-        *("| model | nats | steps |", "| --- | --- | --- |"),
-        *(r"| a\|b lr=1 | **80.00 ± 0.50** | 10 |", "| c (2 seeds) | 90.00 |  |", "", "**Not scored.** No.", ""),
-        "- d: is damaged",
+        *("| model | nats | OOD AUROC |", "| --- | --- | --- |"),
+        *(
+            r"| a\|b lr=1 | **80.00 ± 0.50** | **0.750 ± 0.021** (energy) |",
+            "| c (2 seeds) | 90.00 |  |",
+            "",
+            "**Not scored.** No.",
+            "",
+        ),
+        *("- d: is damaged", "", results.ERRORS),
     ]
     page = tmp_path / "README.md"
     page.write_text("x\n<!-- compare -->\nold\n<!-- /compare -->\ny\n")

@@ -19,13 +19,16 @@ from rich.text import Text
 
 from genlab import __version__, runs
 from genlab.commands.scores import Scores
-from genlab.comparison.columns import COLUMNS, METRICS, Value
+from genlab.comparison.columns import COLUMNS, ERRORS, METRICS, Value
 from genlab.comparison.groups import Group, Row, arrange
 from genlab.comparison.page import About, columns, page
 from genlab.comparison.run import Run, read
 from genlab.errors import CheckpointError, GenlabError
 
 RUNS = "runs.json"
+WIDE, NARROW = 400, 24
+"""Characters: of a line where no terminal limits it; of the names at least, whatever the numbers take."""
+
 NAMES = ("compare.html", "compare.csv", "compare.json")
 
 
@@ -46,9 +49,10 @@ def run(run_dir: Path, config: Mapping[str, Any], *, console: Console) -> int:
     runs.write_json(plain, as_json(groups, about))
     show(groups)
     print(f"table    {flat}\nrecords  {plain}\npage     {html}")
-    best = groups[0].rows[0].runs[0]
-    if best.path is not None:
-        print(f"next     genlab sample ckpt={shlex.quote(best.where)}")
+    usable = [each for group in groups for row in group.rows for each in row.runs if each.error is None]
+    if usable:
+        verb = "translate" if usable[0].facts.get("translates") else "sample"
+        print(f"next     genlab {verb} ckpt={shlex.quote(usable[0].where)}")
     return 0 if any(each.error is None for each in found) else CheckpointError.exit_code
 
 
@@ -74,10 +78,10 @@ def scored(run: Run, config: Mapping[str, Any], *, spare: Path, console: Console
 
 
 def as_csv(groups: Sequence[Group]) -> str:
-    """One line per row of the table and per seed; a number, its error (of a mean over seeds: their deviation)."""
+    """One line per row of the table and per seed; numbers with error (see `ERRORS`), seeds' deviation, note, mark."""
     text = io.StringIO()
     names = ["group", "name", "detail", "data", "seed", "seeds", "status", "error", "run_dir"]
-    names += [name for column in COLUMNS for name in (column.key, f"{column.key}_error", f"{column.key}_mark")]
+    names += [f"{column.key}{part}" for column in COLUMNS for part in ("", "_error", "_spread", "_note", "_mark")]
     writer = csv.DictWriter(text, names, lineterminator="\n")
     writer.writeheader()
     for group, row in _lines(groups):
@@ -85,7 +89,7 @@ def as_csv(groups: Sequence[Group]) -> str:
         line: dict[str, Any] = {"group": group.title, "name": first.name, "detail": row.detail, "data": first.data}
         line |= {"seed": first.seed if len(row.runs) == 1 else "", "seeds": len(row.runs)}
         line |= {
-            "status": first.status,
+            "status": "; ".join(dict.fromkeys(each.status for each in row.runs)),
             "error": first.error or "",
             "run_dir": first.path if len(row.runs) == 1 else "",
         }
@@ -93,6 +97,8 @@ def as_csv(groups: Sequence[Group]) -> str:
             cell = row.cells[column.key]
             if isinstance(cell, Value):
                 line[column.key], line[f"{column.key}_error"] = cell.number, "" if cell.error is None else cell.error
+                line[f"{column.key}_spread"] = "" if cell.spread is None else cell.spread
+                line[f"{column.key}_note"] = cell.note
                 line[f"{column.key}_mark"] = row.marks.get(column.key, "")
         writer.writerow(line)
     return text.getvalue()
@@ -111,7 +117,10 @@ def as_json(groups: Sequence[Group], about: About) -> dict[str, Any]:
 
 def _row(row: Row) -> dict[str, Any]:
     cells = {
-        key: {"number": cell.number, "error": cell.error, "interval": cell.interval, "mark": row.marks.get(key)}
+        key: {
+            **{"number": cell.number, "error": cell.error, "interval": cell.interval},
+            **{"spread": cell.spread, "note": cell.note, "mark": row.marks.get(key)},
+        }
         if isinstance(cell, Value)
         else {"reason": cell}
         for key, cell in row.cells.items()
@@ -128,7 +137,7 @@ def show(groups: Sequence[Group]) -> None:
     """Print the table: one section per group, and what could not be scored with its reason."""
     shown = columns(groups)
     table = Table(box=None, pad_edge=False, header_style="italic")
-    table.add_column("model", overflow="fold")
+    table.add_column("model", overflow="fold", min_width=NARROW)
     for column in shown:
         table.add_column(column.title, justify="right", no_wrap=True)
     for group in groups:
@@ -138,10 +147,14 @@ def show(groups: Sequence[Group]) -> None:
             if row.detail:
                 name.append(f" {row.detail}", style="dim")
             table.add_row(name, *(_cell(row, column.key) for column in shown))
-    console = Console(width=None if Console().is_terminal else 200)
+    console = Console(width=None if Console().is_terminal else WIDE)
     console.print(table)
     for group in groups:
         console.print(Text(f"{group.title}: {group.why}", style="dim"), soft_wrap=True)
+    if any(
+        isinstance(cell, Value) and cell.error is not None for _, row in _lines(groups) for cell in row.cells.values()
+    ):
+        console.print(Text(ERRORS, style="dim"), soft_wrap=True)
     for _, row in _lines(groups):
         if not row.rows and row.runs[0].error is not None:
             console.print(Text(f"{row.label}: {row.runs[0].error}", style="red"), soft_wrap=True)
@@ -155,6 +168,8 @@ def _cell(row: Row, key: str) -> Text:
     text = Text(column.show(cell.number), style="bold" if row.marks.get(key) == "best" else "")
     if cell.error is not None:
         text.append(f" ± {column.show_error(cell.error)}", style="dim")
+    if cell.note:
+        text.append(f" ({cell.note})", style="dim")
     return text
 
 

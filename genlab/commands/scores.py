@@ -1,7 +1,12 @@
 """Scores of a run, measured once: they are kept in the run's own folder until the checkpoint or the settings change.
 
 ``RUN/compare/<checkpoint>/<metric>-<settings>.json``, where ``<checkpoint>`` is the beginning of its sha256 and
-``<settings>`` that of the metric's options, the split, the seed and the code that measured it.
+``<settings>`` that of the metric's options, the split, the seed, the data and the code that measured it. The metric's
+pictures are in the folder of that name beside it, so that a page shows those of its own settings.
+
+The data is known by its content: examples that changed are noticed wherever they lie, and data that only moved is the
+same. What goes unnoticed are changes within another data set that ``metric.ood.data`` names (its name and ``root`` are
+in the key), and libraries of another version.
 """
 
 from __future__ import annotations
@@ -12,6 +17,7 @@ import os
 import socket
 import warnings
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +33,9 @@ if TYPE_CHECKING:
 FOLDER = "compare"
 MACHINE = frozenset({"throughput"})
 """Metrics that measure the machine too: their scores hold on the machine that they were measured on."""
+
+ELSEWHERE = frozenset({"ood"})
+"""Metrics that may read another data set, from ``root`` too."""
 
 MEASURED_BY = ("bijectors", "commands/metrics", "data", "evaluation", "models", "nn", "samplers")
 """Folders of genlab whose code a score stands on: a mended metric is not to leave old numbers in a table."""
@@ -46,15 +55,18 @@ class Scores:
 
     Raises:
         CheckpointError, TrustError: there is no checkpoint that can be read.
+        DataError: its data is missing or damaged.
     """
 
     def __init__(self, run_dir: Path, config: Mapping[str, Any], *, spare: Path, console: Console) -> None:
         self.config, self.console = config, console
         self.notes: list[str] = []
+        self._drawn: dict[str, Path] = {}
         with warnings.catch_warnings(record=True) as said:
             warnings.simplefilter("always")
             self.path = choose(run_dir, config["ckpt"])
         self.notes += [str(each.message) for each in said]
+        self.data = content(self.path, root=config["root"], trust=tuple(config["trust"]))
         name = digest(self.path)[:_DIGITS]
         self.folder = run_dir / FOLDER / name
         try:
@@ -68,10 +80,11 @@ class Scores:
             self.notes.append(f"its scores are not kept with the run: {run_dir} cannot be written")
 
     def facts(self) -> dict[str, Any]:
-        """Of the checkpoint: step, parameters, dim, levels, the data's entropy if it is known, file and class."""
+        """Of the checkpoint: step, parameters, dim, levels, the data's entropy if it is known, file, class, kind."""
 
-        def look() -> dict[str, Any]:
+        def look(_: Path) -> dict[str, Any]:
             from genlab.data.densities import Density
+            from genlab.models.base import Translator
 
             loaded, density = self.subject.loaded, self.subject.data.density
             return {
@@ -81,6 +94,7 @@ class Scores:
                 "levels": loaded.spec.levels,
                 "entropy": density.entropy if isinstance(density, Density) else None,
                 "model": type(loaded.model).__name__,
+                "translates": isinstance(loaded.model, Translator),
             }
 
         return {**self._kept("facts", {}, look), "checkpoint": str(self.path)}
@@ -88,17 +102,22 @@ class Scores:
     def metric(self, name: str, options: Mapping[str, Any]) -> tuple[list[dict[str, Any]], str | None]:
         """The records of a metric; or none, and why the model and its data cannot have it."""
 
-        def measure() -> dict[str, Any]:
+        def measure(folder: Path) -> dict[str, Any]:
             from genlab.commands.evaluate import score
             from genlab.commands.metrics import METRICS
 
             lacks = METRICS[name].lacks(self.subject.loaded)
             if lacks is not None:
-                return {"records": [], "lacks": f"needs {lacks}"}
+                return {"records": [], "lacks": f"needs {lacks}", "pictures": []}
             self.console.print(f"score    {self.path.parent.parent}: {name}", highlight=False, soft_wrap=True)
-            return {"records": [record.to_dict() for record in score(self.subject, {name: options})], "lacks": None}
+            subject = replace(self.subject, folder=folder)  # which shares what metrics compute only once
+            records = [record.to_dict() for record in score(subject, {name: options})]
+            drawn = sorted(str(path.relative_to(self.folder)) for path in folder.rglob("*.png"))
+            return {"records": records, "lacks": None, "pictures": drawn}
 
         settings = {"options": dict(options), "split": self.config["split"], "seed": self.config["seed"]}
+        if name in ELSEWHERE:
+            settings["root"] = None if self.config["root"] is None else str(Path(self.config["root"]).resolve())
         if name in MACHINE:
             settings["machine"] = [socket.gethostname(), self.config["accelerator"]]
         try:
@@ -107,12 +126,16 @@ class Scores:
             raise
         except GenlabError as error:
             return [], str(error)  # too few examples, a file that is missing: nothing is kept, it may be mended
+        self._drawn |= {path.stem: path for path in (self.folder / each for each in found["pictures"])}
         return found["records"], found["lacks"]
 
     def pictures(self) -> dict[str, Path]:
-        """PNG files by name, drawn from the scored checkpoint with one seed and one number of samples for all runs."""
+        """PNG files by name, drawn from the scored checkpoint with one seed and one number of samples for all runs.
 
-        def draw_all() -> dict[str, Any]:
+        Those of the metrics that `metric` was asked for come after them.
+        """
+
+        def draw_all(folder: Path) -> dict[str, Any]:
             from genlab.evaluation import report
             from genlab.evaluation.pictures import save_png
 
@@ -120,11 +143,13 @@ class Scores:
             drawn = report.pictures(
                 subject.loaded.model, subject.data, seed=config["seed"], n=config["n"], split=config["split"]
             )
-            return {name: save_png(self.folder / f"{name}.png", each).name for name, each in drawn.items()}
+            return {
+                name: str(save_png(folder / f"{name}.png", each).relative_to(self.folder))
+                for name, each in drawn.items()
+            }
 
         names = self._kept("pictures", {key: self.config[key] for key in ("n", "seed", "split")}, draw_all)
-        drawn = {name: self.folder / file for name, file in names.items()}
-        drawn |= {path.stem: path for path in sorted((self.folder / "pictures").glob("*.png"))}  # the metrics' own
+        drawn = {name: self.folder / file for name, file in names.items()} | self._drawn
         return {name: path for name, path in drawn.items() if path.is_file()}
 
     @cached_property
@@ -142,16 +167,18 @@ class Scores:
         model = with_likelihood(loaded.model, data) or loaded.model
         return Subject(loaded, model, data, config, self.console, self.folder)
 
-    def _kept(self, name: str, settings: Mapping[str, Any], make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-        key = json.dumps({"code": code(), **settings}, sort_keys=True, default=str)
-        path = self.folder / f"{name}-{hashlib.sha256(key.encode()).hexdigest()[:_DIGITS]}.json"
+    def _kept(self, name: str, settings: Mapping[str, Any], make: Callable[[Path], dict[str, Any]]) -> dict[str, Any]:
+        """What ``make(folder)`` makes, from the file of these settings or now; its pictures go to ``folder``."""
+        key = json.dumps({"code": code(), "data": self.data, **settings}, sort_keys=True, default=str)
+        folder = self.folder / f"{name}-{hashlib.sha256(key.encode()).hexdigest()[:_DIGITS]}"
+        path = folder.with_suffix(".json")
         try:
             held = runs.read_json(path) if path.is_file() else None
         except CheckpointError:
             held = None  # a file of ours that was cut short: measured anew
         if isinstance(held, dict) and held.get("key") == key:
             return held["value"]
-        value = make()
+        value = make(folder)
         runs.write_json(path, {"key": key, "value": value})
         return value
 
@@ -168,6 +195,33 @@ def choose(run_dir: Path, which: str) -> Path:
         checkpoint.verify(best)
         return best
     return checkpoint.latest(folder)
+
+
+def content(path: Path, *, root: str | None, trust: tuple[str, ...]) -> str:
+    """The sha256 of all examples and labels of the data that a checkpoint was trained on, in hexadecimal.
+
+    Raises:
+        CheckpointError: the checkpoint does not say which data that is.
+    """
+    try:
+        config = checkpoint.read(path)["genlab"]["config"]
+        return _content(json.dumps(config["data"], sort_keys=True), _root(root, config), trust)
+    except (KeyError, TypeError) as error:
+        raise CheckpointError(f"{path}: its config cannot be read by this version of genlab: {error}") from error
+
+
+@cache
+def _content(node: str, root: str | None, trust: tuple[str, ...]) -> str:
+    """That of the data of a config's node as JSON text; read once for all runs on it."""
+    from genlab import build
+    from genlab.commands.metrics import features
+
+    found, data = hashlib.sha256(), build.dataset(json.loads(node), trust=trust, root=root)
+    found.update(repr(data.spec).encode())
+    for split in (data.train, data.val, data.test):
+        for part in (split.x, split.y, split.x_b, split.y_b):
+            found.update(b"-" if part is None else features.digest(part).encode())
+    return found.hexdigest()
 
 
 @cache

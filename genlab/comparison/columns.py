@@ -11,10 +11,10 @@ from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from genlab.comparison.run import Run
+from genlab.comparison.run import FINISHED, Run
 from genlab.comparison.show import duration, percent, probability, significant, two_digits, whole
 
-EXACT, BOUND, NONE, FAILED = "exact", "upper bound", "none", "failed"
+EXACT, BOUND, NONE, TRANSLATES, FAILED = "exact", "upper bound", "none", "translates", "failed"
 
 
 @dataclass(frozen=True)
@@ -23,10 +23,11 @@ class Value:
 
     Attributes:
         number: it.
-        error: its standard error; None where it has none, or where `interval` says it.
+        error: its standard error; None where it has none, or where `interval` says it. See `ERRORS`.
         interval: of 95%.
         note: a few words beside it.
         scope: it compares with the values of equal scope; None: with nothing.
+        spread: of a mean over seeds, their standard deviation.
     """
 
     number: float
@@ -34,7 +35,21 @@ class Value:
     interval: tuple[float, float] | None = None
     note: str = ""
     scope: Hashable = None
+    spread: float | None = None
 
+    @property
+    def uncertainty(self) -> float:
+        """The standard error, also where an interval says it; 0 where there is none."""
+        if self.interval is not None:
+            return (self.interval[1] - self.interval[0]) / 4
+        return self.error or 0.0
+
+
+ERRORS = (
+    "± is one standard error: of a run, over examples, samples or timed repetitions; of a mean over k seeds, "
+    "sqrt(e^2 + s^2 / k) of that error e, which more seeds do not average out, and of their standard deviation s."
+)
+"""What ± says, in the terminal and on the page."""
 
 Cell = Value | str
 """A number, or why there is none."""
@@ -77,7 +92,7 @@ def likelihood_scope(run: Run) -> tuple[Hashable, ...]:
     if run.error is not None:
         return ("", FAILED, None, False, None)  # whatever the data: there is no number to compare
     if record is None:
-        return (run.examples, NONE, None, False, None)
+        return (run.examples, TRANSLATES if run.facts.get("translates") else NONE, None, False, None)
     return (run.examples, record["kind"], record["num_particles"], record["conditional"], record["split"])
 
 
@@ -108,7 +123,7 @@ def _code(run: Run) -> Cell:
     if isinstance(rate, str):
         return rate
     raw = math.log2(run.facts["levels"])
-    return Value(rate.number, note=f"of {raw:.2f}", scope=rate.scope)
+    return Value(rate.number, rate.error, note=f"of {raw:.2f}", scope=rate.scope)
 
 
 def _interval(record: Mapping[str, Any]) -> tuple[float, float] | None:
@@ -133,11 +148,11 @@ def measured(metric: str, name: str | None = None, *, alike: tuple[str, ...] = A
 
 
 def _ood(run: Run) -> Cell:
-    """By the likelihood where there is one, else by the energy; which one is noted, and the two do not compare."""
+    """By the likelihood where there is one, else by the energy, which is noted; the two do not compare."""
     for score in ("likelihood", "energy"):
         cell = measured("ood", f"ood_auroc_{score}")(run)
         if isinstance(cell, Value):
-            return replace(cell, note=f"by {score}", scope=(score, cell.scope))
+            return replace(cell, note="" if score == "likelihood" else score, scope=(score, cell.scope))
     return cell
 
 
@@ -157,7 +172,7 @@ def _seconds(run: Run) -> Cell:
 
 def _steps(run: Run) -> Cell:
     cell = fact("step", "not scored")(run)
-    return cell if isinstance(cell, str) or run.status == "finished" else replace(cell, note=run.status)
+    return cell if isinstance(cell, str) or run.status == FINISHED else replace(cell, note=run.status)
 
 
 def _rollbacks(run: Run) -> Cell:
@@ -234,7 +249,8 @@ COLUMNS = (
     Column(
         "ood",
         "OOD AUROC",
-        "Area under the ROC curve of telling other data from test data, by the score that is named.",
+        "Area under the ROC curve of telling other data from test data, by the likelihood unless another score is "
+        "named.",
         of=_ood,
         show=probability,
         show_error=probability,
@@ -244,10 +260,10 @@ COLUMNS = (
     Column(
         "throughput",
         "samples/s",
-        "Samples drawn per second on the machine that scored.",
+        "Samples drawn per second on the machine that scored. None is marked: the machine's speed drifts by more than "
+        "the error, and two copies of one model may differ by a third.",
         of=measured("throughput", "sampling_rate", alike=("unit", "method")),  # the method names the machine
         show=significant,
-        best="higher",
         metric="throughput",
     ),
     Column(
@@ -265,7 +281,7 @@ COLUMNS = (
         of=_rollbacks,
         show=whole,
     ),
-    Column("seconds", "time", "Wall-clock time of training.", of=_seconds, show=duration),
+    Column("seconds", "time", "Wall-clock time of training.", of=_seconds, show=duration, show_error=duration),
 )
 """In the order in which they stand."""
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 import statistics
+from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from genlab.comparison.columns import BOUND, COLUMNS, EXACT, FAILED, NONE, Cell, Value, likelihood_scope
-from genlab.comparison.run import SILENT, Run, plain
+from genlab.comparison.columns import BOUND, COLUMNS, EXACT, FAILED, NONE, TRANSLATES, Cell, Value, likelihood_scope
+from genlab.comparison.run import FINISHED, SILENT, STOPPED, Run, plain
 
 SIGMAS = 2.0
 """Two numbers whose difference is within so many standard errors are told as tied."""
@@ -78,6 +79,12 @@ def describe(scope: tuple[Hashable, ...]) -> tuple[str, str]:
     tail = "" if split in {None, "test"} else f", {split} split"
     if kind == FAILED:
         return "Not scored", "Nothing could be measured on these; each says why."
+    if kind == TRANSLATES:
+        return "Translators", (
+            "These turn a picture of one domain into one of the other: they have no density of pictures and draw none "
+            "of their own, so they have neither a likelihood nor the scores of samples; summary.json of a training run "
+            "has its scores of translation where there are any."
+        )
     if kind == NONE:
         return "No likelihood", (
             "These give samples or rank examples and have no normalised density here: no number of theirs stands "
@@ -101,7 +108,7 @@ def describe(scope: tuple[Hashable, ...]) -> tuple[str, str]:
 
 def _rank(scope: tuple[Hashable, ...]) -> tuple[int, bool, float, str]:
     _, kind, particles, conditional, split = scope
-    place = {EXACT: 0, BOUND: 1, NONE: 2, FAILED: 3}[str(kind)]
+    place = {EXACT: 0, BOUND: 1, NONE: 2, TRANSLATES: 3, FAILED: 4}[str(kind)]
     return place, bool(conditional), float(str(particles or 0)), str(split)
 
 
@@ -139,8 +146,20 @@ def _labels(runs: Sequence[Run]) -> dict[int, str]:
     for run in runs:
         alike = [other for other in runs if (other.name, other.examples) == (run.name, run.examples)]
         namesakes = [other for other in alike if other.trained != run.trained]
-        found[id(run)] = _differing(run, namesakes) if namesakes else ""
+        settings = _differing(run, namesakes) if namesakes else ""
+        otherwise = any(other.trained == run.trained and _ending(other) != _ending(run) for other in alike)
+        ending = run.status if otherwise and run.status != FINISHED else ""
+        found[id(run)] = ", ".join(part for part in (settings, ending) if part)
     return found
+
+
+def _ending(run: Run) -> tuple[Hashable, ...]:
+    """How far a run was trained: to its end, to its share of a budget, or to the step at which something broke it off.
+
+    A run that was broken off is another model than one that was not, and than one that was broken off elsewhere: their
+    mean would be that of no training.
+    """
+    return (run.status,) if run.status in {FINISHED, STOPPED} else (run.status, run.facts.get("step"))
 
 
 def _same_but_for_the_seed(runs: Iterable[Run]) -> list[list[Run]]:
@@ -148,7 +167,8 @@ def _same_but_for_the_seed(runs: Iterable[Run]) -> list[list[Run]]:
     found: list[list[Run]] = []
     for run in runs:
         for same in found:
-            if run.config and same[0].trained == run.trained and run.seed not in {other.seed for other in same}:
+            alike = (same[0].trained, _ending(same[0])) == (run.trained, _ending(run))
+            if run.config and alike and run.seed not in {other.seed for other in same}:
                 same.append(run)
                 break
         else:
@@ -169,36 +189,34 @@ def _row(runs: Sequence[Run], labels: dict[int, str]) -> Row:
 
 
 def mean(cells: Sequence[Cell]) -> Cell:
-    """Mean over seeds; the error is the standard deviation over them, which holds what training leaves to chance."""
+    """Mean over k seeds. With the error e of each and their standard deviation s, its error is sqrt(e^2 + s^2 / k).
+
+    The seeds are scored on the same examples: what those leave open does not average out, and stays where a model that
+    owes nothing to its seed has no s.
+    """
     values = [cell for cell in cells if isinstance(cell, Value)]
     if len(values) < len(cells) or len({value.scope for value in values}) > 1:
         return next((cell for cell in cells if isinstance(cell, str)), "not of one kind")
     numbers = [value.number for value in values]
-    spread = statistics.stdev(numbers) or None  # a count that is always the same has no spread to tell
-    note = values[0].note if len({value.note for value in values}) == 1 else ""
-    return Value(statistics.fmean(numbers), spread, note=note, scope=values[0].scope)
+    spread = statistics.stdev(numbers)
+    of_examples = statistics.fmean(value.uncertainty for value in values)
+    error = (
+        math.hypot(of_examples, spread / math.sqrt(len(values))) or None
+    )  # a count has none if it is always the same
+    return Value(statistics.fmean(numbers), error, note=_note(values), scope=values[0].scope, spread=spread)
+
+
+def _note(values: Sequence[Value]) -> str:
+    """The note of all; where they differ, how many have which: ``1 of 2 interrupted``."""
+    counted = Counter(value.note for value in values)
+    if len(counted) == 1:
+        return values[0].note
+    return ", ".join(f"{count} of {len(values)} {note}" for note, count in counted.items() if note)
 
 
 def _by_likelihood(row: Row) -> tuple[float, str]:
     cell = row.cells["nll"]
     return (cell.number if isinstance(cell, Value) else math.inf, row.label)
-
-
-def _uncertainty(row: Row, key: str) -> float:
-    """The standard error of a number.
-
-    Of a mean over k seeds: their spread over the root of k, and what the examples leave open, which are the same for
-    all seeds and so do not average out.
-    """
-    cell = row.cells[key]
-    if isinstance(cell, str):
-        return 0.0
-    if row.rows:
-        of_seeds = (cell.error or 0.0) / math.sqrt(len(row.rows))
-        return math.hypot(of_seeds, statistics.fmean(_uncertainty(single, key) for single in row.rows))
-    if cell.interval is not None:
-        return (cell.interval[1] - cell.interval[0]) / 4
-    return cell.error or 0.0
 
 
 def _marked(groups: Sequence[Group]) -> list[Group]:
@@ -219,7 +237,7 @@ def _marked(groups: Sequence[Group]) -> list[Group]:
             sign = 1 if column.best == "lower" else -1
             best_row, best = min(held, key=lambda pair: sign * pair[1].number)
             for row, cell in held:
-                error = math.hypot(_uncertainty(row, column.key), _uncertainty(best_row, column.key))
+                error = math.hypot(cell.uncertainty, best.uncertainty)
                 if row is best_row:
                     marks[id(row)][column.key] = "best"
                 elif abs(cell.number - best.number) <= SIGMAS * error:

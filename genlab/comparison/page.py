@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 
-from genlab.comparison.columns import COLUMNS, Column, Value, record_of
+from genlab.comparison.columns import COLUMNS, ERRORS, Column, Value, record_of
 from genlab.comparison.curves import chart, spark
 from genlab.comparison.groups import Group, Row
 from genlab.comparison.html import Html, join, tag, verbatim
-from genlab.comparison.run import Run, plain
+from genlab.comparison.run import FINISHED, STOPPED, Run, plain
 from genlab.comparison.show import duration, whole
 
 STYLE = files(__package__).joinpath("page.css").read_text(encoding="utf-8")
@@ -155,11 +155,11 @@ def _cell(row: Row, column: Column) -> Html:
     elif cell.error is not None:
         parts.append(tag("small", f" ± {column.show_error(cell.error)}"))
     if cell.note:
-        parts.append(tag("small", cell.note, attrs={"class": "note soft"}))
+        parts.append(tag("small", f"({cell.note})", attrs={"class": "note soft"}))
     mark = row.marks.get(column.key)
     attrs = {"data-value": repr(cell.number), **({"class": mark} if mark else {})}
-    if row.rows and cell.error is not None:
-        attrs["title"] = f"mean ± standard deviation over {len(row.rows)} seeds"
+    if cell.spread is not None:
+        attrs["title"] = f"mean of {len(row.rows)} seeds; their standard deviation: {column.show_error(cell.spread)}"
     return tag("td", parts, attrs=attrs)
 
 
@@ -172,13 +172,7 @@ def _legend(groups: Sequence[Group], shown: Sequence[Column]) -> Html:
             why = list(dict.fromkeys(str(row.cells[column.key]) for row in rows))
             reasons.append(f"{column.title} ({'; '.join(why)})")
     parts = [tag("dl", [join(pair) for pair in about], attrs={"class": "columns"})]
-    parts.append(
-        tag(
-            "p",
-            "± is the standard error over test examples, and over seeds the standard deviation.",
-            attrs={"class": "soft"},
-        )
-    )
+    parts.append(tag("p", ERRORS, attrs={"class": "soft"}))
     if reasons:
         parts.append(tag("p", f"No run has a number for: {', '.join(reasons)}.", attrs={"class": "soft"}))
     return tag("details", tag("summary", "What the columns are"), parts, attrs={"open": None})
@@ -226,8 +220,8 @@ _TOLD = ("name", "seed")
 """Settings that a run's title says."""
 
 STATUS = {
-    "finished": "trained to its end",
-    "stopped": "stopped at its share of the budget, scored as it stands",
+    FINISHED: "trained to its end",
+    STOPPED: "stopped at its share of the budget, scored as it stands",
     "interrupted": "not trained to its end, scored as it stands",
 }
 """How a run ended, in words."""

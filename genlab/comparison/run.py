@@ -39,6 +39,9 @@ _UNSEEN = ("batch_size", "root", "download")
 _PLACES = ("outputs=", "trainer.enable_progress_bar=", "ckpt=", "trust=", "data.root=")
 CURVES = ("train/loss", "val/nll")
 
+FINISHED, STOPPED = "finished", "stopped"
+"""The status of a run that was trained to its end, and of one that had its share of a budget."""
+
 
 @dataclass(frozen=True)
 class Run:
@@ -52,7 +55,8 @@ class Run:
         status: "finished", "stopped", "interrupted" ...
         seconds: of training, as far as is known.
         rollbacks: times that the guard went back.
-        facts: of the scored checkpoint: step, parameters, dim, levels, entropy, checkpoint.
+        facts: of the scored checkpoint: step, parameters, dim, levels, entropy, checkpoint, translates (pictures,
+            and draws none of its own).
         records: by metric, as `genlab.evaluation.record.Record.to_dict` gives them.
         lacks: by metric, why there is no record.
         curves: by column of metrics.csv, ``[(step, value), ...]``.

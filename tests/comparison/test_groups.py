@@ -7,7 +7,7 @@ import statistics
 
 import pytest
 
-from genlab.comparison.columns import Value, bits
+from genlab.comparison.columns import COLUMNS, Value, bits
 from genlab.comparison.groups import arrange, mean
 from genlab.comparison.show import duration, significant, two_digits
 
@@ -57,22 +57,41 @@ def test_other_data_and_other_splits_stand_apart(run, other, title):
     assert all(not row.marks for group in groups for row in group.rows)
 
 
+def test_a_translator_is_not_said_to_sample_or_to_rank(run):
+    facts = {"step": 100, "parameters": 5, "dim": 64, "levels": 17, "translates": True}
+    groups = arrange([run("broken", facts={}, error="damaged"), run("cyclegan", facts=facts), run("gan")])
+    assert titles(groups) == [("No likelihood", ["gan"]), ("Translators", ["cyclegan"]), ("Not scored", ["broken"])]
+    assert "samples or rank" not in groups[1].why
+
+
 def test_where_the_data_lies_and_the_batch_size_do_not_tell_data_apart(run):
     here = {"_target_": "genlab.data.mnist", "root": "/a", "batch_size": 100, "download": True}
     there = {**here, "root": "/b", "batch_size": 50, "download": False}
     assert len(arrange([run("a", nll=90.0, data=here), run("b", nll=80.0, data=there)])) == 1
 
 
-def test_seeds_become_mean_and_standard_deviation(run):
+def test_seeds_become_a_mean_with_the_error_of_examples_and_seeds(run):
     numbers = [90.0, 92.0, 97.0]
     (group,) = arrange([run("flow", seed=seed, nll=number) for seed, number in zip((2, 0, 1), numbers, strict=True)])
     (row,) = group.rows
     cell = row.cells["nll"]
     assert cell.number == pytest.approx(statistics.fmean(numbers))
-    assert cell.error == pytest.approx(statistics.stdev(numbers))
+    assert cell.spread == pytest.approx(statistics.stdev(numbers))
+    assert cell.error == pytest.approx(math.sqrt(0.5**2 + statistics.variance(numbers) / 3))
     assert [single.label for single in row.rows] == ["seed 0", "seed 1", "seed 2"]
     assert [single.cells["nll"].number for single in row.rows] == [92.0, 97.0, 90.0]
-    assert row.cells["steps"] == Value(100.0)  # always the same: no spread is claimed
+    assert row.cells["steps"] == Value(100.0, spread=0.0)  # always the same: no error is claimed
+
+
+def test_a_model_that_owes_nothing_to_its_seed_keeps_the_error_of_its_examples(run):
+    (group,) = arrange([run("counts", seed=seed, nll=90.0, standard_error=0.7) for seed in range(3)])
+    assert group.rows[0].cells["nll"].error == pytest.approx(0.7)
+    assert group.rows[0].cells["nll"].spread == 0.0
+    assert (
+        group.rows[0].cells["code"].error == group.rows[0].cells["bpd"].error == pytest.approx(bits(0.7, {"dim": 64}))
+    )
+    cells = [Value(number, interval=(number - 2, number + 2)) for number in (1.0, 3.0)]
+    assert mean(cells).error == pytest.approx(math.hypot(1.0, math.sqrt(2) / math.sqrt(2)))
 
 
 def test_what_could_not_be_scored_stands_at_the_end_whatever_its_data(run):
@@ -97,6 +116,30 @@ def test_runs_that_differ_in_more_than_the_seed_stay_single(run):
 def test_the_same_seed_twice_is_no_spread(run):
     (group,) = arrange([run("flow", seed=0, nll=90.0), run("flow", seed=1, nll=92.0), run("flow", seed=0, nll=90.0)])
     assert sorted(len(row.rows) for row in group.rows) == [0, 2]
+
+
+def test_a_run_that_was_broken_off_is_no_seed_of_one_that_was_not(run):
+    def scored(seed, status, step=100):
+        facts = {"step": step, "parameters": 5, "dim": 64, "levels": 17}
+        return run("flow", seed=seed, nll=90.0 + seed, status=status, facts=facts)
+
+    done = [scored(0, "finished"), scored(1, "finished", 80)]  # the second by early stopping
+    broken = [scored(2, "interrupted", 40), scored(3, "interrupted", 40), scored(4, "interrupted", 60)]
+    (group,) = arrange([*done, *broken])
+    assert [(row.detail, [each.seed for each in row.runs]) for row in group.rows] == [
+        ("", [0, 1]),
+        ("interrupted", [2, 3]),
+        ("interrupted", [4]),
+    ]
+    assert [row.cells["steps"].note for row in group.rows] == ["", "interrupted", "interrupted"]
+    (group,) = arrange([scored(0, "stopped", 70), scored(1, "stopped", 90)])  # a budget stops each where it stands
+    assert [(row.detail, len(row.runs)) for row in group.rows] == [("", 2)]
+
+
+def test_a_mean_keeps_the_notes_of_its_numbers():
+    notes = [mean([Value(1.0, note=first), Value(2.0, note=second)]).note for first, second in (("a", "a"), ("", "b"))]
+    assert notes == ["a", "1 of 2 b"]
+    assert mean([Value(1.0, note="a"), Value(2.0, note="b")]).note == "1 of 2 a, 1 of 2 b"
 
 
 def test_the_mean_of_what_is_partly_missing_or_unlike_is_missing():
@@ -136,6 +179,16 @@ def test_other_columns_rank_over_all_groups_of_one_data_set(run):
     assert marks == {"flow": None, "gan": "best", "other": None}  # other features are another ruler
 
 
+def test_no_rate_is_marked_as_the_best(run):
+    def rate(value):
+        record = {"metric": "sampling_rate", "value": value, "unit": "samples/s", "split": "test", "method": "here"}
+        return {"throughput": [{**record, "standard_error": 237.0, "interval": None}]}
+
+    (group,) = arrange([run("gmm", seed=0, records=rate(105_249.0)), run("copy", records=rate(79_940.0))])
+    assert [row.marks.get("throughput") for row in group.rows] == [None, None]
+    assert {row.cells["throughput"].number for row in group.rows} == {105_249.0, 79_940.0}
+
+
 def test_bits_per_dimension_of_a_uniform_model(run):
     (group,) = arrange([run("uniform", nll=64 * math.log(256), levels=256)])
     cells = group.rows[0].cells
@@ -154,9 +207,20 @@ def test_a_score_of_the_likelihood_does_not_compare_with_one_of_the_energy(run):
     runs = [run("a", records=auroc("likelihood", 0.8)), run("b", records=auroc("energy", 0.9))]
     (group,) = arrange(runs)
     assert {row.label: (row.cells["ood"].note, row.marks.get("ood")) for row in group.rows} == {
-        "a": ("by likelihood", None),
-        "b": ("by energy", None),
+        "a": ("", None),
+        "b": ("energy", None),
     }
+    (group,) = arrange([*runs, run("c", records=auroc("energy", 0.5))])
+    assert {row.label: row.marks.get("ood") for row in group.rows} == {"a": None, "b": "best", "c": None}
+
+
+def test_the_error_of_a_time_has_its_unit(run):
+    (group,) = arrange(
+        [run("flow", seed=seed, nll=1.0, seconds=seconds) for seed, seconds in ((0, 3000.0), (1, 3600.0))]
+    )
+    column = next(column for column in COLUMNS if column.key == "seconds")
+    cell = group.rows[0].cells["seconds"]
+    assert (column.show(cell.number), column.show_error(cell.error)) == ("55 min", "5 min")
 
 
 def test_numbers_are_told_in_a_readable_form():
