@@ -5,8 +5,9 @@
     TV(p, q)   = int |p - q| / 2;   between 0 and 1
 
 On a grid the integrals are midpoint sums over the cells of a box that holds p. What q has outside it adds to TV and JS
-what is disjoint from p adds; KL(p || q) has no part there, and the reverse KL leaves it out. A q with more than 1 in
-the box (its cells are too wide for it, or its density is importance sampling's) is divided by that.
+what is disjoint from p adds; KL(p || q) has no part there. The reverse KL does, where log q / p is largest: it needs a
+box that holds q, or else it is the mean of log q / p over samples of q. A q with more than 1 in the box (its cells are
+too wide for it, or its density is importance sampling's) is divided by that.
 
 From samples ``x_1 ... x_n`` of q its density is estimated by the distance ``r_k(x)`` to the k-th nearest,
 
@@ -63,6 +64,16 @@ class Grid(NamedTuple):
         parts = ((i, j) for i in range(2) for j in range(2))
         return [Grid(self.log_p[i::2, j::2], self.log_q[i::2, j::2], 4 * self.area) for i, j in parts]
 
+    @property
+    def swapped(self) -> Grid:
+        """With p in place of q."""
+        return self._replace(log_p=self.log_q, log_q=self.log_p)
+
+    @property
+    def missed(self) -> float:
+        """Mass of p where q is 0: with more than `LEFT_OUT` of it ``KL(p || q)`` is infinite."""
+        return self.log_p[self.log_q == -math.inf].exp().sum().item() * self.area
+
 
 def kl(grid: Grid) -> float:
     """``KL(p || q)`` in nats; infinite where q is 0 and p is not, but for `LEFT_OUT` of p's mass."""
@@ -70,7 +81,7 @@ def kl(grid: Grid) -> float:
 
 
 def reverse_kl(grid: Grid) -> float:
-    """``KL(q || p)`` in nats, of what q has in the box."""
+    """``KL(q || p)`` in nats, of a q that the box holds."""
     return _kl(grid.log_q, grid.log_p, grid.area)
 
 
@@ -157,6 +168,12 @@ def sampled_reverse_kl(samples: Samples) -> Estimate:
     if outside.double().mean().item() > LEFT_OUT:
         return Estimate(math.inf, 0.0)
     return estimate.mean((samples.q_at_q - samples.p_at_q)[~outside])
+
+
+def monte_carlo_reverse_kl(log_p: Tensor, log_q: Tensor) -> Estimate:
+    """``E_q[log q - log p]`` of densities that are known at ``(n,)`` samples of q; infinite as `sampled_reverse_kl`."""
+    nothing = log_p[:0]
+    return sampled_reverse_kl(Samples(nothing, nothing, log_p, log_q))
 
 
 def sampled_js(samples: Samples) -> Estimate:

@@ -20,14 +20,14 @@ from torch import Tensor, nn
 from genlab import checkpoint
 from genlab.commands import evaluate, train
 from genlab.commands.loaded import Loaded, load
-from genlab.commands.metrics import METRICS, Subject, common, features, inception
+from genlab.commands.metrics import METRICS, Subject, common, features, inception, toy
 from genlab.compose import compose
 from genlab.data import DENSITIES, digits
 from genlab.data.spec import DataSpec
 from genlab.errors import ConfigError, DataError
 from genlab.evaluation import classifier
 from genlab.evaluation.frechet import frechet
-from genlab.models.base import GenerativeModel
+from genlab.models.base import ExactLikelihood, GenerativeModel
 
 QUIET = Console(quiet=True)
 CPU = torch.device("cpu")
@@ -204,7 +204,8 @@ def test_a_model_of_the_plane_against_its_density(name: str, score: Score) -> No
     assert found["js"]["value"] <= math.log(2)
     kinds = {metric: found[metric]["kind"] for metric in OF_DENSITIES}
     exact = name == "gmm"
-    assert kinds == {m: "exact" if exact else "upper bound" if m == "kl" else "estimate" for m in OF_DENSITIES}
+    bounds = {"kl": "upper bound", "reverse_kl": "lower bound"}
+    assert kinds == {m: "exact" if exact else bounds.get(m, "estimate") for m in OF_DENSITIES}
     assert found["kl"]["num_particles"] == (None if exact else 3)
     assert "grid of 60 x 60 cells" in found["kl"]["method"]
     if exact:
@@ -218,6 +219,59 @@ def test_the_divergence_on_the_grid_is_that_of_the_likelihood(score: Score) -> N
     entropy = DENSITIES["eight_gaussians"].entropy
     expected = found["nll"]["value"] - entropy
     assert found["kl"]["value"] == pytest.approx(expected, abs=3 * found["nll"]["standard_error"])
+
+
+class Broad(ExactLikelihood):
+    """``N(0, scale^2 I)`` in the plane."""
+
+    def __init__(self, spec: DataSpec, scale: float) -> None:
+        super().__init__()
+        self.spec = spec
+        self.scale = nn.Parameter(torch.tensor(scale))
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        scale = self.scale.double()
+        return -(x.double() / scale).square().sum(1) / 2 - math.log(2 * math.pi) - 2 * scale.log()
+
+    def sample(self, n: int, *, generator: torch.Generator | None = None) -> Tensor:
+        return self.scale * torch.randn(n, 2, generator=generator)
+
+
+def with_model(of: Subject, model: GenerativeModel) -> Subject:
+    return dataclasses.replace(of, loaded=dataclasses.replace(of.loaded, model=model), model=model, _memo={})
+
+
+@pytest.mark.parametrize(("scale", "kind"), [(2.0, "exact"), (40.0, "estimate")])
+def test_the_reverse_divergence_counts_all_of_q(scale: float, kind: str, subject: Callable[..., Subject]) -> None:
+    """Much of q lies beyond the data's box, where it differs most from p: a wider box, or samples of q."""
+    of = subject("gmm")
+    model = Broad(of.loaded.spec, scale)
+    (found,) = METRICS["reverse_kl"].run(with_model(of, model), {"resolution": 300, "num_particles": 1, "n": 4000})
+    x = model.sample(400_000, generator=torch.Generator().manual_seed(1)).detach()
+    ratio = model.log_prob(x).detach() - DENSITIES["eight_gaussians"].log_prob(x)
+    truth, error = ratio.mean().item(), ratio.std().item() / math.sqrt(len(ratio))
+    assert found.kind == kind
+    assert found.standard_error > 0
+    assert found.value == pytest.approx(truth, abs=4 * math.hypot(error, found.standard_error))
+    assert ("grid of 300" if kind == "exact" else "Monte Carlo") in (found.method or "")
+
+
+def test_an_infinite_divergence_is_refused_with_its_reason(
+    subject: Callable[..., Subject], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """JSON has no infinity, and an error of 0 says that it is known."""
+    monkeypatch.setattr(toy, "density_of", lambda loaded: DENSITIES["checkerboard"])
+    of = subject("gmm", "metric=all")
+    options = {"resolution": 100, "num_particles": 1, "n": 500}
+    blind = OnlySamples(of.loaded.model)
+    for each in (of, with_model(of, Broad(of.loaded.spec, 40.0)), with_model(of, blind)):
+        with pytest.raises(
+            ConfigError, match=r"metric=reverse_kl is infinite: 0\.\d+ of q's mass .* is 0; metric=js and"
+        ):
+            METRICS["reverse_kl"].run(each, options)
+    records = evaluate.score(of, {"reverse_kl": options, "js": options, "tv": options})
+    assert [each.metric for each in records] == ["js", "tv"]
+    json.dumps([each.to_dict() for each in records], allow_nan=False)
 
 
 class OnlySamples(GenerativeModel):
