@@ -125,9 +125,9 @@ def test_real_pictures_are_nearest_and_noise_is_furthest(subject: Callable[..., 
     real = features.of_split(of, extractor, "test")
     noise = torch.randint(17, (300, 1, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     sets = [extractor(of.data.train.x[:300]), features.of_samples(of, extractor, 300), extractor(noise)]
-    distances = [frechet(each, real, resamples=2).value for each in sets]
+    distances = [frechet(each, real, groups=2).value for each in sets]
     assert distances == sorted(distances)
-    assert frechet(real, real, resamples=2).value == pytest.approx(0, abs=1e-6)
+    assert frechet(real, real, groups=2).value == pytest.approx(0, abs=1e-6)
 
 
 def test_the_classifier_is_trained_once_and_known_by_its_hash(

@@ -105,7 +105,7 @@ def _memorisation(subject: Subject, options: Mapping[str, Any]) -> list[Record]:
         record(
             subject,
             "near_copies",
-            near_copies(of_samples.distance, of_test.distance),
+            near_copies(of_samples.distance, of_test.distance, seed=derive(subject.seed, "bootstrap")),
             unit="share",
             method=f"near_copies: nearer to training data than all but {QUANTILE:.0%} of the split are; "
             f"{QUANTILE} for new samples",
