@@ -1,7 +1,7 @@
 """A number that is estimated, and how well.
 
-The bootstrap repeats examples, which a covariance of many dimensions and a nearest neighbour are not indifferent to: for
-these there are the jackknife, which leaves examples out, and subsampling.
+The bootstrap repeats examples, which a covariance of many dimensions and a nearest neighbour are not indifferent to:
+for these there are the jackknife, which leaves examples out, and subsampling.
 
 "The Jackknife Estimate of Variance", B. Efron, C. Stein, 1981, https://doi.org/10.1214/aos/1176345462
 "Large Sample Confidence Regions Based on Subsamples under Minimal Assumptions", D. N. Politis, J. P. Romano, 1994,
@@ -70,7 +70,9 @@ LEAST_SHARE = 0.25
 def jackknifed(
     statistic: Callable[[Tensor, Tensor], float], sizes: tuple[int, int], *, groups: int, seed: int
 ) -> Estimate:
-    """A statistic of two samples, its error by leaving out groups of both, g at a time of G,
+    """A statistic of two samples, its error by leaving out groups of both.
+
+    With G groups and ``t_(-g)`` the statistic without group g,
 
         v = (G - 1) / G sum_g (t_(-g) - mean)^2 - sum_(g<h) (q_gh - mean q)^2 / (G (G - 1)),
         q_gh = G t - (G - 1) (t_(-g) + t_(-h)) + (G - 2) t_(-g-h).

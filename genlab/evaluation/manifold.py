@@ -27,7 +27,6 @@ from torch import Tensor
 from genlab.evaluation.estimate import Estimate, subsampled
 from genlab.models.classical.distances import chunks, squared_distances
 
-
 SHARE, RESAMPLES = 1 / 3, 30
 """Of a set that a part of it has, and parts: their pairs of points are a ninth as many."""
 

@@ -92,7 +92,8 @@ def _overlap(name: str, overlap: Overlap, subject: Subject, options: Mapping[str
             overlap(real, drawn, k=k, seed=derive(subject.seed, "subsamples")),
             unit="balls per sample / k" if name == "density" else "share",
             n=len(drawn),
-            method=f"{name}: k={k}, {len(drawn)} samples against {len(real)} pictures of the split, error by subsampling both",
+            method=f"{name}: k={k}, {len(drawn)} samples against {len(real)} pictures of the split, "
+            "error by subsampling both",
             extractor=extractor.name,
         )
     ]
