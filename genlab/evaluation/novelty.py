@@ -33,7 +33,7 @@ RESAMPLES = 200
 """Of the bootstrap of that share."""
 
 PAIR_DISTANCES = 2000
-"""Examples at most whose mutual distances are averaged."""
+"""Examples at most whose mutual distances are averaged; `diversity` averages those of all that it is given."""
 
 ROWS = 1000
 """Examples against which training examples go at once."""
@@ -112,11 +112,11 @@ def near_copies(samples: Tensor, test: Tensor, *, seed: int) -> Estimate:
 
 
 def mean_distance(x: Tensor) -> Estimate:
-    """Mean distance between two of ``x: (n, ...)``, the first `PAIR_DISTANCES`.
+    """Mean distance between two of ``x: (n, ...)``, whose ``n^2`` distances are held at once.
 
     The standard error is that of a U-statistic: two standard errors of the mean of each example's own mean distance.
     """
-    x = x[:PAIR_DISTANCES].flatten(1).double()
+    x = x.flatten(1).double()
     x = x - x.mean(0)
     n = len(x)
     distances = squared_distances(x, x).sqrt_()

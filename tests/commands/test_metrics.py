@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from genlab import checkpoint
 from genlab.commands import evaluate, train
 from genlab.commands.loaded import Loaded, load
-from genlab.commands.metrics import METRICS, Subject, common, features, inception, toy
+from genlab.commands.metrics import METRICS, Subject, common, features, inception, novelty, toy
 from genlab.compose import compose
 from genlab.data import DENSITIES, digits
 from genlab.data.spec import DataSpec
@@ -298,6 +298,18 @@ def test_a_density_that_is_not_known_is_told_from_samples(subject: Callable[...,
         assert (exact.kind, sampled.kind) == ("exact", "estimate")
 
 
+def test_diversity_says_how_many_it_is_of(subject: Callable[..., Subject], monkeypatch: pytest.MonkeyPatch) -> None:
+    """And takes them at random: a split may be in the order of its classes."""
+    of = subject("gmm")
+    monkeypatch.setattr(novelty, "PAIR_DISTANCES", 100)
+    ordered = dataclasses.replace(of.data.test, x=of.data.test.x[of.data.test.x[:, 0].argsort()])
+    of = dataclasses.replace(of, data=dataclasses.replace(of.data, test=ordered))
+    (found,) = METRICS["diversity"].run(of, {"n": 300, "space": "data"})
+    assert found.n == 100
+    assert "of 100 examples" in (found.method or "")
+    assert found.value == pytest.approx(1, abs=0.2)
+
+
 def test_copies_are_noticed_and_shown(
     subject: Callable[..., Subject], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -305,6 +317,7 @@ def test_copies_are_noticed_and_shown(
     monkeypatch.setattr(common, "draw_chunk", lambda subject, index: subject.data.train.x[: common.CHUNK])
     options = {"n": 200, "space": "data"}
     share, near = METRICS["memorisation"].run(of, options)
+    assert of.drawn == [tmp_path / "pictures" / "memorisation.png"]  # so that the command names it
     assert share.value > 0.99
     assert near.value == 1
     with Image.open(tmp_path / "pictures" / "memorisation.png") as picture:

@@ -204,6 +204,18 @@ def test_modes_of_a_mixture() -> None:
     assert many.value == pytest.approx(modes.PERFECT, abs=4 * many.standard_error)
 
 
+def test_the_error_of_mode_coverage_is_that_of_the_bootstrap() -> None:
+    centres = torch.tensor([[0.0, 0.0], [100.0, 0.0], [200.0, 0.0], [300.0, 0.0]])
+    x = torch.cat([centres[:1].repeat(17, 1), centres[1:2].repeat(2, 1), centres[2:3]])
+    found = modes.modes(x, centres, 1.0).coverage
+    generator = torch.Generator().manual_seed(0)
+    again = [
+        modes.modes(x[torch.randint(20, (20,), generator=generator)], centres, 1.0).coverage.value for _ in range(4000)
+    ]
+    assert found.value == 0.75
+    assert found.standard_error == pytest.approx(np.std(again), rel=0.05)
+
+
 def test_the_nearest_training_example_by_brute_force(monkeypatch: pytest.MonkeyPatch) -> None:
     g = torch.Generator().manual_seed(0)
     train = torch.randint(256, (60, 1, 5, 5), generator=g, dtype=torch.uint8)
