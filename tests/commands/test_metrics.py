@@ -20,10 +20,10 @@ from torch import Tensor, nn
 from genlab import checkpoint
 from genlab.commands import evaluate, train
 from genlab.commands.loaded import Loaded, load
-from genlab.commands.metrics import METRICS, Subject, common, features, inception, novelty, toy
+from genlab.commands.metrics import METRICS, Subject, common, features, inception, novelty, ood, toy
 from genlab.compose import compose
 from genlab.data import DENSITIES, digits
-from genlab.data.spec import DataSpec
+from genlab.data.spec import DataSpec, Split
 from genlab.errors import ConfigError, DataError
 from genlab.evaluation import classifier
 from genlab.evaluation.frechet import frechet
@@ -344,9 +344,47 @@ def test_training_is_timed_on_a_copy(subject: Callable[..., Subject], score: Sco
     assert "training_rate" not in fitted
 
 
+OOD = {"data": "auto", "root": None, "num_particles": 1, "max_examples": 60}
+
+
+def test_black_and_white_data_are_told_from_their_inverse(subject: Callable[..., Subject]) -> None:
+    of = subject("vae")
+    spec = dataclasses.replace(of.data.spec, levels=2)
+    binary = dataclasses.replace(of.data, spec=spec, test=Split((of.data.test.x > 8).to(torch.uint8), of.data.test.y))
+    name, strange = ood._strange(dataclasses.replace(of, data=binary), OOD)
+    assert name.startswith("inverted")
+    assert len(strange.x.unique()) == 2
+    assert ood._strange(of, OOD)[0].startswith("dimmed")
+
+
+def test_strange_data_that_are_missing_are_told_by_the_key_that_names_their_place(
+    subject: Callable[..., Subject],
+) -> None:
+    with pytest.raises(DataError, match="metric.ood.root=/nowhere") as caught:
+        METRICS["ood"].run(subject("vae"), {**OOD, "data": "mnist", "root": "/nowhere"})
+    assert " data.root" not in str(caught.value)
+    with pytest.raises(DataError, match=" data.root=/nowhere"):
+        METRICS["ood"].run(subject("vae", "data.root=/nowhere"), {**OOD, "data": "mnist"})
+
+
+def test_training_examples_without_a_likelihood_are_counted(
+    subject: Callable[..., Subject], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def likelihoods(model: GenerativeModel, part: Split, *, split_name: str, **rest: Any) -> Tensor:
+        found = torch.linspace(10, 20, len(part), dtype=torch.float64)
+        found[:3] = math.inf if split_name == "train" else 15.0
+        return found
+
+    monkeypatch.setattr(ood, "negative_log_likelihoods", likelihoods)
+    methods = {each.metric: each.method or "" for each in METRICS["ood"].run(subject("histogram"), OOD)}
+    assert "3 training examples without a finite" in methods["ood_auroc_typicality"]
+    assert "without a finite" not in methods["ood_auroc_likelihood"]
+
+
 @pytest.mark.parametrize(
     ("name", "words", "message"),
     [
+        ("vae", ["metric=knn_accuracy", "metric.knn_accuracy.k=2000"], "k=2000 needs at least 2000 training examples"),
         ("vae", ["metric=kl"], r"metric=kl needs a known density \(data=toy2d\); VAE on this data .* metric=fcd"),
         ("vae", ["metric=mmd"], "needs vectors .pictures have metric=kernel_distance"),
         ("vae", ["metric=mode_coverage"], "eight_gaussians or gaussian_mixture"),
