@@ -204,7 +204,8 @@ def test_a_model_of_the_plane_against_its_density(name: str, score: Score) -> No
     assert found["js"]["value"] <= math.log(2)
     kinds = {metric: found[metric]["kind"] for metric in OF_DENSITIES}
     exact = name == "gmm"
-    assert kinds == {m: "exact" if exact else "upper bound" if m == "kl" else "estimate" for m in OF_DENSITIES}
+    bounds = {"kl": "upper bound", "reverse_kl": "lower bound"}
+    assert kinds == {m: "exact" if exact else bounds.get(m, "estimate") for m in OF_DENSITIES}
     assert found["kl"]["num_particles"] == (None if exact else 3)
     assert "grid of 60 x 60 cells" in found["kl"]["method"]
     if exact:
