@@ -360,10 +360,10 @@ def test_black_and_white_data_are_told_from_their_inverse(subject: Callable[...,
 def test_strange_data_that_are_missing_are_told_by_the_key_that_names_their_place(
     subject: Callable[..., Subject],
 ) -> None:
-    with pytest.raises(DataError, match="metric.ood.root=/nowhere") as caught:
+    with pytest.raises(DataError, match=r"metric.ood.root=/nowhere") as caught:
         METRICS["ood"].run(subject("vae"), {**OOD, "data": "mnist", "root": "/nowhere"})
     assert " data.root" not in str(caught.value)
-    with pytest.raises(DataError, match=" data.root=/nowhere"):
+    with pytest.raises(DataError, match=r" data.root=/nowhere"):
         METRICS["ood"].run(subject("vae", "data.root=/nowhere"), {**OOD, "data": "mnist"})
 
 
