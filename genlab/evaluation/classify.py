@@ -114,9 +114,15 @@ class Linear:
 
 
 def nearest_neighbours(train: Labelled, features: Tensor, *, k: int) -> Tensor:
-    """The majority of the classes of the k nearest training examples, ``(n,) int64``; the lowest class wins a tie."""
+    """The majority of the classes of the k nearest training examples, ``(n,) int64``; the lowest class wins a tie.
+
+    Raises:
+        ValueError: fewer than k of them.
+    """
+    if k > len(train.y):
+        raise ValueError(f"{k} nearest neighbours need at least {k} training examples, got {len(train.y)}")
     from sklearn.neighbors import KNeighborsClassifier
 
-    model = KNeighborsClassifier(n_neighbors=min(k, len(train.y)), algorithm="brute")
+    model = KNeighborsClassifier(n_neighbors=k, algorithm="brute")
     model.fit(train.features.numpy(), train.y.numpy())
     return torch.from_numpy(model.predict(features.numpy())).long()

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from genlab.data.spec import Dataset, DataSpec
+from genlab.evaluation.detect import auroc
 from genlab.models.base import UnnormalisedDensity
 
 ENERGIES = 1000
@@ -31,7 +32,7 @@ def energies(model: UnnormalisedDensity, data: Dataset, *, n: int, seed: int) ->
     """Mean and standard deviation of the energies of test data, samples and uniform noise, ``n`` of each at most.
 
     Of samples there are `CHAINS` at most. Also ``data_below_noise``: the probability that an example has a lower energy
-    than noise has (1/2 is chance).
+    than noise has, equal ones by half (1/2 is chance), with its standard error.
     """
     training = model.training
     model.eval()
@@ -51,5 +52,7 @@ def energies(model: UnnormalisedDensity, data: Dataset, *, n: int, seed: int) ->
         name: {"mean": value.mean().item(), "std": value.std(correction=0).item(), "n": len(value)}
         for name, value in found.items()
     }
-    below = (found["data"][:, None] < found["noise"]).double().mean().item()
-    return {**result, "data_below_noise": {"probability": below}}
+    below = auroc(found["data"], found["noise"])
+    few = min(len(found["data"]), len(found["noise"])) < 2  # of one nothing is known but that 1/2 is the most
+    error = 0.5 if few else below.standard_error
+    return {**result, "data_below_noise": {"probability": below.value, "standard_error": error}}

@@ -12,37 +12,71 @@ nearest other point of the set. With real ``x_1 ... x_N`` and generated ``y_1 ..
 J. Lehtinen, T. Aila, 2019, https://arxiv.org/abs/1904.06991; "Reliable Fidelity and Diversity Metrics for Generative
 Models", M. F. Naeem, S. J. Oh, Y. Uh, Y. Choi, J. Yoo, 2020, https://arxiv.org/abs/2002.09797
 
-Each is a mean over the points of one set, and its standard error is that of this mean, the other set held fixed.
+Each is a mean over the points of one set, but the balls are as random as these points are: the standard error is that
+of subsampling both sets.
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
-from genlab.evaluation import estimate
-from genlab.evaluation.estimate import Estimate
+from genlab.evaluation.estimate import Estimate, subsampled
 from genlab.models.classical.distances import chunks, squared_distances
 
-
-def precision(real: Tensor, generated: Tensor, *, k: int) -> Estimate:
-    """Share of ``generated: (M, D)`` within the support of ``real: (N, D)``: fidelity."""
-    return estimate.mean(balls_around(generated, real, squared_radii(real, k)) > 0)
+SHARE, RESAMPLES = 1 / 3, 30
+"""Of a set that a part of it has, and parts: their pairs of points are a ninth as many."""
 
 
-def recall(real: Tensor, generated: Tensor, *, k: int) -> Estimate:
+def precision(real: Tensor, generated: Tensor, *, k: int, seed: int = 0) -> Estimate:
+    """Share of ``generated: (M, D)`` within the support of ``real: (N, D)``: fidelity; ``seed``: of the error."""
+    return _with_error(
+        lambda x, y: (balls_around(y, x, squared_radii(x, k)) > 0).double().mean(), real, generated, k=k, seed=seed
+    )
+
+
+def recall(real: Tensor, generated: Tensor, *, k: int, seed: int = 0) -> Estimate:
     """Share of ``real`` within the support of ``generated``: variety."""
-    return precision(generated, real, k=k)
+    return precision(generated, real, k=k, seed=seed)
 
 
-def density(real: Tensor, generated: Tensor, *, k: int) -> Estimate:
+def density(real: Tensor, generated: Tensor, *, k: int, seed: int = 0) -> Estimate:
     """Balls of ``real`` that hold a generated point, over k: about 1 for a perfect model, and not bounded by 1."""
-    return estimate.mean(balls_around(generated, real, squared_radii(real, k)).double() / k)
+    return _with_error(
+        lambda x, y: balls_around(y, x, squared_radii(x, k)).double().mean() / k, real, generated, k=k, seed=seed
+    )
 
 
-def coverage(real: Tensor, generated: Tensor, *, k: int) -> Estimate:
+def coverage(real: Tensor, generated: Tensor, *, k: int, seed: int = 0) -> Estimate:
     """Share of ``real`` whose ball holds a generated point; about ``1 - 2^-k`` for a perfect model and N = M."""
-    return estimate.mean(nearest_squared(real, generated) <= squared_radii(real, k))
+    return _with_error(
+        lambda x, y: (nearest_squared(x, y) <= squared_radii(x, k)).double().mean(), real, generated, k=k, seed=seed
+    )
+
+
+def _with_error(
+    share: Callable[[Tensor, Tensor], Tensor], real: Tensor, generated: Tensor, *, k: int, seed: int
+) -> Estimate:
+    """The statistic of two sets, its error by subsampling.
+
+    Raises:
+        ValueError: no more than k points on a side.
+    """
+    n = min(len(real), len(generated))
+    part = max(SHARE, (k + 1) / n)  # a ball needs its neighbours
+    if part > 1 / 2:
+        # too few to be cut: with chance itself as their error, that of a share of one half
+        return Estimate(share(real, generated).item(), 0.5 / math.sqrt(n))
+    return subsampled(
+        lambda i, j: share(real[i], generated[j]).item(),
+        (len(real), len(generated)),
+        share=part,
+        resamples=RESAMPLES,
+        seed=seed,
+    )
 
 
 def squared_radii(x: Tensor, k: int) -> Tensor:

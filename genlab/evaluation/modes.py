@@ -31,10 +31,14 @@ class Modes(NamedTuple):
     Attributes:
         counts: samples on each mode, ``(K,) int64``.
         on_a_mode: the share of samples that are on one.
+        coverage: the share of modes with a sample on them. Its error is the bootstrap's, in closed form: of n samples
+            drawn again none is on a mode with c of them with probability ``(1 - c / n)^n``. Whether a mode without
+            any is covered by a larger sample, it cannot tell.
     """
 
     counts: Tensor
     on_a_mode: Estimate
+    coverage: Estimate
 
     @property
     def covered(self) -> int:
@@ -47,4 +51,15 @@ def modes(samples: Tensor, centres: Tensor, sigma: float) -> Modes:
     square = squared_distances(samples.double(), centres.double())
     nearest, index = square.min(1)
     on = nearest <= (RADIUS * sigma) ** 2
-    return Modes(torch.bincount(index[on], minlength=len(centres)), estimate.mean(on))
+    counts = torch.bincount(index[on], minlength=len(centres))
+    return Modes(counts, estimate.mean(on), _coverage(counts, len(samples)))
+
+
+def _coverage(counts: Tensor, n: int) -> Estimate:
+    share = counts.double() / n
+    missed = (1 - share) ** n
+    both = (1 - share[:, None] - share).clamp_min(0) ** n
+    covariance = both - missed[:, None] * missed
+    covariance.diagonal().copy_(missed * (1 - missed))
+    error = math.sqrt(max(0.0, covariance.sum().item())) / len(counts)
+    return Estimate((counts > 0).double().mean().item(), error)

@@ -23,15 +23,17 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from genlab.evaluation import estimate
-from genlab.evaluation.estimate import Estimate
+from genlab.evaluation.estimate import Estimate, resampled
 from genlab.models.classical.distances import chunks, squared_distances
 
 QUANTILE = 0.05
 """A sample counts as a near copy if it is nearer to training data than this share of test examples is."""
 
+RESAMPLES = 200
+"""Of the bootstrap of that share."""
+
 PAIR_DISTANCES = 2000
-"""Examples at most whose mutual distances are averaged."""
+"""Examples at most whose mutual distances are averaged; `diversity` averages those of all that it is given."""
 
 ROWS = 1000
 """Examples against which training examples go at once."""
@@ -94,17 +96,27 @@ def _wins(a: Tensor, b: Tensor) -> Tensor:
     return (above + equal / 2).double() / len(b)
 
 
-def near_copies(samples: Tensor, test: Tensor) -> Estimate:
-    """Share of distances ``samples: (n,)`` below the `QUANTILE` of those of ``test: (m,)``; `QUANTILE` if alike."""
-    return estimate.mean(samples < torch.quantile(test.double(), QUANTILE))
+def near_copies(samples: Tensor, test: Tensor, *, seed: int) -> Estimate:
+    """Share of distances ``samples: (n,)`` below the `QUANTILE` of those of ``test: (m,)``; `QUANTILE` if alike.
+
+    The standard error is the bootstrap's, of both: a quantile of one in twenty of a few hundred is not known well, and
+    of alike samples the variance is about ``QUANTILE (1 - QUANTILE) (1 / n + 1 / m)``.
+    """
+    samples, test = samples.double(), test.double()
+
+    def share(times: Tensor, others: Tensor) -> float:
+        below = samples < torch.quantile(test.repeat_interleave(others.long()), QUANTILE)
+        return (below * times).sum().item() / len(samples)
+
+    return resampled(share, (len(samples), len(test)), resamples=RESAMPLES, seed=seed)
 
 
 def mean_distance(x: Tensor) -> Estimate:
-    """Mean distance between two of ``x: (n, ...)``, the first `PAIR_DISTANCES`.
+    """Mean distance between two of ``x: (n, ...)``, whose ``n^2`` distances are held at once.
 
     The standard error is that of a U-statistic: two standard errors of the mean of each example's own mean distance.
     """
-    x = x[:PAIR_DISTANCES].flatten(1).double()
+    x = x.flatten(1).double()
     x = x - x.mean(0)
     n = len(x)
     distances = squared_distances(x, x).sqrt_()

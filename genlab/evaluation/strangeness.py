@@ -54,7 +54,7 @@ def own_strange(name: str, split: Split, spec: DataSpec, *, seed: int) -> Split:
         seed: of the random ones.
 
     Raises:
-        ConfigError: real data, whose inverse nobody knows.
+        ConfigError: real data, whose inverse nobody knows; dimmed black and white, which is one black picture.
     """
     generator = torch.Generator().manual_seed(derive(seed, name))
     if name == "noise":
@@ -65,6 +65,11 @@ def own_strange(name: str, split: Split, spec: DataSpec, *, seed: int) -> Split:
         )
     if name == "inverted":
         return Split(spec.levels - 1 - split.x)
+    if name == "dimmed" and spec.levels == 2:
+        raise ConfigError(
+            "metric.ood.data=dimmed halves levels, and of two of them leaves black pictures only; "
+            "use metric.ood.data=inverted"
+        )
     if name == "dimmed":
         return Split(split.x // 2)
     flat = split.x.flatten(2)

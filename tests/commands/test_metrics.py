@@ -20,14 +20,14 @@ from torch import Tensor, nn
 from genlab import checkpoint
 from genlab.commands import evaluate, train
 from genlab.commands.loaded import Loaded, load
-from genlab.commands.metrics import METRICS, Subject, common, features, inception
+from genlab.commands.metrics import METRICS, Subject, common, features, inception, novelty, ood, toy
 from genlab.compose import compose
 from genlab.data import DENSITIES, digits
-from genlab.data.spec import DataSpec
+from genlab.data.spec import DataSpec, Split
 from genlab.errors import ConfigError, DataError
 from genlab.evaluation import classifier
 from genlab.evaluation.frechet import frechet
-from genlab.models.base import GenerativeModel
+from genlab.models.base import ExactLikelihood, GenerativeModel
 
 QUIET = Console(quiet=True)
 CPU = torch.device("cpu")
@@ -125,9 +125,9 @@ def test_real_pictures_are_nearest_and_noise_is_furthest(subject: Callable[..., 
     real = features.of_split(of, extractor, "test")
     noise = torch.randint(17, (300, 1, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     sets = [extractor(of.data.train.x[:300]), features.of_samples(of, extractor, 300), extractor(noise)]
-    distances = [frechet(each, real, resamples=2).value for each in sets]
+    distances = [frechet(each, real, groups=2).value for each in sets]
     assert distances == sorted(distances)
-    assert frechet(real, real, resamples=2).value == pytest.approx(0, abs=1e-6)
+    assert frechet(real, real, groups=2).value == pytest.approx(0, abs=1e-6)
 
 
 def test_the_classifier_is_trained_once_and_known_by_its_hash(
@@ -204,7 +204,8 @@ def test_a_model_of_the_plane_against_its_density(name: str, score: Score) -> No
     assert found["js"]["value"] <= math.log(2)
     kinds = {metric: found[metric]["kind"] for metric in OF_DENSITIES}
     exact = name == "gmm"
-    assert kinds == {m: "exact" if exact else "upper bound" if m == "kl" else "estimate" for m in OF_DENSITIES}
+    bounds = {"kl": "upper bound", "reverse_kl": "lower bound"}
+    assert kinds == {m: "exact" if exact else bounds.get(m, "estimate") for m in OF_DENSITIES}
     assert found["kl"]["num_particles"] == (None if exact else 3)
     assert "grid of 60 x 60 cells" in found["kl"]["method"]
     if exact:
@@ -218,6 +219,59 @@ def test_the_divergence_on_the_grid_is_that_of_the_likelihood(score: Score) -> N
     entropy = DENSITIES["eight_gaussians"].entropy
     expected = found["nll"]["value"] - entropy
     assert found["kl"]["value"] == pytest.approx(expected, abs=3 * found["nll"]["standard_error"])
+
+
+class Broad(ExactLikelihood):
+    """``N(0, scale^2 I)`` in the plane."""
+
+    def __init__(self, spec: DataSpec, scale: float) -> None:
+        super().__init__()
+        self.spec = spec
+        self.scale = nn.Parameter(torch.tensor(scale))
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        scale = self.scale.double()
+        return -(x.double() / scale).square().sum(1) / 2 - math.log(2 * math.pi) - 2 * scale.log()
+
+    def sample(self, n: int, *, generator: torch.Generator | None = None) -> Tensor:
+        return self.scale * torch.randn(n, 2, generator=generator)
+
+
+def with_model(of: Subject, model: GenerativeModel) -> Subject:
+    return dataclasses.replace(of, loaded=dataclasses.replace(of.loaded, model=model), model=model, _memo={})
+
+
+@pytest.mark.parametrize(("scale", "kind"), [(2.0, "exact"), (40.0, "estimate")])
+def test_the_reverse_divergence_counts_all_of_q(scale: float, kind: str, subject: Callable[..., Subject]) -> None:
+    """Much of q lies beyond the data's box, where it differs most from p: a wider box, or samples of q."""
+    of = subject("gmm")
+    model = Broad(of.loaded.spec, scale)
+    (found,) = METRICS["reverse_kl"].run(with_model(of, model), {"resolution": 300, "num_particles": 1, "n": 4000})
+    x = model.sample(400_000, generator=torch.Generator().manual_seed(1)).detach()
+    ratio = model.log_prob(x).detach() - DENSITIES["eight_gaussians"].log_prob(x)
+    truth, error = ratio.mean().item(), ratio.std().item() / math.sqrt(len(ratio))
+    assert found.kind == kind
+    assert found.standard_error > 0
+    assert found.value == pytest.approx(truth, abs=4 * math.hypot(error, found.standard_error))
+    assert ("grid of 300" if kind == "exact" else "Monte Carlo") in (found.method or "")
+
+
+def test_an_infinite_divergence_is_refused_with_its_reason(
+    subject: Callable[..., Subject], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """JSON has no infinity, and an error of 0 says that it is known."""
+    monkeypatch.setattr(toy, "density_of", lambda loaded: DENSITIES["checkerboard"])
+    of = subject("gmm", "metric=all")
+    options = {"resolution": 100, "num_particles": 1, "n": 500}
+    blind = OnlySamples(of.loaded.model)
+    for each in (of, with_model(of, Broad(of.loaded.spec, 40.0)), with_model(of, blind)):
+        with pytest.raises(
+            ConfigError, match=r"metric=reverse_kl is infinite: 0\.\d+ of q's mass .* is 0; metric=js and"
+        ):
+            METRICS["reverse_kl"].run(each, options)
+    records = evaluate.score(of, {"reverse_kl": options, "js": options, "tv": options})
+    assert [each.metric for each in records] == ["js", "tv"]
+    json.dumps([each.to_dict() for each in records], allow_nan=False)
 
 
 class OnlySamples(GenerativeModel):
@@ -244,6 +298,18 @@ def test_a_density_that_is_not_known_is_told_from_samples(subject: Callable[...,
         assert (exact.kind, sampled.kind) == ("exact", "estimate")
 
 
+def test_diversity_says_how_many_it_is_of(subject: Callable[..., Subject], monkeypatch: pytest.MonkeyPatch) -> None:
+    """And takes them at random: a split may be in the order of its classes."""
+    of = subject("gmm")
+    monkeypatch.setattr(novelty, "PAIR_DISTANCES", 100)
+    ordered = dataclasses.replace(of.data.test, x=of.data.test.x[of.data.test.x[:, 0].argsort()])
+    of = dataclasses.replace(of, data=dataclasses.replace(of.data, test=ordered))
+    (found,) = METRICS["diversity"].run(of, {"n": 300, "space": "data"})
+    assert found.n == 100
+    assert "of 100 examples" in (found.method or "")
+    assert found.value == pytest.approx(1, abs=0.2)
+
+
 def test_copies_are_noticed_and_shown(
     subject: Callable[..., Subject], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -251,6 +317,7 @@ def test_copies_are_noticed_and_shown(
     monkeypatch.setattr(common, "draw_chunk", lambda subject, index: subject.data.train.x[: common.CHUNK])
     options = {"n": 200, "space": "data"}
     share, near = METRICS["memorisation"].run(of, options)
+    assert of.drawn == [tmp_path / "pictures" / "memorisation.png"]  # so that the command names it
     assert share.value > 0.99
     assert near.value == 1
     with Image.open(tmp_path / "pictures" / "memorisation.png") as picture:
@@ -277,9 +344,47 @@ def test_training_is_timed_on_a_copy(subject: Callable[..., Subject], score: Sco
     assert "training_rate" not in fitted
 
 
+OOD = {"data": "auto", "root": None, "num_particles": 1, "max_examples": 60}
+
+
+def test_black_and_white_data_are_told_from_their_inverse(subject: Callable[..., Subject]) -> None:
+    of = subject("vae")
+    spec = dataclasses.replace(of.data.spec, levels=2)
+    binary = dataclasses.replace(of.data, spec=spec, test=Split((of.data.test.x > 8).to(torch.uint8), of.data.test.y))
+    name, strange = ood._strange(dataclasses.replace(of, data=binary), OOD)
+    assert name.startswith("inverted")
+    assert len(strange.x.unique()) == 2
+    assert ood._strange(of, OOD)[0].startswith("dimmed")
+
+
+def test_strange_data_that_are_missing_are_told_by_the_key_that_names_their_place(
+    subject: Callable[..., Subject],
+) -> None:
+    with pytest.raises(DataError, match=r"metric.ood.root=/nowhere") as caught:
+        METRICS["ood"].run(subject("vae"), {**OOD, "data": "mnist", "root": "/nowhere"})
+    assert " data.root" not in str(caught.value)
+    with pytest.raises(DataError, match=r" data.root=/nowhere"):
+        METRICS["ood"].run(subject("vae", "data.root=/nowhere"), {**OOD, "data": "mnist"})
+
+
+def test_training_examples_without_a_likelihood_are_counted(
+    subject: Callable[..., Subject], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def likelihoods(model: GenerativeModel, part: Split, *, split_name: str, **rest: Any) -> Tensor:
+        found = torch.linspace(10, 20, len(part), dtype=torch.float64)
+        found[:3] = math.inf if split_name == "train" else 15.0
+        return found
+
+    monkeypatch.setattr(ood, "negative_log_likelihoods", likelihoods)
+    methods = {each.metric: each.method or "" for each in METRICS["ood"].run(subject("histogram"), OOD)}
+    assert "3 training examples without a finite" in methods["ood_auroc_typicality"]
+    assert "without a finite" not in methods["ood_auroc_likelihood"]
+
+
 @pytest.mark.parametrize(
     ("name", "words", "message"),
     [
+        ("vae", ["metric=knn_accuracy", "metric.knn_accuracy.k=2000"], "k=2000 needs at least 2000 training examples"),
         ("vae", ["metric=kl"], r"metric=kl needs a known density \(data=toy2d\); VAE on this data .* metric=fcd"),
         ("vae", ["metric=mmd"], "needs vectors .pictures have metric=kernel_distance"),
         ("vae", ["metric=mode_coverage"], "eight_gaussians or gaussian_mixture"),

@@ -125,9 +125,9 @@ def test_real_pictures_are_nearest_and_noise_is_furthest(subject: Callable[..., 
     real = features.of_split(of, extractor, "test")
     noise = torch.randint(17, (300, 1, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     sets = [extractor(of.data.train.x[:300]), features.of_samples(of, extractor, 300), extractor(noise)]
-    distances = [frechet(each, real, resamples=2).value for each in sets]
+    distances = [frechet(each, real, groups=2).value for each in sets]
     assert distances == sorted(distances)
-    assert frechet(real, real, resamples=2).value == pytest.approx(0, abs=1e-6)
+    assert frechet(real, real, groups=2).value == pytest.approx(0, abs=1e-6)
 
 
 def test_the_classifier_is_trained_once_and_known_by_its_hash(
@@ -204,7 +204,8 @@ def test_a_model_of_the_plane_against_its_density(name: str, score: Score) -> No
     assert found["js"]["value"] <= math.log(2)
     kinds = {metric: found[metric]["kind"] for metric in OF_DENSITIES}
     exact = name == "gmm"
-    assert kinds == {m: "exact" if exact else "upper bound" if m == "kl" else "estimate" for m in OF_DENSITIES}
+    bounds = {"kl": "upper bound", "reverse_kl": "lower bound"}
+    assert kinds == {m: "exact" if exact else bounds.get(m, "estimate") for m in OF_DENSITIES}
     assert found["kl"]["num_particles"] == (None if exact else 3)
     assert "grid of 60 x 60 cells" in found["kl"]["method"]
     if exact:

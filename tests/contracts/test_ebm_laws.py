@@ -301,6 +301,7 @@ def test_energies_rank_data_below_noise_when_the_model_does() -> None:
     assert found["data"]["mean"] == pytest.approx(Quadratic().energy(data[:200]).mean().item())
     assert found["data"]["mean"] < found["noise"]["mean"] < found["samples"]["mean"]
     assert found["data_below_noise"]["probability"] > 0.7
+    assert 0 < found["data_below_noise"]["standard_error"] < 0.05
 
 
 @pytest.mark.parametrize(

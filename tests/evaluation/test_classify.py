@@ -97,4 +97,6 @@ def test_neighbours_vote() -> None:
     at = torch.tensor([[0.01], [5.2]])
     assert nearest_neighbours(train, at, k=1).tolist() == [1, 2]
     assert nearest_neighbours(train, at, k=3).tolist() == [0, 2]
-    assert nearest_neighbours(train, at, k=99).tolist() == [0, 0], "all of them; the lowest class wins the tie"
+    assert nearest_neighbours(train, at, k=5).tolist() == [0, 0], "all of them; the lowest class wins the tie"
+    with pytest.raises(ValueError, match="at least 99 training examples, got 5"):
+        nearest_neighbours(train, at, k=99)

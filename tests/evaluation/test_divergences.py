@@ -115,6 +115,28 @@ def test_divergences_from_samples() -> None:
     assert divergences.sampled_kl(itself).value == pytest.approx(0, abs=0.05)
 
 
+@pytest.mark.parametrize("scale", [1.0, 1.5])
+@pytest.mark.parametrize(("name", "k"), [("kl", 5), ("reverse_kl", 5), ("js", 22), ("tv", 22)])
+def test_the_error_of_sampled_divergences_is_their_spread(name: str, k: int, scale: float) -> None:
+    """The terms share neighbours: an error as of independent ones is up to three times too small."""
+    sampled = getattr(divergences, f"sampled_{name}")
+    found = [
+        sampled(divergences.by_neighbours(gaussian(), normal(500, i), normal(500, 900 + i, scale=scale), k=k))
+        for i in range(40)
+    ]
+    stated = math.sqrt(sum(each.standard_error**2 for each in found) / len(found))
+    assert torch.tensor([each.value for each in found]).std().item() == pytest.approx(stated, rel=0.35)
+
+
+def test_neighbours_without_a_group_are_those_of_the_others() -> None:
+    p, q = normal(90, 0), normal(80, 1)
+    found = divergences.by_neighbours(gaussian(), p, q, k=4, groups=10)
+    kept = torch.arange(90) % 10 != 3, torch.arange(80) % 10 != 3
+    alone = divergences.by_neighbours(gaussian(), p[kept[0]], q[kept[1]], k=4, groups=0)
+    assert len(found.without) == 10
+    assert all(torch.allclose(a, b) for a, b in zip(found.without[3][:4], alone[:4], strict=True))
+
+
 def test_a_sample_where_p_is_0_makes_the_reverse_divergence_infinite() -> None:
     board = DENSITIES["checkerboard"]
     inside = board.sample(500, generator=torch.Generator().manual_seed(0))

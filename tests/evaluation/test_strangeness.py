@@ -72,6 +72,13 @@ def test_of_vectors_only_noise_is_known_to_be_strange() -> None:
         own_strange("inverted", split, PLANE, seed=0)
 
 
+def test_dimmed_black_and_white_is_refused() -> None:
+    split, spec = Split(pictures(levels=2)), DataSpec((1, 6, 5), 2)
+    assert len(own_strange("inverted", split, spec, seed=0).x.unique()) == 2
+    with pytest.raises(ConfigError, match=r"leaves black pictures only; use metric.ood.data=inverted"):
+        own_strange("dimmed", split, spec, seed=0)
+
+
 def test_the_scores_are_their_formulas() -> None:
     x, nll = pictures(), torch.linspace(50, 90, 40, dtype=torch.float64)
     found = likelihood_scores(nll, typical=70.0, x=x)

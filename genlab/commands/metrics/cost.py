@@ -45,7 +45,8 @@ def _throughput(subject: Subject, options: Mapping[str, Any]) -> list[Record]:
     count = sum(parameter.numel() for parameter in model.parameters())
     records.append(_record(subject, "parameters", float(count), "numbers", 1, None, kind="exact"))
     what = "training and sampling" if step is not None else "sampling"
-    method = f"peak_memory: {peak.method}, of {what}; {peak.before:.0f} MiB before; {where}"
+    method = f"peak_memory: {peak.method}, of {what}; {peak.before:.0f} MiB before, "
+    method += f"what earlier metrics left among them; {where}"
     records.append(_record(subject, "peak_memory", peak.mib, "MiB", 1, method))
     return records
 

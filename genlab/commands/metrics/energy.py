@@ -31,13 +31,13 @@ def _energy(subject: Subject, options: Mapping[str, Any]) -> list[Record]:
         )
         for name in ("data", "samples", "noise")
     ]
-    share, n = found["data_below_noise"]["probability"], int(found["data"]["n"])
+    below_noise, n = found["data_below_noise"], int(found["data"]["n"])
     below = Record(
         metric="energy_data_below_noise",
-        value=share,
+        value=below_noise["probability"],
         unit="probability",
         n=n,
-        standard_error=None,
+        standard_error=below_noise["standard_error"],
         method="the probability that an example has a lower energy than uniform noise; chance is 1/2",
         **common,
     )

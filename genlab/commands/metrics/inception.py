@@ -33,8 +33,8 @@ SHA256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
 
 FEATURES = 2048
 PICTURES_AT_ONCE = 50
-RESAMPLES = 10
-"""Of the bootstrap: a distance of 2,048 features takes seconds."""
+GROUPS = 5
+"""Of the jackknife: a distance of 2,048 features takes seconds, and 16 are computed."""
 
 
 def place(options: Mapping[str, Any]) -> Path:
@@ -98,7 +98,7 @@ def _inception(subject: Subject, options: Mapping[str, Any]) -> tuple[Extractor,
 def _fid(subject: Subject, options: Mapping[str, Any]) -> list[Record]:
     extractor, _ = _inception(subject, options)
     n = number_of_samples(subject, options)
-    return [frechet_record(subject, extractor, n, metric="fid", resamples=RESAMPLES, beside=False)]
+    return [frechet_record(subject, extractor, n, metric="fid", groups=GROUPS, beside=False)]
 
 
 def _kid(subject: Subject, options: Mapping[str, Any]) -> list[Record]:

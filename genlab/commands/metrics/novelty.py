@@ -25,16 +25,16 @@ from genlab.commands.metrics.features import Extractor, no_labelled_pictures, of
 from genlab.data.spec import Split
 from genlab.errors import ConfigError
 from genlab.evaluation.draw import alternate
-from genlab.evaluation.novelty import QUANTILE, Neighbour, closer, diversity, near_copies, nearest
-from genlab.evaluation.pictures import grid, save_png
+from genlab.evaluation.novelty import PAIR_DISTANCES, QUANTILE, Neighbour, closer, diversity, near_copies, nearest
+from genlab.evaluation.pictures import grid
 from genlab.evaluation.record import Record
 from genlab.seeding import derive
 
 PAIRS, COLUMNS = 32, 8
 """Nearest pairs in the picture, and in a row of it."""
 
-PICTURE = "pictures/memorisation.png"
-"""In the run directory."""
+PICTURE = "memorisation"
+"""Its name."""
 
 LEAST = 20
 """Examples of which a quantile of one in twenty can be told."""
@@ -58,7 +58,11 @@ def _sides(subject: Subject, options: Mapping[str, Any], name: str, *, least: in
 
 def _diversity(subject: Subject, options: Mapping[str, Any]) -> list[Record]:
     extractor = _extractor(subject, options)
-    drawn, real = _sides(subject, options, "diversity", least=2)
+    sides = _sides(subject, options, "diversity", least=2)
+    # at random: a split may be in the order of its classes
+    drawn, real = (
+        some(Split(x), PAIR_DISTANCES, seed=derive(subject.seed, "pairs", side)) for side, x in enumerate(sides)
+    )
     n = len(drawn)
     if extractor is not None:
         drawn, real = extractor(drawn), extractor(real)
@@ -89,8 +93,8 @@ def _memorisation(subject: Subject, options: Mapping[str, Any]) -> list[Record]:
     what = f"nearest of {len(train)} training examples, {len(drawn)} samples against {len(real)} of the split"
     pairs = ""
     if subject.data.spec.is_image:
-        pairs = f"; {PICTURE} has the nearest pairs, training below"
-        save_png(subject.folder / PICTURE, _pairs(subject, drawn, train, of_samples))
+        pairs = f"; pictures/{PICTURE}.png has the nearest pairs, training below"
+        subject.picture(PICTURE, _pairs(subject, drawn, train, of_samples))
     return [
         record(
             subject,
@@ -105,7 +109,7 @@ def _memorisation(subject: Subject, options: Mapping[str, Any]) -> list[Record]:
         record(
             subject,
             "near_copies",
-            near_copies(of_samples.distance, of_test.distance),
+            near_copies(of_samples.distance, of_test.distance, seed=derive(subject.seed, "bootstrap")),
             unit="share",
             method=f"near_copies: nearer to training data than all but {QUANTILE:.0%} of the split are; "
             f"{QUANTILE} for new samples",

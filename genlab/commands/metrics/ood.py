@@ -13,7 +13,7 @@ from genlab.commands.loaded import Loaded
 from genlab.commands.metrics.common import Metric, Subject, at_least
 from genlab.data.spec import Dataset, DataSpec, Split
 from genlab.data.subset import subset, training_subset
-from genlab.errors import ConfigError
+from genlab.errors import ConfigError, DataError, GenlabError
 from genlab.evaluation.bayes import class_log_prior
 from genlab.evaluation.detect import RECALL, detection
 from genlab.evaluation.figures import Compared, histograms
@@ -52,7 +52,7 @@ def _lacks(loaded: Loaded) -> str | None:
 
 
 def _named(name: str, root: str | None, subject: Subject) -> Dataset:
-    """The data of ``configs/data/<name>.yaml``.
+    """The data of ``configs/data/<name>.yaml``, in ``root``, in ``data.root`` or where data are by default.
 
     Raises:
         ConfigError: there is no such data, or it is not of the model's type.
@@ -64,12 +64,24 @@ def _named(name: str, root: str | None, subject: Subject) -> Dataset:
     if name not in choices:
         shown = [*OWN, *choices]
         raise ConfigError(f"metric.ood.data={name}: choose from {', '.join(shown)}{nearest(name, shown)}")
+    given = subject.config["data"]["root"]
+    place = root or given
+
+    def told(error: GenlabError) -> str:
+        # the key that was set, or that can be
+        return f"metric.ood.data={name}: " + (
+            str(error) if root is None and given is not None else str(error).replace("data.root", "metric.ood.root")
+        )
+
     try:
-        composed = compose("train", [f"data={name}", *([] if root is None else [f"data.root={quote(root)}"])])
+        composed = compose("train", [f"data={name}", *([] if place is None else [f"data.root={quote(place)}"])])
+        assert composed is not None
+        data = build.dataset(composed.config["data"], trust=[])
     except ConfigError as error:
-        raise ConfigError(f"metric.ood.data={name}: {str(error).replace('data.root', 'metric.ood.root')}") from error
-    assert composed is not None
-    data, spec = build.dataset(composed.config["data"], trust=[]), subject.data.spec
+        raise ConfigError(told(error)) from error
+    except DataError as error:
+        raise DataError(told(error)) from error
+    spec = subject.data.spec
     if not same_kind(data, spec):
         raise ConfigError(
             f"metric.ood.data={name} is {_kind(data.spec)}, the model's data is {_kind(spec)}; "
@@ -88,22 +100,24 @@ def _strange(subject: Subject, options: Mapping[str, Any]) -> tuple[str, Split]:
     """The strange examples and their name."""
     name, limit, seed = options["data"], options["max_examples"], subject.seed
     if name == "auto":
-        name = "dimmed" if subject.data.spec.is_image else "noise"
+        # of two levels the half is black
+        name = ("inverted" if subject.data.spec.levels == 2 else "dimmed") if subject.data.spec.is_image else "noise"
     if name in OWN:
         chosen = subset(subject.split, limit, seed=seed)
         shown = "uniform noise" if name == "noise" else f"{name} {subject.data.name}"
         return shown, own_strange(name, chosen, subject.data.spec, seed=seed)
-    data = _named(name, options["root"] or subject.config["data"]["root"], subject)
+    data = _named(name, options["root"], subject)
     return data.name, subset(getattr(data, subject.split_name), limit, seed=seed)
 
 
 def _scores(
     subject: Subject, options: Mapping[str, Any], inside: Split, outside: Split
-) -> dict[str, tuple[Tensor, Tensor]]:
-    """By name, the scores of the model's own data and of the strange examples, for every score that it offers."""
+) -> tuple[dict[str, tuple[Tensor, Tensor]], dict[str, str]]:
+    """By name, the scores of the model's own data and of the strange ones, every one that it offers; and notes."""
     model, data, config = subject.model, subject.data, subject.config
     parts = {"data": inside, "strange": outside}
     pairs: dict[str, tuple[Tensor, Tensor]] = {}
+    notes: dict[str, str] = {}
     if has_likelihood(model):
         prior = None
         if isinstance(model, ClassConditional):
@@ -124,7 +138,10 @@ def _scores(
             )
             for name, part in parts.items()
         }
-        typical = nll["train"][nll["train"].isfinite()].mean().item()
+        finite = nll["train"].isfinite()
+        typical = nll["train"][finite].mean().item()
+        if not finite.all():
+            notes["typicality"] = f"; {int((~finite).sum()):,} training examples without a finite -log p(x) left out"
         own, strange = (
             likelihood_scores(nll[name], typical=typical, x=parts[name].x if data.spec.is_image else None)
             for name in ("data", "strange")
@@ -137,7 +154,7 @@ def _scores(
             energy_scores(ranking, inside, batch_size=size),
             energy_scores(ranking, outside, batch_size=size),
         )
-    return pairs
+    return pairs, notes
 
 
 def _ood(subject: Subject, options: Mapping[str, Any]) -> list[Record]:
@@ -148,9 +165,11 @@ def _ood(subject: Subject, options: Mapping[str, Any]) -> list[Record]:
     own = f"{subject.data.name}, {subject.split_name}"
     bound = not isinstance(subject.model, ExactLikelihood)
     records, panels = [], []
-    for score, (of_own, of_strange) in _scores(subject, options, inside, outside).items():
+    pairs, notes = _scores(subject, options, inside, outside)
+    for score, (of_own, of_strange) in pairs.items():
         found = detection(of_own, of_strange, seed=subject.seed)
         method = f"ood score {score} = {WHAT[score]}: {len(inside):,} of {own} against {len(outside):,} of {name}"
+        method += notes.get(score, "")
         if score == "likelihood" and found["auroc"].value < 0.5:
             method += (
                 f"; the known paradox: the model finds {name} likelier than the data it was trained on, "

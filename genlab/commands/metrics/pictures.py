@@ -17,14 +17,14 @@ from genlab.commands.metrics.common import Metric, Subject, at_least, number_of_
 from genlab.commands.metrics.features import Extractor, no_labelled_pictures, of_classifier, of_samples, of_split
 from genlab.evaluation import manifold
 from genlab.evaluation.estimate import Estimate
-from genlab.evaluation.frechet import RESAMPLES, distance, frechet, moments
+from genlab.evaluation.frechet import GROUPS, distance, frechet, moments
 from genlab.evaluation.kernels import mmd, polynomial
 from genlab.evaluation.record import Record
 from genlab.seeding import derive
 
 
 def frechet_record(
-    subject: Subject, extractor: Extractor, n: int, *, metric: str, resamples: int = RESAMPLES, beside: bool = True
+    subject: Subject, extractor: Extractor, n: int, *, metric: str, groups: int = GROUPS, beside: bool = True
 ) -> Record:
     """The Frechet distance between ``n`` samples and the whole split; ``beside`` it, that of other real pictures."""
     split = subject.split_name
@@ -32,7 +32,7 @@ def frechet_record(
     at_least(extractor.dim + 1, n, metric=metric, what="samples", why=why)
     at_least(extractor.dim + 1, len(subject.split), metric=metric, what=f"pictures in split={split}", why=why)
     real, drawn = of_split(subject, extractor, split), of_samples(subject, extractor, n)
-    method = f"{metric}: {n} samples against the {len(real)} of the split, error of {resamples} resamples"
+    method = f"{metric}: {n} samples against the {len(real)} of the split, error by leaving out {groups} groups of both"
     other = "val" if split != "val" else "test"
     held_out = of_split(subject, extractor, other)[:n] if beside else real[:0]
     if len(held_out) > extractor.dim:
@@ -40,7 +40,7 @@ def frechet_record(
         found = [distance(moments(x[: len(held_out)]), moments(real)) for x in (drawn, held_out)]
         method += f"; of {len(held_out)} each, samples have {found[0]:.2f} and real pictures of split={other}"
         method += f" {found[1]:.2f}"
-    estimate = frechet(drawn, real, resamples=resamples, seed=derive(subject.seed, "bootstrap"))
+    estimate = frechet(drawn, real, groups=groups, seed=derive(subject.seed, "jackknife"))
     return record(subject, metric, estimate, unit="squared distance", n=n, method=method, extractor=extractor.name)
 
 
@@ -89,10 +89,11 @@ def _overlap(name: str, overlap: Overlap, subject: Subject, options: Mapping[str
         record(
             subject,
             name,
-            overlap(real, drawn, k=k),
+            overlap(real, drawn, k=k, seed=derive(subject.seed, "subsamples")),
             unit="balls per sample / k" if name == "density" else "share",
             n=len(drawn),
-            method=f"{name}: k={k}, {len(drawn)} samples against {len(real)} pictures of the split",
+            method=f"{name}: k={k}, {len(drawn)} samples against {len(real)} pictures of the split, "
+            "error by subsampling both",
             extractor=extractor.name,
         )
     ]

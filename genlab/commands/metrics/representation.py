@@ -126,8 +126,11 @@ def _probe(subject: Subject, options: Mapping[str, Any]) -> list[Record]:
 
 
 def _knn(subject: Subject, options: Mapping[str, Any]) -> list[Record]:
+    k, have = options["k"], min(options["max_train"], len(subject.data.train))
+    at_least(k, have, metric="knn_accuracy", what="training examples", why=f"k={k}")
+
     def classify(train: Labelled, features: Tensor) -> tuple[Tensor, str]:
-        return nearest_neighbours(train, features, k=options["k"]), f"{options['k']} nearest neighbours by"
+        return nearest_neighbours(train, features, k=k), f"{k} nearest neighbours by"
 
     return _records(subject, "knn_accuracy", options["max_train"], classify)
 

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from genlab.commands.loaded import Loaded
-from genlab.commands.metrics.common import Metric, Subject, number_of_samples, record, samples
+from genlab.commands.metrics.common import Metric, Subject, Unanswerable, at_least, number_of_samples, record, samples
 from genlab.data.densities import Density
 from genlab.data.toy2d import DENSITIES
 from genlab.evaluation import divergences
@@ -25,6 +25,12 @@ from genlab.seeding import derive
 
 MARGIN = 0.25
 """The grid goes beyond the training data by this part of their extent."""
+
+NEGLIGIBLE = 1e-6
+"""The box of a reverse divergence may leave out this much of q."""
+
+WIDENINGS = 3
+"""It is made half as wide again at most this often: the cells grow with it, and samples do better than wide cells."""
 
 NEAREST = 5
 """Neighbours that tell a divergence with a logarithm: few, for little bias."""
@@ -53,7 +59,12 @@ def _divergence(
     if not known:
         return [_by_samples(name, sampled, subject, options)]
     resolution, particles = options["resolution"], options["num_particles"]
-    grid = subject.once(("grid", resolution, particles), lambda: _grid(subject, resolution, particles))
+    if name == "reverse_kl":
+        grid = _holding(subject, resolution, particles) if isinstance(model, ExactLikelihood) else None
+        if grid is None:
+            return [_by_own_samples(name, subject, options)]
+    else:
+        grid = _grid(subject, resolution, particles)
     if isinstance(model, ExactLikelihood):
         how, kind = "exact", "exact"
     else:
@@ -63,6 +74,8 @@ def _divergence(
         how = model.method
     method = f"grid of {resolution} x {resolution} cells; q is {how}, its mass there {grid.mass:.4f}"
     estimate = divergences.with_grid_error(on_grid, grid.at_most_one)
+    if math.isinf(estimate.value):
+        _infinite(name, (grid.swapped if name == "reverse_kl" else grid).missed)
     return [
         record(
             subject,
@@ -71,27 +84,87 @@ def _divergence(
             unit=_unit(name),
             n=resolution**2,
             kind=kind,
-            method=f"kl, reverse_kl, js, tv: {method}",
+            method=f"{name if name == 'reverse_kl' else 'kl, js, tv'}: {method}",
             num_particles=None if isinstance(model, ExactLikelihood) else particles,
         )
     ]
 
 
-def _grid(subject: Subject, resolution: int, particles: int) -> Grid:
-    density = density_of(subject.loaded)
+def _infinite(name: str, share: float) -> None:
+    """Refuse a number that JSON and a table have no place for.
+
+    Raises:
+        Unanswerable: always.
+    """
+    low, high = ("q", "p") if name == "kl" else ("p", "q")
+    where = "p, the density of the data" if low == "p" else "q, the model's density"
+    raise Unanswerable(
+        f"metric={name} is infinite: {share:.2g} of {high}'s mass lies where {where}, is 0; "
+        "metric=js and metric=tv are finite"
+    )
+
+
+def _grid(subject: Subject, resolution: int, particles: int, *, widenings: int = 0) -> Grid:
+    """Both densities on a box that holds p, made half as wide again ``widenings`` times."""
+
+    def make() -> Grid:
+        density = density_of(subject.loaded)
+        assert density is not None
+        xmin, xmax, ymin, ymax = extent(subject.data.train.x)
+        beyond = ((1 + 2 * MARGIN) * 1.5**widenings - 1) / 2
+        dx, dy = beyond * (xmax - xmin), beyond * (ymax - ymin)
+        box = (xmin - dx, xmax + dx, ymin - dy, ymax + dy)
+        if isinstance(subject.model, GridNormalised):
+            # its own box holds all its mass, which may lie further out
+            own = subject.model.box
+            box = (min(box[0], own[0]), max(box[1], own[1]), min(box[2], own[2]), max(box[3], own[3]))
+        points = mesh(box, resolution)
+        log_q = log_density(subject.model, points, seed=derive(subject.seed, "grid"), num_particles=particles)
+        area = (box[1] - box[0]) * (box[3] - box[2]) / resolution**2
+        square = (resolution, resolution)
+        return Grid(density.log_prob(points).view(square), log_q.double().view(square), area)
+
+    return subject.once(("grid", resolution, particles, widenings), make)
+
+
+def _holding(subject: Subject, resolution: int, particles: int) -> Grid | None:
+    """The smallest grid that holds q but for `NEGLIGIBLE` of it, if one does."""
+    for widenings in range(WIDENINGS + 1):
+        grid = _grid(subject, resolution, particles, widenings=widenings)
+        if 1 - grid.mass <= NEGLIGIBLE:
+            return grid
+    return None
+
+
+def _by_own_samples(name: str, subject: Subject, options: Mapping[str, Any]) -> Record:
+    """The mean of ``log q - log p`` over samples of a q whose density is known, but has no box that holds it."""
+    density, model, particles = density_of(subject.loaded), subject.model, options["num_particles"]
     assert density is not None
-    xmin, xmax, ymin, ymax = extent(subject.data.train.x)
-    dx, dy = MARGIN * (xmax - xmin), MARGIN * (ymax - ymin)
-    box = (xmin - dx, xmax + dx, ymin - dy, ymax + dy)
-    if isinstance(subject.model, GridNormalised):
-        # its own box holds all its mass, which may lie further out
-        own = subject.model.box
-        box = (min(box[0], own[0]), max(box[1], own[1]), min(box[2], own[2]), max(box[3], own[3]))
-    points = mesh(box, resolution)
-    log_q = log_density(subject.model, points, seed=derive(subject.seed, "grid"), num_particles=particles)
-    area = (box[1] - box[0]) * (box[3] - box[2]) / resolution**2
-    square = (resolution, resolution)
-    return Grid(density.log_prob(points).view(square), log_q.double().view(square), area)
+    n = number_of_samples(subject, options)
+    if isinstance(model, GridNormalised):
+        # the normalised density, and not what a chain has reached
+        where = next(model.parameters()).device
+        generator = torch.Generator(where).manual_seed(derive(subject.seed, "samples"))
+        of_q = model.sample(n, generator=generator).cpu()
+    else:
+        of_q = samples(subject, n)
+    log_q = log_density(model, of_q, seed=derive(subject.seed, "own samples"), num_particles=particles).double()
+    log_p = density.log_prob(of_q)
+    estimate = divergences.monte_carlo_reverse_kl(log_p, log_q)
+    if math.isinf(estimate.value):
+        _infinite(name, (log_p == -math.inf).double().mean().item())
+    exact = isinstance(model, ExactLikelihood)
+    why = "no box holds q" if exact else f"q is importance sampling with K={particles}, which is too low on average"
+    return record(
+        subject,
+        name,
+        estimate,
+        unit=_unit(name),
+        n=n,
+        kind="estimate" if exact else "lower bound",
+        method=f"{name}: Monte Carlo, the mean of log q - log p over {n} samples of q; {why}",
+        num_particles=None if exact else particles,
+    )
 
 
 def _by_samples(
@@ -101,12 +174,19 @@ def _by_samples(
     assert density is not None
     n = number_of_samples(subject, options)
     k = NEAREST if name in {"kl", "reverse_kl"} else max(NEAREST, round(math.sqrt(n)))
+    at_least(max(divergences.GROUPS, 2 * k + 2), n, metric=name, what="samples", why="its error")
     generator = torch.Generator().manual_seed(derive(subject.seed, "truth"))
     truth, again = density.sample(n, generator=generator), density.sample(n, generator=generator)
     of_q = samples(subject, n)
-    estimate = sampled(divergences.by_neighbours(density.log_prob, truth, of_q, k=k))
-    floor = sampled(divergences.by_neighbours(density.log_prob, truth, again, k=k)).value
-    method = f"{name}: q is known by {n} samples only, its density from the {k}-th nearest; p itself has {floor:.4f}"
+    found = divergences.by_neighbours(density.log_prob, truth, of_q, k=k)
+    estimate = sampled(found)
+    if math.isinf(estimate.value):
+        _infinite(name, (found.p_at_q == -math.inf).double().mean().item())
+    floor = sampled(divergences.by_neighbours(density.log_prob, truth, again, k=k, groups=0)).value
+    method = (
+        f"{name}: q is known by {n} samples only, its density from the {k}-th nearest; p itself has {floor:.4f}, "
+        "a bias that is neither taken off nor in the error"
+    )
     return record(subject, name, estimate, unit=_unit(name), n=n, method=method)
 
 

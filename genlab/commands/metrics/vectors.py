@@ -49,7 +49,7 @@ def _mode_coverage(subject: Subject, options: Mapping[str, Any]) -> list[Record]
     covered = record(
         subject,
         "mode_coverage",
-        found.covered / count,
+        found.coverage,
         unit="share of modes",
         n=n,
         method=f"mode_coverage: {found.covered} of {count} modes have a sample {near}",
