@@ -1,367 +1,223 @@
-"""The metrics of samples on real checkpoints: what they say, what they refuse, what they depend on and what not."""
+"""``genlab eval`` beyond likelihood: on real checkpoints, with what stands beside each number, and its refusals."""
 
 from __future__ import annotations
 
-import dataclasses
-import hashlib
 import json
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from PIL import Image
 from rich.console import Console
-from torch import Tensor, nn
 
 from genlab import checkpoint
 from genlab.commands import evaluate, train
-from genlab.commands.loaded import Loaded, load
-from genlab.commands.metrics import METRICS, Subject, common, features, inception
 from genlab.compose import compose
-from genlab.data import DENSITIES, digits
-from genlab.data.spec import DataSpec
-from genlab.errors import ConfigError, DataError
-from genlab.evaluation import classifier
-from genlab.evaluation.frechet import frechet
-from genlab.models.base import GenerativeModel
+from genlab.errors import ConfigError
+from genlab.evaluation.record import Record
 
 QUIET = Console(quiet=True)
-CPU = torch.device("cpu")
-QUICK = ["trainer.accelerator=cpu", "trainer.enable_progress_bar=false", "test.num_particles=2", "logger=csv"]
-PLANE = ["data=toy2d", "data.name=eight_gaussians", "data.num_train=3000", "data.num_val=50", "data.num_test=1000"]
+FEW = ["test.num_particles=2", "trainer.accelerator=cpu", "trainer.enable_progress_bar=false"]
+PLANE = ["data=toy2d", "data.num_train=600", "data.num_val=50", "data.num_test=100"]
 RUNS = {
-    "histogram": ["model=histogram"],
-    "vae": ["trainer.max_steps=3", "model.hidden=[8]"],
-    "cvae": ["model=cvae", "trainer.max_steps=3", "model.hidden=[8]"],
-    "gmm": ["model=gmm", "model.components=16", *PLANE],
-    "plane": ["trainer.max_steps=3", "model.hidden=[8]", *PLANE],
+    "vae": ["model.hidden=[32]", "model.latent_dim=4", "trainer.max_steps=60"],
+    "cvae": ["model=cvae", "model.hidden=[8]", "trainer.max_steps=3"],
+    "naive_bayes": ["model=naive_bayes"],
+    "ppca": ["model=ppca"],
+    "ebm": ["model=ebm", "model.chain_steps=3", "model.channels=4", "objective.steps=2", "trainer.max_steps=2"],
+    "flow": ["model=realnvp", "model.hidden=[8]", "trainer.max_steps=2", *PLANE],
+    "plane": [
+        "model=ebm",
+        "model.chain_steps=3",
+        "model.hidden=[8]",
+        "objective.steps=2",
+        "trainer.max_steps=2",
+        *PLANE,
+    ],
 }
-OF_PICTURES = ["fcd", "kernel_distance", "precision", "recall", "density", "coverage", "diversity", "memorisation"]
-OF_DENSITIES = ["kl", "reverse_kl", "js", "tv"]
-OF_VECTORS = [*OF_DENSITIES, "mode_coverage", "sliced_wasserstein", "mmd", "diversity", "memorisation"]
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     paths = {}
-    for name, overrides in RUNS.items():
+    for name, words in RUNS.items():
         run = tmp_path_factory.mktemp(name)
         (run / "checkpoints").mkdir()
         (run / "samples").mkdir()
-        composed = compose("train", [*QUICK, *overrides])
+        composed = compose("train", [*FEW, *words])
         assert composed is not None
         train.run(run, composed.config, console=QUIET)
         paths[name] = checkpoint.latest(run / "checkpoints")
     return paths
 
 
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("cache")
-
-
-@pytest.fixture(autouse=True)
-def short(monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:
-    """A classifier of thirty steps, in a cache of the tests' own."""
-    monkeypatch.setenv("GENLAB_CACHE", str(cache))
-    monkeypatch.setattr(classifier, "STEPS", 30)
-
-
-def settings(ckpt: Path, *overrides: str) -> dict[str, Any]:
-    composed = compose("eval", [f"ckpt={ckpt}", "accelerator=cpu", *overrides])
-    assert composed is not None
-    return composed.config
-
-
-Score = Callable[..., dict[str, dict[str, Any]]]
+Score = Callable[..., dict[str, Record]]
 
 
 @pytest.fixture
 def score(trained: dict[str, Path], tmp_path: Path) -> Score:
-    """``score("vae", ["fcd"], "seed=1")``: the records by name."""
+    """``score("vae", "metric=probe")`` gives the records by name; everything is written to ``tmp_path``."""
 
-    def run(name: str, metrics: list[str], *overrides: str) -> dict[str, dict[str, Any]]:
-        folder = tmp_path / f"{name}-{len(list(tmp_path.iterdir()))}"
-        folder.mkdir()
-        evaluate.run(folder, settings(trained[name], f"metric=[{','.join(metrics)}]", *overrides), console=QUIET)
-        return {each["metric"]: each for each in json.loads((folder / "summary.json").read_text())["records"]}
+    def run(name: str, *words: str) -> dict[str, Record]:
+        composed = compose("eval", [f"ckpt={trained[name]}", "accelerator=cpu", *words])
+        assert composed is not None
+        records = evaluate.run(tmp_path, composed.config, console=QUIET)
+        held = json.loads((tmp_path / "summary.json").read_text())["records"]
+        assert [each["metric"] for each in held] == [record.metric for record in records]
+        return {record.metric: record for record in records}
 
     return run
 
 
-@pytest.fixture
-def subject(trained: dict[str, Path], tmp_path: Path) -> Callable[..., Subject]:
-    def make(name: str, *overrides: str) -> Subject:
-        loaded = load(trained[name], trust=[], device=CPU)
-        data = loaded.dataset(root=None, trust=[])
-        return Subject(loaded, loaded.model, data, settings(trained[name], *overrides), QUIET, tmp_path)
-
-    return make
+def shares(records: dict[str, Record]) -> dict[str, float]:
+    return {name: record.value for name, record in records.items()}
 
 
-def test_pictures_are_compared_and_no_batch_size_changes_a_value(score: Score) -> None:
-    few = [f"metric.{name}.n=300" for name in OF_PICTURES]
-    found = score("histogram", OF_PICTURES, *few)
-    assert score("histogram", OF_PICTURES, *few, "batch_size=7") == found
-    assert set(found) == {*OF_PICTURES, "near_copies"}
-    for name, record in found.items():
-        assert math.isfinite(record["value"])
-        assert record["standard_error"] >= 0
-        assert (record["n"], record["split"], record["kind"]) == (300, "test", "estimate"), name
-    sha = found["fcd"]["extractor"].split()[-1]
-    assert len(sha) == features.HASH
-    assert "test accuracy" in found["recall"]["extractor"]
-    assert found["memorisation"]["extractor"] is None
-    assert score("histogram", ["fcd"], *few[:1], "seed=1")["fcd"]["value"] != found["fcd"]["value"]
+def test_codes_are_probed_beside_pixels_and_a_pca(score: Score) -> None:
+    found = score("vae", "metric=[probe,knn_accuracy]", "metric.knn_accuracy.max_train=500")
+    assert list(found) == [f"{name}{of}" for name in ("probe", "knn_accuracy") for of in ("", "_raw", "_ppca")]
+    assert all(0.3 < share < 1 for share in shares(found).values()), "far above chance"
+    assert found["probe_raw"].value > 0.93
+    assert found["probe_raw"].value > found["probe_ppca"].value > found["probe"].value, "60 steps of 4 codes"
+    for record in found.values():
+        assert (record.kind, record.n, record.unit) == ("estimate", 300, "share correct")
+        assert record.standard_error == pytest.approx(math.sqrt(record.value * (1 - record.value) / 299))
+    assert "4 codes, 1,197 of 1,197 training examples" in str(found["probe"].method)
+    assert "64 raw pixels, 500 of 1,197 training examples" in str(found["knn_accuracy_raw"].method)
+    assert "4 codes of a probabilistic PCA" in str(found["probe_ppca"].method)
 
 
-def test_real_pictures_are_nearest_and_noise_is_furthest(subject: Callable[..., Subject]) -> None:
-    of = subject("histogram")
-    extractor = features.of_classifier(of)
-    real = features.of_split(of, extractor, "test")
-    noise = torch.randint(17, (300, 1, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
-    sets = [extractor(of.data.train.x[:300]), features.of_samples(of, extractor, 300), extractor(noise)]
-    distances = [frechet(each, real, groups=2).value for each in sets]
-    assert distances == sorted(distances)
-    assert frechet(real, real, groups=2).value == pytest.approx(0, abs=1e-6)
+def test_a_pca_is_its_own_baseline(score: Score) -> None:
+    found = shares(score("ppca", "metric=probe"))
+    assert abs(found["probe"] - found["probe_ppca"]) <= 0.02  # they differ by the noise of dequantisation
 
 
-def test_the_classifier_is_trained_once_and_known_by_its_hash(
-    subject: Callable[..., Subject], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setenv("GENLAB_CACHE", str(tmp_path / "cache"))
-    of = subject("vae")
-    state = torch.random.get_rng_state()
-    first = features.of_classifier(of)
-    assert torch.equal(torch.random.get_rng_state(), state)
-    data = digits()
-    again = classifier.trained(data, progress=lambda items, total: items)
-    assert again.sha256 == first.key == hashlib.sha256(again.weights.tobytes()).hexdigest()
-    chance = classifier.accuracy(classifier.untrained(data.spec).eval(), data.test)
-    assert classifier.accuracy(again, data.test) > max(0.5, chance)
-
-    def never(*args: Any, **kwargs: Any) -> None:
-        raise AssertionError("trained again")
-
-    monkeypatch.setattr(classifier, "trained", never)
-    second = features.of_classifier(subject("histogram"))
-    assert second.key == first.key
-    x = data.test.x[:20]
-    assert torch.equal(second(x), first(x))
-    for path in (tmp_path / "cache").iterdir():
-        path.write_bytes(b"damaged")
-    with pytest.raises(AssertionError, match="trained again"):
-        features.of_classifier(subject("histogram"))
+def test_bayes_rule_with_naive_bayes_is_naive_bayes(score: Score) -> None:
+    found = score("naive_bayes", "metric=bayes")
+    beside = [f"{name}{of}" for of in ("", "_naive_bayes", "_logistic") for name in ("bayes", "bayes_ece")]
+    assert list(found) == beside
+    assert found["bayes"].value == found["bayes_naive_bayes"].value > 0.8
+    # of the priors of the two, one is smoothed
+    assert found["bayes_ece"].value == pytest.approx(found["bayes_ece_naive_bayes"].value, abs=2e-3)
+    assert found["bayes_logistic"].value > 0.93
+    assert all(record.num_particles is None for record in found.values())
 
 
-def test_samples_are_drawn_once_and_those_of_a_smaller_number_are_among_them(
-    subject: Callable[..., Subject], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    of = subject("vae")
-    many, few = common.samples(of, 600), common.samples(of, 130)
-    assert torch.equal(many[:130], few)
-    assert (many.shape, many.dtype) == ((600, 1, 8, 8), torch.uint8)
-    assert torch.equal(common.samples(subject("vae", "batch_size=3"), 600), many)
-    assert not torch.equal(common.samples(subject("vae", "seed=1"), 130), few)
-    assert not torch.equal(many[: common.CHUNK], many[common.CHUNK : 2 * common.CHUNK])
-    monkeypatch.setattr(of.loaded.model, "sample", None)
-    common.samples(of, 500)  # drawn already
+def test_bounds_classify_and_say_how_many_examples_and_particles(score: Score) -> None:
+    found = score("cvae", "metric=bayes", "metric.bayes.max_examples=50", "metric.bayes.num_particles=3")
+    assert (found["bayes"].n, found["bayes"].num_particles) == (50, 3)
+    assert found["bayes_logistic"].num_particles is None
+    assert "50 of 300 test examples" in str(found["bayes"].method)
 
 
-def test_a_conditional_model_is_given_the_labels_of_training(
-    subject: Callable[..., Subject], monkeypatch: pytest.MonkeyPatch, score: Score
-) -> None:
-    of = subject("cvae")
-    data = of.data
-    skewed = dataclasses.replace(data, train=dataclasses.replace(data.train, y=torch.full_like(data.train.y, 7)))
-    seen = []
-    sample = of.loaded.model.sample
-
-    def spy(n: int, *, y: Tensor, generator: torch.Generator) -> Tensor:
-        seen.append(y)
-        return sample(n, y=y, generator=generator)
-
-    monkeypatch.setattr(of.loaded.model, "sample", spy)
-    common.samples(of, common.CHUNK)
-    assert set(seen[0].tolist()) == set(range(10))
-    common.samples(dataclasses.replace(of, data=skewed, _memo={}), common.CHUNK)
-    assert set(seen[1].tolist()) == {7}
-    found = score("cvae", ["diversity", "throughput"], "metric.throughput.seconds=0.05")
-    assert {name for name, each in found.items() if "as frequent as in" in (each["method"] or "")} == {"diversity"}
+@pytest.mark.parametrize("strange", ["inverted", "dimmed", "shuffled", "noise", "digits"])
+def test_strange_examples_are_told_by_every_score_there_is(score: Score, tmp_path: Path, strange: str) -> None:
+    found = score("naive_bayes", "metric=ood", f"metric.ood.data={strange}")
+    scores = ("likelihood", "typicality", "complexity")
+    assert list(found) == [f"ood_{of}_{name}" for name in scores for of in ("auroc", "aupr", "fpr95")]
+    for record in found.values():
+        assert record.n == 600
+        assert record.standard_error is not None
+        assert "300 of digits, test against 300 of" in str(record.method)
+        if strange in {"inverted", "shuffled", "noise"}:
+            assert record.value == pytest.approx(0 if "fpr95" in record.metric else 1, abs=0.02)
+        if strange == "digits":  # against themselves
+            assert record.value == pytest.approx(0.95 if "fpr95" in record.metric else 0.5, abs=0.01)
+    assert Image.open(tmp_path / "pictures" / "ood.png").mode == "RGB"
+    assert json.loads((tmp_path / "summary.json").read_text())["pictures"] == [str(tmp_path / "pictures" / "ood.png")]
 
 
-@pytest.mark.parametrize("name", ["gmm", "plane"])
-def test_a_model_of_the_plane_against_its_density(name: str, score: Score) -> None:
-    grid = [f"metric.{metric}.{key}" for metric in OF_DENSITIES for key in ("resolution=60", "num_particles=3")]
-    found = score(name, OF_VECTORS, *grid)
-    assert set(found) == {*OF_VECTORS, "samples_on_modes", "near_copies"}
-    assert all(math.isfinite(record["value"]) for record in found.values())
-    assert found["tv"]["value"] <= 1
-    assert found["js"]["value"] <= math.log(2)
-    kinds = {metric: found[metric]["kind"] for metric in OF_DENSITIES}
-    exact = name == "gmm"
-    bounds = {"kl": "upper bound", "reverse_kl": "lower bound"}
-    assert kinds == {m: "exact" if exact else bounds.get(m, "estimate") for m in OF_DENSITIES}
-    assert found["kl"]["num_particles"] == (None if exact else 3)
-    assert "grid of 60 x 60 cells" in found["kl"]["method"]
-    if exact:
-        assert found["mode_coverage"]["value"] == 1
-        assert found["kl"]["value"] < 0.1
+def test_the_paradox_is_told_where_it_shows(score: Score) -> None:
+    dimmed = score("ppca", "metric=ood", "metric.ood.num_particles=2")
+    assert dimmed["ood_auroc_likelihood"].value < 0.45
+    assert "the known paradox: the model finds dimmed digits likelier than" in str(
+        dimmed["ood_auroc_likelihood"].method
+    )
+    assert "paradox" not in str(dimmed["ood_auroc_typicality"].method)
+    inverted = score("ppca", "metric=ood", "metric.ood.num_particles=2", "metric.ood.data=inverted")
+    assert inverted["ood_auroc_likelihood"].value > 0.99
+    assert not any("paradox" in str(record.method) for record in inverted.values())
 
 
-def test_the_divergence_on_the_grid_is_that_of_the_likelihood(score: Score) -> None:
-    """``KL(p || q) = E_p[-log q] - H(p)``: two ways to one number."""
-    found = score("gmm", ["kl", "nll"], "metric.kl.resolution=300")
-    entropy = DENSITIES["eight_gaussians"].entropy
-    expected = found["nll"]["value"] - entropy
-    assert found["kl"]["value"] == pytest.approx(expected, abs=3 * found["nll"]["standard_error"])
+def test_an_energy_ranks_and_on_the_plane_as_its_likelihood_does(score: Score) -> None:
+    assert {name.rpartition("_")[2] for name in score("ebm", "metric=ood", "metric.ood.data=noise")} == {"energy"}
+    found = score("plane", "metric=ood")
+    assert found["ood_auroc_energy"].value == pytest.approx(found["ood_auroc_likelihood"].value, abs=1e-9)
+    assert "ood_auroc_complexity" not in found
+    assert "uniform noise" in str(found["ood_auroc_energy"].method)
 
 
-class OnlySamples(GenerativeModel):
-    """What is left of a model of which only samples are known."""
-
-    def __init__(self, model: GenerativeModel) -> None:
-        super().__init__()
-        self.spec = model.spec
-        self.model = model
-
-    def sample(self, n: int, *, generator: torch.Generator | None = None) -> Tensor:
-        return self.model.sample(n, generator=generator)
-
-
-def test_a_density_that_is_not_known_is_told_from_samples(subject: Callable[..., Subject]) -> None:
-    known = subject("gmm")
-    blind = OnlySamples(known.loaded.model)
-    unknown = dataclasses.replace(known, loaded=dataclasses.replace(known.loaded, model=blind), model=blind, _memo={})
-    options = {"resolution": 200, "num_particles": 1, "n": 3000}
-    for name, tolerance in (("kl", 0.06), ("reverse_kl", 0.06), ("js", 0.03), ("tv", 0.06)):
-        (exact,), (sampled,) = METRICS[name].run(known, options), METRICS[name].run(unknown, options)
-        assert sampled.value == pytest.approx(exact.value, abs=tolerance)
-        assert "known by 3000 samples only" in (sampled.method or "")
-        assert (exact.kind, sampled.kind) == ("exact", "estimate")
-
-
-def test_copies_are_noticed_and_shown(
-    subject: Callable[..., Subject], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    of = subject("histogram")
-    monkeypatch.setattr(common, "draw_chunk", lambda subject, index: subject.data.train.x[: common.CHUNK])
-    options = {"n": 200, "space": "data"}
-    share, near = METRICS["memorisation"].run(of, options)
-    assert share.value > 0.99
-    assert near.value == 1
-    with Image.open(tmp_path / "pictures" / "memorisation.png") as picture:
-        rows = np.asarray(picture)
-    height = rows.shape[0] // 8
-    assert np.array_equal(rows[:height], rows[height : 2 * height])  # each above its original
-    with pytest.raises(ConfigError, match="not trained on: split=test or val"):
-        METRICS["memorisation"].run(subject("histogram", "split=train"), options)
-
-
-def test_training_is_timed_on_a_copy(subject: Callable[..., Subject], score: Score) -> None:
-    of = subject("vae")
-    before = {name: value.clone() for name, value in of.loaded.model.state_dict().items()}
-    state = torch.random.get_rng_state()
-    with torch.no_grad():
-        records = {each.metric: each for each in METRICS["throughput"].run(of, {"seconds": 0.05})}
-    assert torch.equal(torch.random.get_rng_state(), state)
-    assert all(torch.equal(value, before[name]) for name, value in of.loaded.model.state_dict().items())
-    assert set(records) == {"training_rate", "sampling_rate", "parameters", "peak_memory"}
-    assert records["parameters"].value == sum(p.numel() for p in of.loaded.model.parameters())
-    assert all(each.value > 0 for each in records.values())
-    assert "threads on" in (records["training_rate"].method or "")
-    fitted = score("gmm", ["throughput"], "metric.throughput.seconds=0.05")
-    assert "training_rate" not in fitted
+def test_energies_have_errors_and_the_split_that_was_asked_for(score: Score) -> None:
+    found = score("ebm", "metric=energy", "metric.energy.n=200", "split=val")
+    assert list(found) == ["energy_data", "energy_samples", "energy_noise", "energy_data_below_noise"]
+    assert [record.n for record in found.values()] == [200, 128, 200, 200]
+    assert {record.split for record in found.values()} == {"val"}
+    other = score("ebm", "metric=energy", "metric.energy.n=200")
+    assert found["energy_data"].value != other["energy_data"].value
+    assert found["energy_noise"].value == other["energy_noise"].value
 
 
 @pytest.mark.parametrize(
     ("name", "words", "message"),
     [
-        ("vae", ["metric=kl"], r"metric=kl needs a known density \(data=toy2d\); VAE on this data .* metric=fcd"),
-        ("vae", ["metric=mmd"], "needs vectors .pictures have metric=kernel_distance"),
-        ("vae", ["metric=mode_coverage"], "eight_gaussians or gaussian_mixture"),
-        ("gmm", ["metric=fcd"], "metric=fcd needs labelled pictures.* it can have .*metric=mmd"),
-        ("gmm", ["metric=fid"], "metric=fid needs pictures"),
-        ("vae", ["metric=fcd", "metric.fcd.n=64"], "covariance of 64 features needs at least 65 samples, there are 64"),
-        ("vae", ["metric=recall", "metric.recall.n=3"], "needs at least 4 pictures on both sides, there are 3"),
-        ("gmm", ["metric=memorisation", "metric.memorisation.n=9"], "at least 20 examples on both sides"),
-        ("gmm", ["metric=diversity", "metric.diversity.space=features"], "space=features needs labelled pictures"),
+        ("naive_bayes", ["metric=probe"], "metric=probe needs an encoder; NaiveBayes"),
+        ("flow", ["metric=knn_accuracy"], "metric=knn_accuracy needs labels; Flow"),
+        ("cvae", ["metric=probe"], "needs an encoder that is not given the label; ConditionalVAE .*metric=bayes"),
+        ("vae", ["metric=bayes"], "metric=bayes needs a likelihood of each class; VAE"),
+        ("cvae", ["metric=bayes", "metric.bayes.max_examples=29"], "at least 30 examples, there are 29"),
+        ("ppca", ["metric=probe", "metric.probe.max_train=1"], "at least 2 classes among the training examples"),
+        ("vae", ["metric=energy"], "metric=energy needs an energy; VAE"),
+        (
+            "vae",
+            ["metric=ood", "metric.ood.data=toy2d"],
+            "is 2 real, the model's data is 1x8x8 of 17 levels; .*inverted",
+        ),
+        (
+            "flow",
+            ["metric=ood", "metric.ood.data=digits"],
+            "is 1x8x8 of 17 levels, the model's data is 2 real; .*noise",
+        ),
+        ("flow", ["metric=ood", "metric.ood.data=dimmed"], "made of pictures, this data is vectors"),
+        ("vae", ["metric=ood", "metric.ood.data=dimed"], "metric.ood.data=dimed: choose from .*did you mean dimmed"),
+        ("vae", ["metric=ood", "metric.ood.max_examples=29"], "at least 30 examples of each kind, there are 29"),
+        (
+            "vae",
+            ["metric=ood", "metric.ood.data=image_folder"],
+            "metric.ood.data=image_folder: metric.ood.root needs a value",
+        ),
     ],
 )
-def test_what_cannot_be_told_is_refused_in_one_sentence(
-    name: str, words: list[str], message: str, trained: dict[str, Path], tmp_path: Path
-) -> None:
+def test_what_cannot_be_is_refused_in_one_sentence(score: Score, name: str, words: list[str], message: str) -> None:
     with pytest.raises(ConfigError, match=message) as caught:
-        evaluate.run(tmp_path, settings(trained[name], *words), console=QUIET)
-    assert len(str(caught.value).splitlines()) == 1
-    assert not list(tmp_path.iterdir())
+        score(name, *words)
+    assert "\n" not in str(caught.value)
 
 
-def test_unlabelled_pictures_are_refused(trained: dict[str, Path]) -> None:
-    loaded: Loaded = load(trained["vae"], trust=[], device=CPU)
-    unlabelled = dataclasses.replace(loaded, spec=DataSpec((3, 8, 8), 256))
-    can = evaluate.offered(unlabelled)
-    assert "labelled pictures" in (METRICS["fcd"].lacks(unlabelled) or "")
-    assert {"fid", "diversity", "memorisation", "throughput"} <= set(can)
-    assert not {"fcd", "kernel_distance", "precision", "recall", "density", "coverage", "kl", "mmd"} & set(can)
+def test_pictures_are_written_and_named(score: Score, tmp_path: Path) -> None:
+    assert score("vae", "metric=pictures", "metric.pictures.n=4") == {}
+    written = json.loads((tmp_path / "summary.json").read_text())["pictures"]
+    assert [Path(path).stem for path in written] == ["samples", "reconstructions", "interpolations", "latents"]
+    assert all(Image.open(path).mode == "RGB" for path in written)
 
 
-def test_all_goes_on_without_what_cannot_be_told(score: Score) -> None:
-    few = [f"metric.{name}.n=50" for name in OF_PICTURES]
-    found = score("histogram", ["all"], *few, "metric.throughput.seconds=0.05", "metric.bpd.num_particles=2")
-    assert {"nll", "bpd", "coverage", "diversity", "memorisation", "sampling_rate"} <= set(found)
-    assert not {"fcd", "fid", "kl", "mmd"} & set(found)  # 50 samples; no weights; no vectors
+def test_all_is_everything_that_the_model_can_have(score: Score) -> None:
+    words = ["metric=all", "metric.nll.num_particles=2", "metric.ood.num_particles=2", "metric.ood.max_examples=40"]
+    words += ["metric.probe.max_train=100", "metric.pictures.n=2", "metric.throughput.seconds=0.01"]
+    found = score("vae", *words)
+    of_samples = {"fcd", "kernel", "precision", "recall", "density", "coverage", "diversity", "memorisation", "near"}
+    cost = {"training", "sampling", "parameters", "peak"}
+    likelihoods = {"nll", "bpd", "elbo"}
+    assert {name.partition("_")[0] for name in found} == {*likelihoods, "probe", "knn", "ood", *of_samples, *cost}
+    flow = score("flow", *words, "metric.ood.max_examples=9")
+    of_points = {"kl", "reverse", "js", "tv", "sliced", "mmd", "diversity", "memorisation", "near"}
+    assert {name.partition("_")[0] for name in flow} == {"nll", *of_points, *cost}  # too few to tell what is strange
 
 
-class StandIn(nn.Module):
-    """A network with Inception's interface: averages of random projections of colours."""
-
-    def __init__(self, features: int = 6, classes: int = 5) -> None:
-        super().__init__()
-        g = torch.Generator().manual_seed(0)
-        self.map = torch.randn(3 * 64, features, generator=g)
-        self.fc = nn.Linear(features, classes)
-
-    def forward(self, x: Tensor) -> tuple[Tensor]:
-        assert x.dtype == torch.uint8
-        assert x.shape[1:] == (3, 8, 8)
-        assert x.max() > 200  # 8-bit, whatever the levels of the data
-        return (x.flatten(1).float() @ self.map / 1000,)
-
-
-def test_inception_metrics_with_a_stand_in(score: Score, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    names = ["fid", "kid", "inception_score"]
-    monkeypatch.setattr(inception, "network", lambda path: StandIn())
-    weights = tmp_path / "weights.pth"
-    words = [word for name in names for word in (f"metric.{name}.weights={weights}", f"metric.{name}.n=100")]
-    monkeypatch.setattr(inception.importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(DataError, match=r"metric=fid needs torch-fidelity: pip install 'genlab\[fidelity\]'"):
-        score("vae", names, *words)
-    monkeypatch.setattr(inception.importlib.util, "find_spec", lambda name: name)
-    with pytest.raises(DataError) as caught:
-        score("vae", names, *words)
-    assert all(part in str(caught.value) for part in (inception.URL, inception.SHA256, str(weights)))
-    weights.write_bytes(b"anything")
-    found = score("vae", names, *words)
-    assert set(found) == set(names)
-    assert all(math.isfinite(record["value"]) for record in found.values())
-    assert found["inception_score"]["value"] >= 1
-    assert "Inception-v3" in found["fid"]["extractor"]
-
-
-def test_foreign_weights_are_not_read(tmp_path: Path) -> None:
-    path = tmp_path / inception.FILE
-    path.write_bytes(b"anything")
-    with pytest.raises(DataError, match="its sha256 is"):
-        inception.verified(path)
-
-
-def test_the_weights_are_looked_for_where_pytorch_keeps_downloads(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TORCH_HOME", "/somewhere")
-    monkeypatch.setattr(torch.hub, "_hub_dir", None)
-    assert inception.place({"weights": None}) == Path("/somewhere/hub/checkpoints") / inception.FILE
-    assert inception.place({"weights": "~/a.pth"}) == Path.home() / "a.pth"
+def test_the_numbers_do_not_depend_on_the_batch_size(score: Score) -> None:
+    words = ["metric=[probe,ood]", "metric.ood.num_particles=2", "metric.ood.max_examples=60"]
+    one, other = (score("vae", *words, f"batch_size={size}") for size in (17, 100))
+    for name, record in one.items():
+        assert record.value == pytest.approx(other[name].value, abs=2e-3 if "probe" not in name else 0.01)
+    assert torch.isfinite(torch.tensor(list(shares(one).values()))).all()
