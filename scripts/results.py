@@ -25,6 +25,8 @@ from genlab.comparison.show import duration
 SIGNS = {"exact": "=", "upper bound": "<=", "lower bound": ">=", "estimate": "~"}
 UNITS = {"nats per example": "nats", "bits/dim": "bits/dim"}
 HEAD = ("run", "command", "score", "K", "split, n", "training", "parameters", "machine")
+DIGITS = 6
+"""Behind the point, at most: the error of a share that is all but 1 has dozens of zeros."""
 _NOT_SHOWN = ("outputs=", "trainer.enable_progress_bar=", "ckpt=", "trust=", "data.root=")
 
 
@@ -48,8 +50,8 @@ def read(run_dir: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     return config, summary
 
 
-def rows(run_dir: Path, machine: str) -> list[list[str]]:
-    """The table's rows of one run: one per record.
+def rows(run_dir: Path, machine: str, *, only: Sequence[str] | None = None) -> list[list[str]]:
+    """The table's rows of one run: one per record, or per record of the metrics in ``only``.
 
     Raises:
         ResultsError: the run has no score, or that of an evaluation names a training run that is gone.
@@ -59,13 +61,15 @@ def rows(run_dir: Path, machine: str) -> list[list[str]]:
         found = [summary["test"]] if "test" in summary else list(summary.get("translation", {}).values())
         if not found:
             raise ResultsError(f"{run_dir}: its summary.json has no record of the test split")
+        found = [record for record in found if only is None or record["metric"] in only]
         return [row(config, summary, record, machine, command(config)) for record in found]
     if config["verb"] != "eval":
         raise ResultsError(f"{run_dir}: is a {config['verb']} run; only train and eval runs have scores")
     trained_in = Path(summary["checkpoint"]).parent.parent
     trained, its_summary = read(trained_in)
     scored = f"{command(trained)}`<br>`{command(config)}"
-    return [row(trained, its_summary, record, machine, scored) for record in summary["records"]]
+    found = [record for record in summary["records"] if only is None or record["metric"] in only]
+    return [row(trained, its_summary, record, machine, scored) for record in found]
 
 
 def row(config: dict[str, Any], summary: dict[str, Any], record: dict[str, Any], machine: str, done: str) -> list[str]:
@@ -97,7 +101,7 @@ def number(record: dict[str, Any]) -> str:
     digits = 2
     if width:
         told = f"{Decimal(f'{width:.1g}'):f}"  # 4e-05 is 0.00004
-        digits = max(digits, len(told.partition(".")[2]))
+        digits = min(max(digits, len(told.partition(".")[2])), DIGITS)
     if interval is not None:
         return f"{value:.{digits}f} [{interval[0]:.{digits}f}, {interval[1]:.{digits}f}]"
     return f"{value:.{digits}f}" + (f" ± {error:.{digits}f}" if error is not None else "")
@@ -210,6 +214,7 @@ def main() -> int:
     parser.add_argument("run_dir", nargs="+", type=Path)
     parser.add_argument("--machine", required=True, help='what the runs ran on, for example "2 CPU cores"')
     parser.add_argument("--write", type=Path, metavar="FILE", help="put the table between the markers of FILE")
+    parser.add_argument("--metric", action="append", metavar="NAME", help="only this of a run's records; repeatable")
     parser.add_argument("--keep", action="store_true", help="with --write: keep the rows of other commands")
     given = parser.parse_args()
     if given.keep and given.write is None:
@@ -219,7 +224,7 @@ def main() -> int:
         if name == "compare":
             text = "\n\n".join(comparison(folder, given.machine) for folder in given.run_dir)
         else:
-            found = [cells for run_dir in given.run_dir for cells in rows(run_dir, given.machine)]
+            found = [cells for run_dir in given.run_dir for cells in rows(run_dir, given.machine, only=given.metric)]
             text = table(merged(between(given.write, name), found) if given.keep else found)
         if given.write is None:
             print(text)

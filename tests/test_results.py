@@ -33,6 +33,7 @@ RECORD = {
         ({}, "<= 84.83 ± 0.74 nats"),
         ({"kind": "exact", "standard_error": 0.00042}, "= 84.8305 ± 0.0004 nats"),
         ({"kind": "exact", "standard_error": 0.000042}, "= 84.83050 ± 0.00004 nats"),
+        ({"kind": "exact", "standard_error": 1e-68}, "= 84.830500 ± 0.000000 nats"),
         ({"metric": "elbo", "kind": "lower bound", "value": -90.0}, "elbo >= -90.00 ± 0.74 nats"),
         ({"metric": "fcd", "kind": "estimate", "unit": "distance", "standard_error": None, "interval": [80.0, 90.0]},
          "fcd ~ 84.83 [80.00, 90.00] distance"),
@@ -109,6 +110,7 @@ def test_a_translator_has_a_row_for_each_of_its_records(results, tmp_path):
     (tmp_path / "summary.json").write_text(json.dumps(summary))
     rows = results.rows(tmp_path, "1 thread")
     assert [row[2].split()[0] for row in rows] == ["l1", "l1_mean"]
+    assert results.rows(tmp_path, "1 thread", only=["l1_mean"]) == rows[1:]
     assert rows[0][5] == "36 s in several parts, 3,600 steps"
 
 
