@@ -319,7 +319,7 @@ def test_kill_9_and_sigterm_of_a_real_process(config: Callable, run_dir: Callabl
     [
         [],
         EBM,
-        [*EBM, *PLANE],
+        [*EBM, *PLANE, "trainer.max_epochs=600"],
         ["model=realnvp", "data=toy2d"],
         ["model=pixelcnn", "model.channels=8", "model.blocks=1"],
         [*GAN, "objective.n_critic=2", "trainer.accumulate_grad_batches=2"],
