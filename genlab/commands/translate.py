@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from rich.console import Console
 from genlab import runs
 from genlab.callbacks.progress import track
 from genlab.commands.loaded import Loaded, device_of, load
+from genlab.commands.naming import targets
 from genlab.data.decode import bad_message, converted_message
 from genlab.data.pictures import SUFFIXES, BadPictureError, Whole, list_pictures, printable, read_whole
 from genlab.errors import ConfigError, DataError
@@ -176,30 +176,8 @@ def _items(loaded: Loaded, config: Mapping[str, Any], *, output: Path, back: boo
     files = list_pictures(source, deep=True)
     if not files:
         raise DataError(f"input={source} holds no pictures: give a picture, or a folder of pictures")
-    targets = _targets([file.relative_to(source) for file in files])
-    return [Item(file, output / target) for file, target in zip(files, targets, strict=True)]
-
-
-def _targets(names: Sequence[Path]) -> list[Path]:
-    """A PNG's name for each file, no two the same: ``a.png`` for ``a.jpg``, ``a.jpg.png`` if ``a.tif`` wants it too."""
-    short = [name.with_suffix(".png") for name in names]
-    wanted = Counter(map(_folded, short))
-    # names that nobody else wants go first: a.jpg.png keeps its own, whoever would like to evade to it
-    taken = {name for name, count in wanted.items() if count == 1}
-    targets = []
-    for name, target in zip(names, short, strict=True):
-        if wanted[_folded(target)] > 1:
-            target, number = name.with_name(f"{name.name}.png"), 2
-            while _folded(target) in taken:
-                target, number = name.with_name(f"{name.name}-{number}.png"), number + 1
-            taken.add(_folded(target))
-        targets.append(target)
-    return targets
-
-
-def _folded(name: Path) -> str:
-    """The name as a file system that does not tell capitals from small letters sees it."""
-    return name.as_posix().casefold()
+    names = targets([file.relative_to(source) for file in files])
+    return [Item(file, output / target) for file, target in zip(files, names, strict=True)]
 
 
 def _readable(items: Sequence[Item], sizes: Sizes, *, given: Path, skip_bad: bool) -> tuple[list[Item], list[str]]:

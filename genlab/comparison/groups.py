@@ -82,8 +82,8 @@ def describe(scope: tuple[Hashable, ...]) -> tuple[str, str]:
     if kind == TRANSLATES:
         return "Translators", (
             "These turn a picture of one domain into one of the other: they have no density of pictures and draw none "
-            "of their own, so they have neither a likelihood nor the scores of samples; summary.json of a training run "
-            "has its scores of translation where there are any."
+            "of their own, so they have neither a likelihood nor the scores of samples; genlab eval --metric "
+            "translation scores their translations where there are pairs or labels."
         )
     if kind == NONE:
         return "No likelihood", (
@@ -200,10 +200,8 @@ def mean(cells: Sequence[Cell]) -> Cell:
     numbers = [value.number for value in values]
     spread = statistics.stdev(numbers)
     of_examples = statistics.fmean(value.uncertainty for value in values)
-    error = (
-        math.hypot(of_examples, spread / math.sqrt(len(values))) or None
-    )  # a count has none if it is always the same
-    return Value(statistics.fmean(numbers), error, note=_note(values), scope=values[0].scope, spread=spread)
+    error = math.hypot(of_examples, spread / math.sqrt(len(values)))  # 0: a count that is always the same
+    return Value(statistics.fmean(numbers), error or None, note=_note(values), scope=values[0].scope, spread=spread)
 
 
 def _note(values: Sequence[Value]) -> str:

@@ -391,7 +391,7 @@ def test_training_examples_without_a_likelihood_are_counted(
         ("gmm", ["metric=fcd"], "metric=fcd needs labelled pictures.* it can have .*metric=mmd"),
         ("gmm", ["metric=fid"], "metric=fid needs pictures"),
         ("vae", ["metric=fcd", "metric.fcd.n=64"], "covariance of 64 features needs at least 65 samples, there are 64"),
-        ("vae", ["metric=recall", "metric.recall.n=3"], "needs at least 4 pictures on both sides, there are 3"),
+        ("vae", ["metric=recall", "metric.recall.n=7"], "needs at least 8 pictures on both sides, there are 7"),
         ("gmm", ["metric=memorisation", "metric.memorisation.n=9"], "at least 20 examples on both sides"),
         ("gmm", ["metric=diversity", "metric.diversity.space=features"], "space=features needs labelled pictures"),
     ],

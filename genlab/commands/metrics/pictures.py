@@ -84,7 +84,9 @@ Overlap = Callable[..., Estimate]
 def _overlap(name: str, overlap: Overlap, subject: Subject, options: Mapping[str, Any]) -> list[Record]:
     extractor, k = of_classifier(subject), options["k"]
     n = number_of_samples(subject, options)
-    real, drawn = equal_numbers(subject, extractor, n, metric=name, least=k + 1)
+    real, drawn = equal_numbers(
+        subject, extractor, n, metric=name, least=2 * (k + 1)
+    )  # for the error, parts of both need k neighbours
     return [
         record(
             subject,
