@@ -78,7 +78,7 @@ class SingleLoss(Stepwise):
         def backward() -> Tensor:
             with self.synchronised(updates=updates):
                 loss = self.loss(batch)
-                self.manual_backward(loss.value if self.accumulate == 1 else loss.value / self.accumulate)
+                self.manual_backward(loss.value if self.sharing == 1 else loss.value / self.sharing)
             return loss.value
 
         if not updates:

@@ -91,6 +91,7 @@ class Stepwise(pl.LightningModule):
     Attributes:
         batches_done: number of training batches that are behind the current weights.
         pending: batches whose gradients wait for an update; 0 on every boundary where a checkpoint may be written.
+        sharing: batches of the update under way; the last one of a run may have fewer than ``accumulate``.
         on_step_end: called after every step but the last of a window, which Lightning's own hook ends.
     """
 
@@ -119,6 +120,7 @@ class Stepwise(pl.LightningModule):
         self.fused = fused
         self.batches_done = 0
         self.pending = 0
+        self.sharing = accumulate
         self.on_step_end: Callable[[], None] = lambda: None
         objective.prepare(model)
         # copied from rank 0 at every step otherwise: a replay buffer is large, and the same on all ranks already
@@ -130,7 +132,7 @@ class Stepwise(pl.LightningModule):
 
     def __setattr__(self, name: str, value: Any) -> None:
         # nn.Module searches parameters and buffers at each assignment; these come many times a step
-        if name in {"_current_fx_name", "batches_done", "pending", "last", "norms", "seen", "_held"}:
+        if name in {"_current_fx_name", "batches_done", "pending", "sharing", "last", "norms", "seen", "_held"}:
             self.__dict__[name] = value
         else:
             super().__setattr__(name, value)
@@ -216,8 +218,10 @@ class Stepwise(pl.LightningModule):
 
     def ends_update(self) -> bool:
         """Count a batch's gradients; whether this batch completes an update."""
+        if self.pending == 0:
+            self.sharing = min(self.accumulate, self.num_batches - self.batches_done)
         self.pending += 1
-        if self.pending == self.accumulate or self.batches_done + 1 == self.num_batches:
+        if self.pending == self.sharing:
             self.pending = 0
             return True
         return False

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import pytorch_lightning as pl
 import torch
 from rich.console import Console
+from torch import nn
 
 from genlab import checkpoint
 from genlab.callbacks.steps import Steps
@@ -17,6 +19,7 @@ from genlab.data.loader import BatchLoader
 from genlab.data.spec import DataSpec, Split
 from genlab.models import EBM
 from genlab.objectives import ContrastiveDivergence
+from genlab.objectives.base import Loss, Objective
 from genlab.training import stepwise
 from genlab.training.optim import OptimiserRecipe
 from genlab.training.single import SingleLoss
@@ -86,6 +89,40 @@ def test_the_gradient_is_clipped(config: Callable, run_dir: Callable, monkeypatc
     train.run(run_dir("run"), config(*BASE, *settings), console=QUIET)
     assert len(norms) == 19
     assert norms == pytest.approx([0.125] * 19, rel=1e-4)
+
+
+class Distance(Objective):
+    """``sum (w - x)^2 / B`` of a batch."""
+
+    def forward(self, model: nn.Module, batch: Any, *, step: int) -> Loss:
+        """Its gradient is ``2 (w - mean x)``."""
+        return Loss((model.weight - batch.x).square().mean(), {})
+
+
+@pytest.mark.parametrize(("steps", "start"), [(8, 0), (8, 3), (7, 0), (6, 0), (2, 0)])
+def test_an_update_is_the_mean_over_its_own_batches(steps: int, start: int) -> None:
+    x = torch.tensor([[1.0], [3.0], [-2.0], [0.5], [4.0], [-1.0], [2.5], [7.0]])
+    model = nn.Linear(1, 1, bias=False)
+    nn.init.zeros_(model.weight)
+    optimiser = OptimiserRecipe("sgd", lr=0.1, betas=(0.0, 0.0))
+    module = SingleLoss(model, Distance(), optimiser=optimiser, seed=0, num_batches=steps, accumulate=3)
+    module.batches_done = start
+    loader = BatchLoader(Split(x), batch_size=1, seed=0, num_steps=steps, start=start)
+    loader.permutation = lambda epoch, *, size, domain="a": torch.arange(size)  # type: ignore[method-assign]
+    trainer = pl.Trainer(
+        accelerator="cpu",
+        max_epochs=1,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+    trainer.fit(module, train_dataloaders=stepwise.Windows(loader, size=4))
+    expected = 0.0
+    for first in range(start, steps, 3):
+        batches = x[first : min(first + 3, steps)]
+        expected -= 0.1 * 2 * (expected - batches.mean().item())
+    assert model.weight.item() == pytest.approx(expected, rel=1e-5)
 
 
 @pytest.mark.parametrize("compiled", [False, True])
