@@ -7,6 +7,8 @@ is not a likelihood of the picture, so real and integer data never share one.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -41,7 +43,7 @@ class Likelihood(nn.Module):
         raise TypeError(f"{type(self).__name__} is abstract")
 
     def mean(self, params: Tensor) -> Tensor:
-        """The expected (or typical) value ``(..., *event) float``, on the data's own scale."""
+        """``E[x]``, ``(..., *event) float``, on the data's own scale."""
         raise TypeError(f"{type(self).__name__} is abstract")
 
     def sample(self, params: Tensor, *, generator: torch.Generator | None) -> Tensor:
@@ -111,6 +113,25 @@ def log_logistic_bin(x: Tensor, location: Tensor, log_scale: Tensor, *, levels: 
     return torch.where(x == 0, log_upper, torch.where(x == levels - 1, log_lower, inner))
 
 
+def expected_level(cdf: Callable[[Tensor], Tensor], first: Tensor, step: Tensor, *, levels: int) -> Tensor:
+    """``E[x]`` of a level x, in ``[0, L - 1]``: no location, where bins are wide or the ends hold mass, tells it.
+
+        E[x] = sum_(k=1)^(L-1) P(x >= k),   P(x >= k) = cdf(first - (k - 1) step)
+
+    A level is added at a time: the memory is that of a few pictures.
+
+    Args:
+        cdf: of the noise, symmetric about 0 and of scale 1; it may write to what it is given.
+        first: ``(...)``, from the lower end of level 1 to the location, in scales.
+        step: the width of a level, in scales; broadcast to ``first``.
+        levels: L.
+    """
+    total = cdf(first.clone())
+    for k in range(1, levels - 1):
+        total = total + cdf(torch.add(first, step, alpha=-k))
+    return total
+
+
 class DiscretisedLogistic(Likelihood):
     """Integer data of L levels: a logistic distribution integrated over each level's bin (see `log_logistic_bin`)."""
 
@@ -134,9 +155,11 @@ class DiscretisedLogistic(Likelihood):
         return value.sum(self.event_dims)
 
     def mean(self, params: Tensor) -> Tensor:
-        """The location, clamped to the data's range, on the scale 0 ... L - 1."""
-        location, _ = self._location_scale(params.float())
-        return (location.clamp(-1, 1) + 1) * ((self.levels - 1) / 2)
+        """``E[x]`` on the scale 0 ... L - 1, by `expected_level`."""
+        location, log_scale = self._location_scale(params.float())
+        half, inverse_scale = 1 / (self.levels - 1), torch.exp(-log_scale)
+        first = (location + 1 - half) * inverse_scale
+        return expected_level(torch.Tensor.sigmoid_, first, 2 * half * inverse_scale, levels=self.levels)
 
     def sample(self, params: Tensor, *, generator: torch.Generator | None) -> Tensor:
         """Integer levels, uint8."""

@@ -349,6 +349,16 @@ def test_ppca_of_pictures_reconstructs_them_and_draws_what_its_latents_say() -> 
     assert (drawn - expected).square().mean() < 0.2 * (drawn - drawn.mean(0)).square().mean()
 
 
+def test_the_mean_of_ppca_of_pictures_given_a_latent_is_that_of_the_pictures_drawn_from_it() -> None:
+    data = digits()
+    model = fit(ppca(data.spec, latent_dim=2), data.train, data.val)
+    z = torch.tensor([[2.5, -1.0]])
+    real = model.density.decode(z) + model.density.noise_variance.sqrt() * torch.randn(20_000, 64, generator=seeded())
+    drawn = real.floor().clamp(0, 16).double().view(-1, 1, 8, 8)  # as `sample` makes them
+    error = (drawn.std(0) / len(drawn) ** 0.5).clamp_min(1e-3)
+    assert (((model.decode(z)[0] - drawn.mean(0)) / error).abs() < 5).all()
+
+
 def test_each_example_has_noise_of_its_own() -> None:
     model, x = dequantised_kde(), all_pictures(3, (1, 1, 2))
     whole = model.log_prob_bound(x, 5, generator=[seeded(row) for row in range(9)])

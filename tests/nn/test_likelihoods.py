@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import torch
 from torch.nn import functional as F
+from torch.profiler import ProfilerActivity, profile
 
 from genlab.data.spec import DataSpec
 from genlab.nn.likelihoods import Bernoulli, DiscretisedLogistic, Gaussian, softplus_sum
@@ -59,6 +60,36 @@ def test_discretised_logistic_samples_follow_their_probabilities() -> None:
     drawn = likelihood.sample(params.expand(n, 2, 1), generator=seeded()).flatten()
     counted = torch.bincount(drawn.long(), minlength=5) / n
     assert torch.allclose(counted, p, atol=4 * 0.5 / n**0.5)
+
+
+def test_the_mean_of_a_discretised_logistic_is_the_sum_over_its_levels() -> None:
+    for levels in (2, 3, 17, 256):
+        likelihood = DiscretisedLogistic(DataSpec((1,), levels))
+        params = torch.randn(200, 2, 1, generator=seeded()) * torch.tensor([[2.0], [6.0]])
+        every = torch.arange(levels).view(levels, 1, 1)
+        p = likelihood.log_prob(every, params[None].double()).exp()
+        expected = (p * every[..., 0]).sum(0)[:, None]
+        mean = likelihood.mean(params)
+        assert mean.shape == (200, 1)
+        assert torch.allclose(mean.double(), expected, rtol=1e-5, atol=1e-4), levels
+
+
+def test_the_mean_of_a_discretised_logistic_is_that_of_its_samples() -> None:
+    likelihood = DiscretisedLogistic(DataSpec((1,), 256))
+    params = torch.tensor([[-0.9082], [1.0]]).view(1, 2, 1)  # at level 11.7, and mass piled up on level 0
+    drawn = likelihood.sample(params.expand(100_000, 2, 1), generator=seeded()).float()
+    error = (drawn.std() / len(drawn) ** 0.5).item()
+    assert abs(likelihood.mean(params).item() - drawn.mean().item()) < 4 * error
+    assert abs(drawn.mean().item() - 11.7) > 20 * error, "the location would pass for it"
+
+
+def test_the_mean_takes_no_more_memory_than_its_parameters_do() -> None:
+    likelihood = DiscretisedLogistic(DataSpec((1, 16, 16), 256))
+    params = torch.randn(8, 2, 1, 16, 16, generator=seeded())
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiled:
+        likelihood.mean(params)
+    largest = max(abs(event.cpu_memory_usage) for event in profiled.events())
+    assert largest <= params.nbytes
 
 
 def test_gaussian_agrees_with_torch_and_its_deviation_is_bounded() -> None:

@@ -22,6 +22,7 @@ from genlab.errors import ConfigError
 from genlab.models.base import DecodesLatents, EncodesLatents
 from genlab.models.classical.base import Progress, RealDensity, read_points, sklearn_seed
 from genlab.models.classical.dequantised import DequantisedFit
+from genlab.nn.likelihoods import expected_level
 
 EXACT_DIM = 4096
 """Up to this many dimensions all eigenvectors are computed; beyond, the leading `LEADING` by a randomised method."""
@@ -157,8 +158,11 @@ class DequantisedPPCA(DequantisedFit, EncodesLatents, DecodesLatents):
         return self.density.encode(x.flatten(1) + 0.5)
 
     def decode(self, z: Tensor) -> Tensor:
-        """``E[x + u | z] - 1/2``, clamped to the levels' range; ``(B, C, H, W) float``."""
-        return (self.density.decode(z) - 0.5).clamp(0, self.levels - 1).view(-1, *self.spec.event_shape)
+        """``E[x | z]``, ``(B, C, H, W) float``, of what is drawn: ``x = floor(y)`` in the levels' range, y normal."""
+        scale = self.density.noise_variance.sqrt()
+        first = (self.density.decode(z) - 1) / scale
+        x = expected_level(torch.special.ndtr, first, 1 / scale, levels=self.levels)
+        return x.view(-1, *self.spec.event_shape)
 
 
 def _eigen(centred: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
