@@ -112,7 +112,8 @@ def run(run_dir: Path, config: Mapping[str, Any], model: Fitted, data: Dataset, 
     loggers = open_loggers(run_dir, config["logger"], resume_step=0)
     for logger in loggers:
         logger.log_metrics(metrics, step=STEP)
-    pictures = draw(model, data, n=config["callbacks"]["samples"]["n"], seed=config["seed"])
+    report = partial(console.print, highlight=False, soft_wrap=True)
+    pictures = draw(model, data, n=config["callbacks"]["samples"]["n"], seed=config["seed"], report=report)
     show(pictures, loggers, folder=run_dir / "samples", step=STEP)
     for logger in loggers:
         logger.finalize("success")

@@ -13,9 +13,10 @@ import torch
 from rich.console import Console
 
 from genlab import runs
+from genlab.atomic import disk_errors
 from genlab.commands.loaded import Loaded, device_of, load
-from genlab.commands.tasks import DEFAULTS, TASKS
-from genlab.errors import ConfigError
+from genlab.commands.tasks import DEFAULTS, TASKS, Drawn
+from genlab.errors import ConfigError, GenlabError, TrainingError
 from genlab.evaluation.pictures import save_png
 from genlab.models.base import (
     ClassConditional,
@@ -26,9 +27,10 @@ from genlab.models.base import (
 
 
 def run(run_dir: Path, config: Mapping[str, Any], *, console: Console) -> dict[str, Path]:
-    """Do ``config["task"]`` with ``config["ckpt"]``; write ``<task>.png`` and ``<task>.npz`` and print their paths.
+    """Do ``config["task"]`` with ``config["ckpt"]``; write ``<task>.npz``, then ``<task>.png``, and print their paths.
 
     Raises:
+        TrainingError: the disk is full, or what was drawn makes no picture; its arrays are written by then.
         ConfigError: a task or label that this model cannot honour; the message names what it can.
         CheckpointError, DataError, TrustError: as loading raises.
     """
@@ -40,19 +42,38 @@ def run(run_dir: Path, config: Mapping[str, Any], *, console: Console) -> dict[s
     with torch.no_grad():
         drawn = TASKS[config["task"]].run(loaded, config)
     stem = run_dir / config["task"]
-    paths = {"picture": save_png(stem.with_suffix(".png"), drawn.picture), "arrays": stem.with_suffix(".npz")}
+    paths = {"arrays": stem.with_suffix(".npz")}
     save_npz(paths["arrays"], drawn.arrays)
-    for ending, content in drawn.files.items():
-        paths[ending] = stem.with_suffix(f".{ending}")
-        paths[ending].write_bytes(content)
     runs.write_json(run_dir / runs.SUMMARY, {"checkpoint": str(loaded.path), "step": loaded.step, "note": drawn.note})
     print(f"model    {loaded.config['name']}, step {loaded.step} ({drawn.note})")
-    print(f"grid     {paths['picture']}")
-    shapes = ", ".join(f"{name} {array.shape} {array.dtype}" for name, array in drawn.arrays.items())
-    print(f"arrays   {paths['arrays']} ({shapes})")
-    for ending in drawn.files:
-        print(f"{ending:8s} {paths[ending]}")
+    try:
+        with torch.no_grad():
+            _draw(stem, drawn, paths)
+    finally:
+        if "picture" in paths:
+            print(f"grid     {paths['picture']}")
+        shapes = ", ".join(f"{name} {array.shape} {array.dtype}" for name, array in drawn.arrays.items())
+        print(f"arrays   {paths['arrays']} ({shapes})")
+        for ending in drawn.files.keys() & paths.keys():
+            print(f"{ending:8s} {paths[ending]}")
     return paths
+
+
+def _draw(stem: Path, drawn: Drawn, paths: dict[str, Path]) -> None:
+    """Write what can be looked at, and add it to ``paths``."""
+    try:
+        with disk_errors(stem.with_suffix(".png")):
+            paths["picture"] = save_png(stem.with_suffix(".png"), drawn.picture())
+            for ending, make in drawn.files.items():
+                path = stem.with_suffix(f".{ending}")
+                path.write_bytes(make())
+                paths[ending] = path
+    except GenlabError:
+        raise
+    except (ValueError, ArithmeticError, RuntimeError, MemoryError) as error:
+        raise TrainingError(
+            f"the picture cannot be drawn ({type(error).__name__}: {error}); the arrays are in {paths['arrays']}"
+        ) from error
 
 
 def _check(loaded: Loaded, config: Mapping[str, Any]) -> None:
@@ -85,8 +106,12 @@ def _check(loaded: Loaded, config: Mapping[str, Any]) -> None:
 
 
 def save_npz(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    """Write ``.npz``; unlike `numpy.savez`, the same arrays give the same bytes (no time of writing inside)."""
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+    """Write ``.npz``; unlike `numpy.savez`, the same arrays give the same bytes (no time of writing inside).
+
+    Raises:
+        TrainingError: the disk is full, the folder read-only and the like.
+    """
+    with disk_errors(path), zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, array in arrays.items():
             buffer = io.BytesIO()
             np.lib.format.write_array(buffer, np.ascontiguousarray(array), allow_pickle=False)

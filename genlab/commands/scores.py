@@ -141,7 +141,12 @@ class Scores:
 
             subject, config = self.subject, self.config
             drawn = report.pictures(
-                subject.loaded.model, subject.data, seed=config["seed"], n=config["n"], split=config["split"]
+                subject.loaded.model,
+                subject.data,
+                seed=config["seed"],
+                n=config["n"],
+                split=config["split"],
+                report=self.notes.append,
             )
             return {
                 name: str(save_png(folder / f"{name}.png", each).relative_to(self.folder))

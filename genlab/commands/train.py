@@ -135,9 +135,7 @@ def run(run_dir: Path, config: Mapping[str, Any], *, console: Console, first: bo
         summary["translation"] = {score.metric: score.to_dict() for score in scores}
     if trainer.is_global_zero:
         # the last step ends with a validation, which has drawn the same pictures, unless this process took no step
-        pictures = guard.validation.pictures or draw(
-            scored, data, n=config["callbacks"]["samples"]["n"], seed=config["seed"]
-        )
+        pictures = guard.validation.pictures or guard.validation.draw(scored)
         for name, picture in pictures.items():
             summary[f"{name}_picture"] = str(save_png(run_dir / "samples" / f"final-{name}.png", picture))
         runs.write_json(run_dir / runs.SUMMARY, summary)
@@ -167,6 +165,7 @@ def _callbacks(
 ) -> Checkpoints:
     options, settings = config["trainer"], config["callbacks"]
     per_epoch = loader.steps_per_epoch
+    report = partial(console.print, highlight=False, soft_wrap=True)
 
     def score(model: nn.Module) -> Record | None:
         return validate(
@@ -183,7 +182,7 @@ def _callbacks(
         every=options["val_check_interval"] or options["check_val_every_n_epoch"] * per_epoch,
         last_step=total,
         score=score,
-        draw=partial(draw, data=data, n=settings["samples"]["n"], seed=config["seed"]),
+        draw=partial(draw, data=data, n=settings["samples"]["n"], seed=config["seed"], report=report),
         folder=run_dir / "samples",
     )
     checkpoints = Checkpoints(
@@ -201,7 +200,6 @@ def _callbacks(
         validation=validation,
         begun=begun,
     )
-    report = partial(console.print, highlight=False, soft_wrap=True)
     callbacks: list[StepCallback] = [Steps(every=options["log_every_n_steps"], steps_per_epoch=per_epoch)]
     if isinstance(module.objective, Recoverable):
         every, limit = settings["guard"]["every_n_steps"], settings["guard"]["max_rollbacks"]

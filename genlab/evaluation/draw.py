@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from genlab.data.spec import Dataset
+from genlab.errors import GenlabError, Interrupted
 from genlab.evaluation import translation
+from genlab.evaluation.figures import pairs
 from genlab.evaluation.pictures import grid, plane
 from genlab.evaluation.validate import with_likelihood
 from genlab.models.base import (
@@ -22,6 +24,7 @@ from genlab.models.base import (
     Translator,
 )
 from genlab.models.grid import GridNormalised
+from genlab.nn.modes import evaluating
 
 PLANE_SAMPLES = 4000
 PLANE_PARTICLES = 100
@@ -74,39 +77,87 @@ def plane_density(model: GenerativeModel, data: Dataset, *, seed: int) -> tuple[
     return log_prob, f"model density{how}"
 
 
+Maker = Callable[[], np.ndarray]
+"""Makes a picture, ``(H, W, 3) uint8``."""
+
+
+Report = Callable[[str], None] | None
+"""Is told in one line of a picture that cannot be drawn; None: its error is raised."""
+
+
+def made(makers: Mapping[str, Maker], *, report: Report) -> dict[str, np.ndarray]:
+    """What ``makers`` make; one that fails leaves the others, and ``report`` is told why.
+
+    Nothing that a run has measured is to be lost because some weights make no picture.
+    """
+    found = {}
+    for name, make in makers.items():
+        try:
+            found[name] = make()
+        except Interrupted:
+            raise
+        except Exception as error:  # whatever it is: numbers, and hours of training, are worth more than a picture
+            if report is None:
+                raise
+            what = str(error) if isinstance(error, GenlabError) else f"{type(error).__name__}: {error}"
+            report(f"the picture of {name} cannot be drawn: {' '.join(what.split())[:300]}")
+    return found
+
+
 @torch.no_grad()
-def draw(model: nn.Module, data: Dataset, *, n: int, seed: int) -> dict[str, np.ndarray]:
-    """Named pictures ``(H, W, 3) uint8``: samples, reconstructions; for points in the plane the densities too.
+def draw(model: nn.Module, data: Dataset, *, n: int, seed: int, report: Report = None) -> dict[str, np.ndarray]:
+    """Named pictures ``(H, W, 3) uint8``: samples, reconstructions; of vectors, their densities too in the plane.
 
     Args:
         model: drawn in eval mode.
         data: its validation split is reconstructed, its density is the truth beside the model's.
         n: number of samples in a grid.
         seed: the same seed shows the same latents, so that pictures of successive steps compare.
+        report: is told of each picture that cannot be drawn, see `made`.
     """
     if isinstance(model, Translator):
-        return translation.pictures(model, data, n=n, seed=seed)
+        found: dict[str, np.ndarray] = {}
+
+        def all_of_them() -> np.ndarray:
+            found.update(translation.pictures(model, data, n=n, seed=seed))
+            return next(iter(found.values()))
+
+        made({"translations": all_of_them}, report=report)
+        return found
     if not isinstance(model, GenerativeModel):
         return {}
-    training = model.training
-    model.eval()
+    with evaluating(model):
+        return made(_makers(model, data, n=n, seed=seed), report=report)
+
+
+def _makers(model: GenerativeModel, data: Dataset, *, n: int, seed: int) -> dict[str, Maker]:
     device = next(model.parameters()).device
     generator = torch.Generator(device).manual_seed(seed)
-    pictures = {}
     spec = data.spec
     conditional = isinstance(model, ClassConditional)
-    if spec.is_image:
+
+    def samples() -> np.ndarray:
         y = class_cycle(n, spec.num_classes or 1).to(device) if conditional else None
         columns = spec.num_classes if conditional and (spec.num_classes or 99) <= 16 else None
-        pictures["samples"] = grid(expected_samples(model, n, y=y, generator=generator), spec, columns=columns)
-        if isinstance(model, EncodesLatents) and isinstance(model, DecodesLatents):
-            x = data.val.x[:32].to(device)
-            labels = {"y": data.val.y[:32].to(device)} if conditional and data.val.y is not None else {}
-            again = model.decode(model.encode(x, **labels), **labels)
-            pictures["reconstructions"] = grid(alternate(x, again, 8), spec, columns=8)
-    elif spec.dim == 2 and not conditional:
-        log_prob, name = plane_density(model, data, seed=seed)
-        samples = model.sample(PLANE_SAMPLES, generator=generator)
-        pictures["plane"] = plane(samples, truth=data.density, log_prob=log_prob, log_prob_name=name)
-    model.train(training)
-    return pictures
+        return grid(expected_samples(model, n, y=y, generator=generator), spec, columns=columns)
+
+    def reconstructions() -> np.ndarray:
+        x = data.val.x[:32].to(device)
+        labels = {"y": data.val.y[:32].to(device)} if conditional and data.val.y is not None else {}
+        again = model.decode(model.encode(x, **labels), **labels)  # type: ignore[operator]
+        return grid(alternate(x, again, 8), spec, columns=8)
+
+    def points() -> Tensor:
+        labels = {"y": class_cycle(PLANE_SAMPLES, spec.num_classes or 1).to(device)} if conditional else {}
+        return model.sample(PLANE_SAMPLES, generator=generator, **labels)
+
+    def in_plane() -> np.ndarray:
+        log_prob, name = (None, "") if conditional else plane_density(model, data, seed=seed)
+        return plane(points(), truth=data.density, log_prob=log_prob, log_prob_name=name)
+
+    if not spec.is_image:
+        if spec.dim == 2:
+            return {"plane": in_plane}
+        return {"samples": lambda: pairs({"data": data.val.x[:PLANE_SAMPLES], "samples": points()})}
+    encodes = isinstance(model, EncodesLatents) and isinstance(model, DecodesLatents)
+    return {"samples": samples, **({"reconstructions": reconstructions} if encodes else {})}

@@ -7,7 +7,7 @@ with colour-blindness tell apart; more classes than colours take another marker.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -40,12 +40,12 @@ class Plane(NamedTuple):
 
 
 def in_plane(codes: Tensor) -> Plane:
-    """Codes ``(N, d)``: as they are up to d = 2, otherwise their two leading principal components.
+    """Codes ``(N, d)``: as they are up to d = 2, otherwise their two leading principal components (of one code: z).
 
     The sign of a component is arbitrary; here its largest loading is positive, so that pictures repeat.
     """
-    if codes.shape[1] == 2:
-        return Plane(codes, ("z 1", "z 2"))
+    if codes.shape[1] == 2 or (codes.shape[1] > 2 and len(codes) < 2):
+        return Plane(codes[:, :2], ("z 1", "z 2"))
     if codes.shape[1] == 1:
         return Plane(torch.cat([codes, torch.zeros_like(codes)], 1), ("z 1", ""))
     centred = codes.double() - codes.double().mean(0)
@@ -75,6 +75,46 @@ def latent_scatter(codes: Tensor, y: Tensor | None, *, title: str) -> np.ndarray
             axes.scatter(points[of, 0], points[of, 1], s=14, color=colour, marker=marker, linewidths=0, label=label)
         figure.legend(loc="outside right upper", title="class", ncols=math.ceil(len(classes) / 20), markerscale=1.6)
     axes.set(xlabel=plane.axes[0], ylabel=plane.axes[1], title=title)
+    return render(figure)
+
+
+PAIRED = 4
+"""Dimensions of vectors that are drawn against each other: the first ones."""
+
+
+def pairs(clouds: Mapping[str, Tensor]) -> np.ndarray:
+    """Vectors ``(n, D)`` by name, one dimension against another, and each alone as a histogram; ``(H, W, 3) uint8``.
+
+    Of more than `PAIRED` dimensions the first are drawn; vectors that are not finite are counted in the title.
+    """
+    from matplotlib.figure import Figure
+
+    dim = next(iter(clouds.values())).shape[1]
+    kept = {name: x[x.isfinite().all(1), :PAIRED].detach().double().cpu() for name, x in clouds.items()}
+    drawn = min(dim, PAIRED)
+    both = torch.cat(list(kept.values()))
+    figure = Figure(figsize=(2.2 * drawn + 0.6, 2.2 * drawn + 0.8), dpi=100, layout="constrained")
+    axes = figure.subplots(drawn, drawn, squeeze=False)
+    for i in range(drawn):
+        low, high = (both[:, i].min().item(), both[:, i].max().item()) if len(both) else (0.0, 1.0)
+        edges = np.linspace(low, high if high > low else low + 1, BINS + 1)
+        for j in range(drawn):
+            panel = axes[i, j]
+            panel.tick_params(labelsize=6)
+            for (name, x), colour in zip(kept.items(), (BLUE, ORANGE), strict=False):
+                if i == j:
+                    panel.stairs(np.histogram(x[:, i], edges)[0] / max(1, len(x)), edges, color=colour, label=name)
+                elif j < i:
+                    panel.scatter(x[:, j], x[:, i], s=1.0, color=colour, linewidths=0)
+            panel.set_axis_on() if j <= i else panel.set_axis_off()
+            if i == drawn - 1:
+                panel.set_xlabel(f"x {j + 1}", fontsize=7)
+    lost = sum(len(x) - len(kept[name]) for name, x in clouds.items())
+    notes = [f"the first {drawn} of {dim} dimensions"] if dim > drawn else []
+    notes += [f"{lost} not finite"] if lost else []
+    figure.suptitle(f"{' and '.join(clouds)}{''.join(f', {note}' for note in notes)}", fontsize=9)
+    if len(clouds) > 1:
+        axes[0, 0].legend(fontsize=6)
     return render(figure)
 
 

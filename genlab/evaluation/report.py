@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -14,7 +15,7 @@ from genlab.bijectors import Chain
 from genlab.data.spec import Dataset, Split
 from genlab.data.subset import subset
 from genlab.evaluation.chains import strip
-from genlab.evaluation.draw import class_cycle, draw
+from genlab.evaluation.draw import Report, class_cycle, draw, made
 from genlab.evaluation.figures import bits_map, grid_flow, latent_scatter
 from genlab.evaluation.latents import device_of, encoded, given_labels, walk
 from genlab.evaluation.pictures import grid
@@ -27,6 +28,7 @@ from genlab.models.base import (
     SamplesByChain,
 )
 from genlab.models.flow import Flow
+from genlab.nn.modes import evaluating
 
 CODES = 2000
 """Examples whose codes are scattered."""
@@ -48,7 +50,9 @@ STAGES = 8
 
 
 @torch.no_grad()
-def pictures(model: nn.Module, data: Dataset, *, seed: int, n: int = 64, split: str = "test") -> dict[str, np.ndarray]:
+def pictures(
+    model: nn.Module, data: Dataset, *, seed: int, n: int = 64, split: str = "test", report: Report = None
+) -> dict[str, np.ndarray]:
     """Named pictures ``(H, W, 3) uint8``; the same arguments give the same pixels.
 
     Args:
@@ -57,6 +61,7 @@ def pictures(model: nn.Module, data: Dataset, *, seed: int, n: int = 64, split: 
         seed: of samples, and of the examples that are chosen.
         n: samples in a grid.
         split: whose examples are reconstructed, encoded and costed.
+        report: is told of each picture that cannot be drawn.
 
     Returns:
         Of ``samples``, ``reconstructions``, ``interpolations``, ``latents``, ``bits``, ``chain``; in the plane
@@ -65,15 +70,13 @@ def pictures(model: nn.Module, data: Dataset, *, seed: int, n: int = 64, split: 
     """
     shown: Split = getattr(data, split)
     if not isinstance(model, GenerativeModel):
-        return draw(model, replace(data, test=shown), n=n, seed=seed)
-    training = model.training
-    model.eval()
-    found = draw(model, replace(data, val=subset(shown, 32, seed=seed)), n=n, seed=seed)
-    for name, (applies, make) in FURTHER.items():
-        if applies(model, shown):
-            found[name] = make(model, shown, seed)
-    model.train(training)
-    return found
+        return draw(model, replace(data, test=shown), n=n, seed=seed, report=report)
+    found = draw(model, replace(data, val=subset(shown, 32, seed=seed)), n=n, seed=seed, report=report)
+    further = {
+        name: partial(make, model, shown, seed) for name, (applies, make) in FURTHER.items() if applies(model, shown)
+    }
+    with evaluating(model):
+        return {**found, **made(further, report=report)}
 
 
 Applies = Callable[[GenerativeModel, Split], bool]
@@ -147,7 +150,12 @@ def _labelled(model: GenerativeModel, shown: Split) -> bool:
 
 FURTHER: dict[str, tuple[Applies, Make]] = {
     "interpolations": (
-        lambda model, shown: model.spec.is_image and isinstance(model, DecodesLatents) and _labelled(model, shown),
+        lambda model, shown: (
+            model.spec.is_image
+            and isinstance(model, DecodesLatents)
+            and _labelled(model, shown)
+            and (len(shown) > 1 or not isinstance(model, EncodesLatents))  # from one example to another
+        ),
         _interpolations,
     ),
     "latents": (

@@ -21,7 +21,7 @@ SHOWN = {
     "vae-grey": {"samples", "reconstructions", "interpolations", "latents"},
     "cvae-conv-rgb": {"samples", "reconstructions", "interpolations", "latents"},
     "vae-plane": {"plane", "latents"},
-    "cvae-plane": {"latents"},
+    "cvae-plane": {"latents", "plane"},
     "realnvp-plane": {"plane", "latents", "flow"},
     "realnvp-rgb": {"samples", "reconstructions", "interpolations", "latents"},
     "pixelcnn-rgb": {"samples", "bits"},

@@ -6,14 +6,19 @@ from collections.abc import Mapping
 from typing import Any
 
 from genlab.commands.metrics.common import Metric, Subject
+from genlab.errors import TrainingError
 from genlab.evaluation import report
 from genlab.evaluation.record import Record
 
 
 def _pictures(subject: Subject, options: Mapping[str, Any]) -> list[Record]:
     model, n = subject.loaded.model, options["n"]
-    for name, picture in report.pictures(model, subject.data, seed=subject.seed, n=n, split=subject.split_name).items():
+    failed: list[str] = []
+    drawn = report.pictures(model, subject.data, seed=subject.seed, n=n, split=subject.split_name, report=failed.append)
+    for name, picture in drawn.items():
         subject.picture(name, picture)
+    if failed:
+        raise TrainingError("metric=pictures: " + "; ".join(failed))
     return []
 
 

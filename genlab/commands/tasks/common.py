@@ -14,6 +14,7 @@ from torch import Tensor
 
 from genlab.callbacks.progress import track
 from genlab.commands.loaded import Loaded
+from genlab.errors import DataError
 from genlab.evaluation.draw import class_cycle
 from genlab.evaluation.pictures import grid
 from genlab.models.base import ClassConditional, GenerativeModel
@@ -28,16 +29,16 @@ class Drawn:
     """What a task has made.
 
     Attributes:
-        picture: ``(H, W, 3) uint8``, for ``<task>.png``.
+        picture: makes ``(H, W, 3) uint8``, for ``<task>.png``, once the arrays are safe.
         arrays: for ``<task>.npz``.
         note: what the picture shows, in a few words.
-        files: further files by their ending, for example ``{"gif": b"..."}``.
+        files: what makes further files, by their ending, for example ``{"gif": lambda: b"..."}``.
     """
 
-    picture: np.ndarray
+    picture: Callable[[], np.ndarray]
     arrays: dict[str, np.ndarray]
     note: str
-    files: dict[str, bytes] = field(default_factory=dict)
+    files: dict[str, Callable[[], bytes]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -78,12 +79,17 @@ def held_out(loaded: Loaded, config: Mapping[str, Any], n: int) -> tuple[Tensor,
     """``n`` test pictures drawn by ``seed``, of the class ``label`` if given, and their labels for the model.
 
     Where there are fewer, all of them, with a word said.
+
+    Raises:
+        DataError: there is none.
     """
     test = loaded.dataset(root=config["data"]["root"], trust=config["trust"]).test
     chosen = torch.arange(len(test))
     if config["label"] is not None and test.y is not None:
         chosen = chosen[test.y == config["label"]]
     chosen = chosen[torch.randperm(len(chosen), generator=torch.Generator().manual_seed(config["seed"]))[:n]]
+    if len(chosen) == 0:
+        raise DataError(f"label={config['label']}: the test split has no picture of this class")
     if len(chosen) < n:
         Console(stderr=True).print(
             f"the test split has {len(chosen)} such pictures, not {n}: all of them are used",
@@ -105,7 +111,7 @@ def chained(loaded: Loaded, before: dict[str, Tensor], path: Tensor, *, result: 
     missing = -path.shape[1] % columns  # of the last row, left black
     whole = [torch.cat([part, part.new_zeros(missing, *part.shape[1:])]) for part in found.values()]
     rows = zip(*(part.split(columns) for part in whole), strict=True)
-    sheet = grid(torch.cat([row for group in rows for row in group]), loaded.spec, columns=columns)
+    sheet = torch.cat([row for group in rows for row in group])
     original, *others = found
     top = (loaded.spec.levels or 256) - 1
     errors = [
@@ -113,4 +119,5 @@ def chained(loaded: Loaded, before: dict[str, Tensor], path: Tensor, *, result: 
         for name in others
     ]
     arrays = {name: value.cpu().numpy() for name, value in {**found, "path": path}.items()}
-    return Drawn(sheet, arrays, f"{note}; root mean square error, white - black = 1: {', '.join(errors)}")
+    picture = partial(grid, sheet, loaded.spec, columns=columns)
+    return Drawn(picture, arrays, f"{note}; root mean square error, white - black = 1: {', '.join(errors)}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import torch
@@ -48,7 +49,7 @@ def run(loaded: Loaded, config: Mapping[str, Any]) -> Drawn:
     )
     arrays = {"originals": originals.numpy(), "keep": mask.numpy(), "completions": done.numpy()}
     note = f"test pictures, below each row what is kept, below that the completions, {conditional}"
-    return Drawn(grid(rows, spec, columns=min(COLUMNS, len(x))), arrays, note)
+    return Drawn(partial(grid, rows, spec, columns=min(COLUMNS, len(x))), arrays, note)
 
 
 TASK = Task(lambda model: isinstance(model, Autoregressive), run, frozenset({"keep"}))

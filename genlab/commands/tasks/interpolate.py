@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import torch
 
 from genlab.commands.loaded import Loaded
 from genlab.commands.tasks.common import Drawn, Task, device, held_out, labels
+from genlab.errors import DataError
 from genlab.evaluation.latents import walk
 from genlab.evaluation.pictures import grid
 from genlab.models.base import DecodesLatents, EncodesLatents
@@ -20,6 +22,8 @@ def run(loaded: Loaded, config: Mapping[str, Any]) -> Drawn:
     rows = max(1, min(config["n"], 16))
     if isinstance(model, EncodesLatents):
         x, given = held_out(loaded, config, 2 * rows)
+        if len(x) < 2:
+            raise DataError("task=interpolate goes from one test picture to another, and there is only one")
         z = model.encode(x, **given)
         note = "between pairs of test pictures, along great circles of the latent space"
     else:
@@ -30,7 +34,7 @@ def run(loaded: Loaded, config: Mapping[str, Any]) -> Drawn:
         note = "between pairs of prior draws, along great circles"
     path, means = walk(model, z, steps=steps, given=given)  # type: ignore[arg-type]
     arrays = {"latents": path.cpu().numpy(), "means": means.cpu().numpy()}
-    return Drawn(grid(means, spec, columns=steps), arrays, note)
+    return Drawn(partial(grid, means, spec, columns=steps), arrays, note)
 
 
 TASK = Task(lambda model: model.spec.is_image and isinstance(model, DecodesLatents), run, frozenset({"steps"}))

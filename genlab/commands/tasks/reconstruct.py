@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from genlab.commands.loaded import Loaded
@@ -17,7 +18,7 @@ def run(loaded: Loaded, config: Mapping[str, Any]) -> Drawn:
     x, given = held_out(loaded, config, config["n"])
     again = loaded.model.decode(loaded.model.encode(x, **given), **given)  # type: ignore[operator]
     arrays = {"originals": x.cpu().numpy(), "reconstructions": again.cpu().numpy()}
-    sheet = grid(alternate(x, again, 8), loaded.spec, columns=8)
+    sheet = partial(grid, alternate(x, again, 8), loaded.spec, columns=8)
     return Drawn(sheet, arrays, "test pictures, and below each row its reconstruction E[x | z]")
 
 

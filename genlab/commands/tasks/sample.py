@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -13,6 +15,7 @@ from genlab.commands.tasks.common import Drawn, Task, bar, device, labels
 from genlab.errors import ConfigError
 from genlab.evaluation.chains import animation, strip
 from genlab.evaluation.draw import plane_density
+from genlab.evaluation.figures import pairs
 from genlab.evaluation.pictures import encoded, grid, plane
 from genlab.models.base import Autoregressive, DecodesLatents, SamplesByChain, Tempered, Truncated
 from genlab.models.implicit import ImplicitModel
@@ -51,11 +54,12 @@ def run(loaded: Loaded, config: Mapping[str, Any]) -> Drawn:
     arrays = {name: torch.cat(values).cpu().numpy() for name, values in parts.items()}
     arrays |= {name: value.cpu().numpy() for name, value in given.items()}
     samples = torch.from_numpy(arrays["samples"])
-    files = {}
+    files: dict[str, Callable[[], bytes]] = {}
     if paths:
         path = torch.cat(paths, 1)
         arrays["trajectory"] = path.numpy()
-        files = {"strip.png": encoded(strip(path, spec)), "gif": animation(path, spec)}
+        if spec.is_image or spec.dim == 2:
+            files = {"strip.png": lambda: encoded(strip(path, spec)), "gif": partial(animation, path, spec)}
     if spec.is_image:
         means = "means" in arrays and not isinstance(model, ImplicitModel)  # whose sample is its mean, rounded
         shown = torch.from_numpy(arrays["means"]) if means else samples
@@ -64,12 +68,15 @@ def run(loaded: Loaded, config: Mapping[str, Any]) -> Drawn:
         note = "the grid shows E[x | z], the array also draws x ~ p(x | z)" if means else "samples"
         note = f"samples at temperature {config['temperature']}" if isinstance(model, Tempered) else note
         note = f"samples of latents up to {config['truncation']}" if config["truncation"] is not None else note
-        return Drawn(grid(shown, spec, columns=columns), arrays, note, files)
+        return Drawn(partial(grid, shown, spec, columns=columns), arrays, note, files)
     if spec.dim != 2:
-        raise ConfigError(f"task=sample: no picture of {spec.dim}-dimensional vectors")
-    data = loaded.dataset(root=None, trust=config["trust"])
-    log_prob, name = (None, "") if given else plane_density(model, data, seed=config["seed"])
-    picture = plane(samples, truth=data.density, log_prob=log_prob, log_prob_name=name)
+        return Drawn(partial(pairs, {"samples": samples}), arrays, "samples, one dimension against another", files)
+
+    def picture() -> np.ndarray:
+        data = loaded.dataset(root=config["data"]["root"], trust=config["trust"])
+        log_prob, name = (None, "") if given else plane_density(model, data, seed=config["seed"])
+        return plane(samples, truth=data.density, log_prob=log_prob, log_prob_name=name)
+
     return Drawn(picture, arrays, "samples beside the truth", files)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import torch
@@ -32,7 +33,7 @@ def run(loaded: Loaded, config: Mapping[str, Any]) -> Drawn:
     means = model.decode(z, **repeated)
     arrays = {"latents": z.cpu().numpy(), "means": means.cpu().numpy()}
     note = f"one row per latent dimension, from -{TRAVERSE_RANGE} to {TRAVERSE_RANGE}"
-    return Drawn(grid(means, spec, columns=steps), arrays, note)
+    return Drawn(partial(grid, means, spec, columns=steps), arrays, note)
 
 
 TASK = Task(lambda model: model.spec.is_image and isinstance(model, DecodesLatents), run, frozenset({"steps"}))
