@@ -12,7 +12,7 @@ from genlab.data.spec import Dataset
 from genlab.errors import GenlabError, Interrupted
 from genlab.evaluation import translation
 from genlab.evaluation.figures import pairs
-from genlab.evaluation.pictures import grid, plane
+from genlab.evaluation.pictures import grid, plane, stacked
 from genlab.evaluation.validate import with_likelihood
 from genlab.models.base import (
     ClassConditional,
@@ -41,11 +41,6 @@ def expected_samples(model: GenerativeModel, n: int, *, y: Tensor | None, genera
     if isinstance(model, DecodesLatents):
         return model.decode(model.sample_latents(n, generator=generator, **labels), **labels)
     return model.sample(n, generator=generator, **labels)
-
-
-def alternate(above: Tensor, below: Tensor, columns: int) -> Tensor:
-    """Rows of ``above`` and ``below`` in turn: ``(B, ...), (B, ...) -> (2 B, ...)``."""
-    return translation.stacked([above, below], columns)
 
 
 @torch.no_grad()
@@ -145,7 +140,7 @@ def _makers(model: GenerativeModel, data: Dataset, *, n: int, seed: int) -> dict
         x = data.val.x[:32].to(device)
         labels = {"y": data.val.y[:32].to(device)} if conditional and data.val.y is not None else {}
         again = model.decode(model.encode(x, **labels), **labels)  # type: ignore[operator]
-        return grid(alternate(x, again, 8), spec, columns=8)
+        return stacked([x, again], spec)
 
     def points() -> Tensor:
         labels = {"y": class_cycle(PLANE_SAMPLES, spec.num_classes or 1).to(device)} if conditional else {}

@@ -31,14 +31,31 @@ def to_8bit(x: Tensor, spec: DataSpec) -> np.ndarray:
 
 def grid(x: Tensor, spec: DataSpec, *, columns: int | None = None, pad: int = 1) -> np.ndarray:
     """Pictures side by side: ``(B, C, H, W) -> (rows, columns, 3) uint8``, enlarged by a whole factor if small."""
-    pictures = to_8bit(x, spec)
-    n, height, width, depth = pictures.shape
-    columns = columns or math.ceil(math.sqrt(n))
-    rows = math.ceil(n / columns)
+    return stacked([x], spec, columns=columns or math.ceil(math.sqrt(len(x))), pad=pad)
+
+
+def stacked(parts: Sequence[Tensor], spec: DataSpec, *, columns: int = 8, pad: int = 1) -> np.ndarray:
+    """Rows of the parts in turn: the i-th picture of each stands exactly below that of the part before, for any B.
+
+    Args:
+        parts: ``(B, C, H, W)`` each, on the data's own scale.
+        spec: the data's type.
+        columns: pictures in a row.
+        pad: pixels between pictures; what no picture covers is dark grey.
+
+    Returns:
+        ``(rows, columns, 3) uint8``, enlarged by a whole factor if small.
+    """
+    n = len(parts[0])
+    columns = min(columns, n)
+    rows = math.ceil(n / columns) * len(parts)
+    height, width = parts[0].shape[-2:]
     sheet = np.full((rows * (height + pad) + pad, columns * (width + pad) + pad, 3), 64, np.uint8)
-    for i, picture in enumerate(pictures):
-        top, left = (i // columns) * (height + pad) + pad, (i % columns) * (width + pad) + pad
-        sheet[top : top + height, left : left + width] = picture if depth == 3 else picture[..., :1]
+    for number, part in enumerate(parts):
+        for i, picture in enumerate(to_8bit(part, spec)):
+            row, column = i // columns * len(parts) + number, i % columns
+            top, left = row * (height + pad) + pad, column * (width + pad) + pad
+            sheet[top : top + height, left : left + width] = picture if picture.shape[-1] == 3 else picture[..., :1]
     factor = max(1, math.ceil(MIN_SIDE / sheet.shape[1]))
     return sheet.repeat(factor, 0).repeat(factor, 1)
 

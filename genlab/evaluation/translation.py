@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from genlab.data.spec import Dataset, Split
-from genlab.evaluation.pictures import grid
+from genlab.evaluation.pictures import stacked
 from genlab.evaluation.record import Record
 from genlab.models.base import Translator, TwoWayTranslator
 from genlab.nn.modes import evaluating
@@ -18,7 +18,6 @@ from genlab.nn.modes import evaluating
 PIXELS = 1 << 20
 """Pixels, channels not counted, that go through a network at once."""
 
-COLUMNS = 8
 SHOWN = 16
 """Pictures of each domain in a grid, at most."""
 
@@ -132,26 +131,18 @@ def _record(name: str, value: float, error: float, *, n: int, split: str, seed: 
     return Record(name, value, unit, "exact", n, error, split, seed, method=method)
 
 
-def stacked(parts: Sequence[Tensor], columns: int) -> Tensor:
-    """Rows of the parts in turn, ``columns`` pictures each: ``k`` times ``(B, ...) -> (k B, ...)``."""
-    rows = zip(*(part.float().split(columns) for part in parts), strict=True)
-    return torch.cat([row for group in rows for row in group])
-
-
 def pictures(model: Translator, data: Dataset, *, n: int, seed: int) -> dict[str, np.ndarray]:
     """The first test pictures: below them their translations, and below these the way back, or the truth of pairs."""
     test = data.test
     count = min(n, SHOWN, len(test.x), len(test.x) if test.x_b is None else len(test.x_b))
-    columns = min(count, COLUMNS)
-    count -= count % columns
     assert test.x_b is not None
     a, b = test.x[:count], test.x_b[:count]
     there = translated(model, a, seed=seed)
     if not isinstance(model, TwoWayTranslator):
-        return {"translations": grid(stacked([a, there, b], columns), data.spec, columns=columns)}
+        return {"translations": stacked([a, there, b], data.spec)}
     from_b = translated(model, b, back=True, seed=seed)
     ways = {
         "a_to_b": [a, there, translated(model, there, back=True, seed=seed)],
         "b_to_a": [b, from_b, translated(model, from_b, seed=seed)],
     }
-    return {name: grid(stacked(parts, columns), data.spec, columns=columns) for name, parts in ways.items()}
+    return {name: stacked(parts, data.spec) for name, parts in ways.items()}

@@ -416,7 +416,7 @@ def test_grids_of_pairs_show_input_output_and_target() -> None:
     model.generator = Call(lambda u: -u)
     picture = draw(model, data, n=64, seed=0)["translations"]
     rows = picture.shape[0] // (picture.shape[1] // 8)
-    assert rows == 3  # eight of the twelve, in one block
+    assert rows == 6  # all of the twelve, eight and four in a row
     factor = picture.shape[1] // (8 * 17 + 1)
     small = picture[::factor, ::factor].transpose(2, 0, 1)
     first = [small[:, top : top + 16, 1:17] for top in (1, 18, 35)]

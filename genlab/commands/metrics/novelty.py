@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from genlab.commands.metrics.common import (
@@ -24,9 +23,8 @@ from genlab.commands.metrics.common import (
 from genlab.commands.metrics.features import Extractor, no_labelled_pictures, of_classifier
 from genlab.data.spec import Split
 from genlab.errors import ConfigError
-from genlab.evaluation.draw import alternate
 from genlab.evaluation.novelty import PAIR_DISTANCES, QUANTILE, Neighbour, closer, diversity, near_copies, nearest
-from genlab.evaluation.pictures import grid
+from genlab.evaluation.pictures import stacked
 from genlab.evaluation.record import Record
 from genlab.seeding import derive
 
@@ -122,10 +120,7 @@ def _memorisation(subject: Subject, options: Mapping[str, Any]) -> list[Record]:
 def _pairs(subject: Subject, drawn: Tensor, train: Split, found: Neighbour) -> np.ndarray:
     """Samples that are nearest to a training example, each above it; ``(H, W, 3) uint8``."""
     order = found.distance.argsort(stable=True)[:PAIRS]
-    missing = -len(order) % COLUMNS
-    rows = [drawn[order], train.x[found.position[order]]]
-    above, below = (torch.cat([x, x.new_zeros(missing, *x.shape[1:])]) for x in rows)
-    return grid(alternate(above, below, COLUMNS), subject.data.spec, columns=COLUMNS)
+    return stacked([drawn[order], train.x[found.position[order]]], subject.data.spec, columns=COLUMNS)
 
 
 DIVERSITY = Metric(lacks=no_samples, run=_diversity)

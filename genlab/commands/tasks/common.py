@@ -16,7 +16,7 @@ from genlab.callbacks.progress import track
 from genlab.commands.loaded import Loaded
 from genlab.errors import DataError
 from genlab.evaluation.draw import class_cycle
-from genlab.evaluation.pictures import grid
+from genlab.evaluation.pictures import stacked
 from genlab.models.base import ClassConditional, GenerativeModel
 from genlab.nn.incremental import Progress
 
@@ -106,12 +106,8 @@ def chained(loaded: Loaded, before: dict[str, Tensor], path: Tensor, *, result: 
 
     The arrays also have the whole path, and the note the root mean square errors against the first of ``before``.
     """
-    columns = min(8, path.shape[1])
     found = {**before, result: path[-1]}
-    missing = -path.shape[1] % columns  # of the last row, left black
-    whole = [torch.cat([part, part.new_zeros(missing, *part.shape[1:])]) for part in found.values()]
-    rows = zip(*(part.split(columns) for part in whole), strict=True)
-    sheet = torch.cat([row for group in rows for row in group])
+    picture = partial(stacked, list(found.values()), loaded.spec)
     original, *others = found
     top = (loaded.spec.levels or 256) - 1
     errors = [
@@ -119,5 +115,4 @@ def chained(loaded: Loaded, before: dict[str, Tensor], path: Tensor, *, result: 
         for name in others
     ]
     arrays = {name: value.cpu().numpy() for name, value in {**found, "path": path}.items()}
-    picture = partial(grid, sheet, loaded.spec, columns=columns)
     return Drawn(picture, arrays, f"{note}; root mean square error, white - black = 1: {', '.join(errors)}")

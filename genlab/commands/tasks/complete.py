@@ -12,10 +12,8 @@ from torch import Tensor
 from genlab.commands.loaded import Loaded
 from genlab.commands.tasks.common import Drawn, Task, bar, device, held_out
 from genlab.commands.tasks.keep import keep_mask
-from genlab.evaluation.pictures import grid
+from genlab.evaluation.pictures import stacked
 from genlab.models.base import Autoregressive
-
-COLUMNS = 8
 
 
 def is_prefix(mask: Tensor) -> bool:
@@ -40,8 +38,6 @@ def run(loaded: Loaded, config: Mapping[str, Any]) -> Drawn:
     originals = x.cpu()
     assert spec.levels is not None
     shown = torch.where(mask, originals.float(), (spec.levels - 1) / 2)
-    columns = (part.float().split(COLUMNS) for part in (originals, shown, done))
-    rows = torch.cat([row for three in zip(*columns, strict=True) for row in three])
     conditional = (
         "each a draw from the exact conditional"
         if is_prefix(mask)
@@ -49,7 +45,7 @@ def run(loaded: Loaded, config: Mapping[str, Any]) -> Drawn:
     )
     arrays = {"originals": originals.numpy(), "keep": mask.numpy(), "completions": done.numpy()}
     note = f"test pictures, below each row what is kept, below that the completions, {conditional}"
-    return Drawn(partial(grid, rows, spec, columns=min(COLUMNS, len(x))), arrays, note)
+    return Drawn(partial(stacked, [originals, shown, done], spec), arrays, note)
 
 
 TASK = Task(lambda model: isinstance(model, Autoregressive), run, frozenset({"keep"}))

@@ -8,8 +8,7 @@ from typing import Any
 
 from genlab.commands.loaded import Loaded
 from genlab.commands.tasks.common import Drawn, Task, held_out
-from genlab.evaluation.draw import alternate
-from genlab.evaluation.pictures import grid
+from genlab.evaluation.pictures import stacked
 from genlab.models.base import DecodesLatents, EncodesLatents, GenerativeModel
 
 
@@ -18,7 +17,7 @@ def run(loaded: Loaded, config: Mapping[str, Any]) -> Drawn:
     x, given = held_out(loaded, config, config["n"])
     again = loaded.model.decode(loaded.model.encode(x, **given), **given)  # type: ignore[operator]
     arrays = {"originals": x.cpu().numpy(), "reconstructions": again.cpu().numpy()}
-    sheet = partial(grid, alternate(x, again, 8), loaded.spec, columns=8)
+    sheet = partial(stacked, [x, again], loaded.spec)
     return Drawn(sheet, arrays, "test pictures, and below each row its reconstruction E[x | z]")
 
 
