@@ -13,12 +13,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from genlab import __version__
+from genlab import __version__, process, signals
 from genlab.errors import ConfigError, GenlabError, Interrupted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from types import FrameType
 
 PIPE_CLOSED = 128 + signal.SIGPIPE
 
@@ -32,6 +31,7 @@ class Verb:
     examples: tuple[str, ...] = ()
     flags: dict[str, bool] = field(default_factory=dict)  # documented flags; True: may be repeated
     hidden: bool = False
+    works: bool = True  # makes something that outlasts what it prints
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -39,27 +39,28 @@ def main(words: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if words is None else words)
     debug = "--debug" in words
     words = [word for word in words if word != "--debug"]
-    before = signal.signal(signal.SIGTERM, _terminated)
+    process.settle()
+    process.outlast("stderr")
     try:
-        status = _dispatch(words)
-        sys.stdout.flush()
-        return status
-    except GenlabError as error:
-        if debug:
-            raise
-        return _fail(str(error), error.exit_code)
-    except KeyboardInterrupt:
-        return _fail("interrupted", 128 + signal.SIGINT)
+        with signals.raising():
+            status = _dispatch(words)
+            sys.stdout.flush()
+            return status
+    except (Interrupted, KeyboardInterrupt) as stop:
+        return _fail(str(stop) or "interrupted", getattr(stop, "exit_code", 128 + signal.SIGINT))
     except BrokenPipeError:
         # The reader has gone (genlab list | head): nobody is left to tell. stdout must not be flushed again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return PIPE_CLOSED
     except Exception as error:
+        asked = signals.swallowed()
+        if asked is not None:
+            return _fail(str(asked), asked.exit_code)
         if debug:
             raise
+        if isinstance(error, GenlabError):
+            return _fail(str(error), error.exit_code)
         return _fail(f"unexpected {type(error).__name__}: {error} (a bug in genlab; --debug shows where)", 1)
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _dispatch(words: list[str]) -> int:
@@ -87,6 +88,8 @@ def _dispatch(words: list[str]) -> int:
 
         print(usage.verb(name, VERBS[name]))
         return 0
+    if VERBS[name].works:
+        process.outlast("stdout")  # of what is only printed, the reader's going is the end; of work it is not
     return VERBS[name].run(name, rest)
 
 
@@ -142,10 +145,6 @@ def _worker(_: str, words: Sequence[str]) -> int:
     from genlab import launch
 
     return launch.work(Path(paths[0]).resolve())
-
-
-def _terminated(signum: int, _: FrameType | None) -> None:
-    raise Interrupted("terminated", signum=signum)
 
 
 def _fail(message: str, status: int) -> int:
@@ -222,6 +221,7 @@ VERBS: dict[str, Verb] = {
         "list models, data sets, metrics and experiments",
         _list,
         examples=("genlab list", "genlab list models", "genlab list data"),
+        works=False,
     ),
     "_worker": Verb("run what a run directory says", _worker, hidden=True),
 }

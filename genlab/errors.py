@@ -6,6 +6,8 @@ on stderr and leaves with ``exit_code``; the traceback is shown only with ``--de
 
 from __future__ import annotations
 
+import signal
+
 
 class GenlabError(Exception):
     """Base of all errors that a user can meet and mend. ``exit_code`` is what the process ends with."""
@@ -43,10 +45,18 @@ class TrustError(GenlabError):
     exit_code = 6
 
 
-class Interrupted(GenlabError):  # noqa: N818 - not a fault: a signal was obeyed
-    """A signal ended the run; ``exit_code`` is 128 + its number."""
+class Interrupted(BaseException):
+    """A signal ended the run; ``exit_code`` is 128 + its number.
 
-    def __init__(self, message: str, *, signum: int) -> None:
+    No `Exception`, as KeyboardInterrupt is none: who goes on after a fault must not go on after this. It is built from
+    its message alone, too, since libraries and pickles rebuild what they pass on.
+    """
+
+    def __init__(self, message: str = "stopped by a signal", *, signum: int = signal.SIGTERM) -> None:
         super().__init__(message)
-        self.signum = signum
-        self.exit_code = 128 + signum
+        self.signum = int(signum)
+
+    @property
+    def exit_code(self) -> int:
+        """128 + the signal."""
+        return 128 + self.signum

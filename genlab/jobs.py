@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from hydra.core.hydra_config import HydraConfig
 
-from genlab import compose, launch, resume, runs, schema
+from genlab import compose, launch, resume, runs, schema, signals
 from genlab.errors import CheckpointError, GenlabError, TrainingError
 from genlab.schema import classical
 
@@ -138,7 +138,7 @@ def _run(folder: Path, record: dict[str, Any], config: DictConfig, earlier: dict
         record |= {"status": "finished", "val": (summary or {}).get("val")}
     elif late and code in _TOLD:
         record |= {"status": STOPPED, "trained": limit}
-    elif code in {-signal.SIGINT, -signal.SIGTERM, 128 + signal.SIGINT, 128 + signal.SIGTERM}:
+    elif signals.stops(code):
         record |= {"status": "interrupted"}
     else:
         record |= {"status": "failed", "message": _message(run_dir / LOG, code)}

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import OmegaConf
 
-from genlab import __version__, compose, jobs, listing, loader, runs, schema, table
+from genlab import __version__, compose, jobs, listing, loader, runs, schema, signals, table
 from genlab.arguments import Arguments, quote
 from genlab.errors import CheckpointError, ConfigError, GenlabError, TrustError
 
@@ -225,7 +225,7 @@ def _optuna(argv: list[str]) -> list[str]:
 
 @contextmanager
 def _handling(sweep_dir: Path) -> Iterator[None]:
-    """SIGINT and SIGTERM go to the running jobs, wherever the launcher runs them; a second one kills them."""
+    """Signals that ask to stop go to the running jobs, wherever the launcher runs them; a second one kills them."""
 
     def handle(signum: int, _: FrameType | None) -> None:
         if (sweep_dir / jobs.STOP).exists():
@@ -235,14 +235,13 @@ def _handling(sweep_dir: Path) -> Iterator[None]:
         _end(sweep_dir, signum, seconds=jobs.GRACE)
         raise Stopped(signum)
 
-    saved = {signum: signal.signal(signum, handle) for signum in (signal.SIGINT, signal.SIGTERM)}
+    saved = signals.take(handle)
     jobs.OWNER = os.getpid()
     try:
         yield
     finally:
         jobs.OWNER = None
-        for signum, handler in saved.items():
-            signal.signal(signum, handler)
+        signals.give_back(saved)
 
 
 def _end(sweep_dir: Path, signum: int, *, seconds: float) -> None:

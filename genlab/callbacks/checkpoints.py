@@ -13,16 +13,21 @@ from typing import Any
 
 import pytorch_lightning as pl
 
+from genlab import signals
 from genlab.callbacks.chain import StepCallback
 from genlab.callbacks.validation import Validation
 from genlab.errors import Interrupted
 from genlab.training.io import save, save_best
 
+PATIENCE = 5.0
+"""Seconds after which a process that is not the first obeys a signal by itself."""
+
 
 class Checkpoints(StepCallback):
     """Writes a checkpoint at the start, every so many steps or seconds, at the end, and when a signal asks to stop.
 
-    SIGTERM and SIGINT let the step under way finish, save, and raise `Interrupted`; a second SIGINT exits at once.
+    The signals of `genlab.signals` let the step under way finish, save, and raise `Interrupted`; a second SIGINT exits
+    at once. Of several processes the first one saves and ends, and the others end with it.
     It must be the last callback, so that what it saves is the whole state after a step.
 
     Args:
@@ -55,6 +60,7 @@ class Checkpoints(StepCallback):
         self.last_step = last_step
         self.validation = validation
         self.asked: int | None = None
+        self._asked_at = 0.0
         self.best = math.inf
         self._begun = begun
         self._before = 0.0
@@ -74,14 +80,28 @@ class Checkpoints(StepCallback):
         return self._before + time.monotonic() - self._begun
 
     def install(self) -> None:
-        """Take SIGTERM and SIGINT; also what Lightning has put in their place."""
-        signal.signal(signal.SIGTERM, self._handle)
-        signal.signal(signal.SIGINT, self._handle)
+        """Take the signals: from now on they wait for the end of a step."""
+        signals.take(self._handle)
+
+    def release(self, step: int) -> None:
+        """Let signals raise at once again: the last ``step`` is behind and saved.
+
+        Raises:
+            Interrupted: one has asked meanwhile.
+        """
+
+        def interrupt(signum: int, _: FrameType | None) -> None:
+            self.asked = signum
+            raise self.interrupted(step)
+
+        signals.take(interrupt)
+        if self.asked is not None:
+            raise self.interrupted(step)
 
     def _handle(self, signum: int, frame: FrameType | None) -> None:
         if self.asked == signal.SIGINT and signum == signal.SIGINT:
             os._exit(128 + signum)
-        self.asked = signum
+        self.asked, self._asked_at = signum, time.monotonic()
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
         """Save once before the first step: a full disk shows now, and every started run can be resumed."""
@@ -104,13 +124,17 @@ class Checkpoints(StepCallback):
                 save_best(trainer, self.folder, step=step, meta=self.meta)
         if due:
             self._save(trainer, pl_module)
-        if self.asked is not None:
+        if self._obeys(trainer):
             self.stop(trainer, pl_module)
+
+    def _obeys(self, trainer: pl.Trainer) -> bool:
+        """Whether to stop now: a further process leaves the first one the time to save what needs them all."""
+        return self.asked is not None and (trainer.is_global_zero or time.monotonic() - self._asked_at > PATIENCE)
 
     def watch(self, items: Iterable, trainer: pl.Trainer, pl_module: Any) -> Iterator:
         """Yield ``items``, stopping between two of them when a signal has asked: for work between steps."""
         for item in items:
-            if self.asked is not None and not pl_module.pending:  # half an update is in no checkpoint
+            if self._obeys(trainer) and not pl_module.pending:  # half an update is in no checkpoint
                 self.stop(trainer, pl_module)
             yield item
 

@@ -48,7 +48,7 @@ class CSVLog(Logger):
         self.path = path
         self.columns: list[str] = ["step"]
         if path.exists():
-            with path.open(newline="") as file:
+            with path.open(newline="", encoding="utf-8") as file:
                 rows = [row for row in csv.DictReader(file) if _step(row) <= resume_step]
                 self.columns = list(rows[0]) if rows else self.columns
             self._rewrite(rows)
@@ -74,23 +74,23 @@ class CSVLog(Logger):
         if new or not self.path.exists():
             rows = []
             if self.path.exists():
-                with self.path.open(newline="") as file:
+                with self.path.open(newline="", encoding="utf-8") as file:
                     rows = list(csv.DictReader(file))
             self.columns += new
             self._rewrite(rows)
-        with self.path.open("a", newline="") as file:
+        with self.path.open("a", newline="", encoding="utf-8") as file:
             csv.DictWriter(file, self.columns, lineterminator="\n").writerow(row)
 
     def has(self, column: str, *, step: int) -> bool:
         """Whether the row of ``step`` with a value in ``column`` was written."""
         if not self.path.exists():
             return False
-        with self.path.open(newline="") as file:
+        with self.path.open(newline="", encoding="utf-8") as file:
             return any(_step(row) == step and row.get(column) for row in csv.DictReader(file))
 
     def _rewrite(self, rows: list[dict[str, Any]]) -> None:
         temporary = self.path.with_name(f".{self.path.name}.tmp")
-        with temporary.open("w", newline="") as file:
+        with temporary.open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, self.columns, lineterminator="\n")
             writer.writeheader()
             writer.writerows(rows)

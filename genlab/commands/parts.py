@@ -32,7 +32,7 @@ def trainer(run_dir: Path, config: Mapping[str, Any], *, resume_step: int, first
         from pytorch_lightning.strategies import DDPStrategy
 
         strategy = DDPStrategy(timeout=timedelta(seconds=options["timeout"]))
-    return pl.Trainer(
+    made = pl.Trainer(
         accelerator=options["accelerator"],
         devices=options["devices"],
         num_nodes=options["num_nodes"],
@@ -49,6 +49,9 @@ def trainer(run_dir: Path, config: Mapping[str, Any], *, resume_step: int, first
         profiler=SilentProfiler(),
         default_root_dir=str(run_dir),
     )
+    # its handlers tell other ranks to die before anything is saved, and requeue a SLURM job that saved nothing
+    made._signal_connector.register_signal_handlers = lambda: None  # type: ignore[method-assign]
+    return made
 
 
 def loader(config: Mapping[str, Any], data: Dataset, trainer: pl.Trainer, *, start: int) -> tuple[BatchLoader, int]:

@@ -100,8 +100,7 @@ def run(run_dir: Path, config: Mapping[str, Any], *, console: Console, first: bo
         module.on_load_checkpoint(held)
         for callback in trainer.callbacks:  # type: ignore[attr-defined]
             callback.load_state_dict(held["callbacks"][callback.state_key])
-    if guard.asked is not None:  # a signal between the last step and here; the last step is saved
-        raise guard.interrupted(module.batches_done)
+    guard.release(module.batches_done)
     trained = guard.seconds()
     scored = module.scored.to(trainer.strategy.root_device)
     summary: dict[str, Any] = {

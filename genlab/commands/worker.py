@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from collections.abc import Mapping
 from contextlib import nullcontext
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from rich.console import Console
 
 from genlab import runs
-from genlab.errors import ConfigError, Interrupted
+from genlab.errors import ConfigError
 from genlab.schema import validate
 
 
@@ -29,9 +27,9 @@ def read_config(run_dir: Path) -> tuple[str, dict[str, Any]]:
 
     path = run_dir / runs.CONFIG
     try:
-        held = yaml.safe_load(path.read_text())
+        held = yaml.safe_load(path.read_text(encoding="utf-8"))
         verb, config = held["verb"], held["config"]
-    except (OSError, yaml.YAMLError, TypeError, KeyError) as error:
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, TypeError, KeyError) as error:
         raise ConfigError(f"{path}: is no run's configuration ({type(error).__name__})") from error
     return verb, validate(verb, config)
 
@@ -46,22 +44,17 @@ def global_rank() -> int:
     return int(env.get("LOCAL_RANK", "0")) or int(env.get("NODE_RANK", "0"))
 
 
-def _interrupt(signum: int, frame: FrameType | None) -> None:
-    raise Interrupted(f"stopped by {signal.Signals(signum).name}", signum=signum)
-
-
 def run(run_dir: Path) -> int:
     """Do what ``run_dir/config.yaml`` says, print where the artefacts are, and return the exit status.
 
     Raises:
         GenlabError: by the kind of fault; see `genlab.errors`.
+        Interrupted: a signal asked to stop.
     """
     run_dir = Path(run_dir)
     verb, config = read_config(run_dir)
     rank = global_rank()
     console = Console(file=sys.stderr, quiet=rank > 0)
-    for signum in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(signum, _interrupt)
     with runs.lock(run_dir) if rank == 0 else nullcontext():
         if verb == "train":
             from genlab.commands import train

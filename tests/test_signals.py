@@ -1,0 +1,86 @@
+"""A signal ends what runs, whoever stands between: nothing takes it for a fault and goes on."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import re
+import signal
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from rich.console import Console
+
+from genlab import cli, signals
+from genlab.commands import compare
+from genlab.errors import Interrupted
+
+
+@pytest.fixture
+def working(monkeypatch):
+    """Let ``genlab list`` do something else."""
+
+    def make(work):
+        monkeypatch.setitem(cli.VERBS, "list", cli.Verb("", lambda verb, words: work() or 0))
+
+    return make
+
+
+def send(signum):
+    os.kill(os.getpid(), signum)
+
+
+def test_an_interruption_is_no_error_and_survives_being_rebuilt():
+    error = Interrupted("stopped", signum=signal.SIGHUP)
+    assert not isinstance(error, Exception)
+    assert pickle.loads(pickle.dumps(error)).exit_code == error.exit_code == 129
+    assert isinstance(type(error)(str(error)), Interrupted)
+
+
+def test_a_comparison_does_not_go_on_after_a_signal(monkeypatch, tmp_path):
+    def stopped(*_, **__):
+        raise Interrupted("stopped by SIGTERM", signum=signal.SIGTERM)
+
+    monkeypatch.setattr(compare, "Scores", stopped)
+    run = SimpleNamespace(error=None, path=tmp_path, notes=())
+    with pytest.raises(Interrupted):
+        compare.scored(run, {"metric": {}}, spare=tmp_path, console=Console(quiet=True))
+
+
+@pytest.mark.parametrize("signum", signals.STOPPING)
+def test_an_error_that_a_library_makes_of_a_signal_is_the_signal(signum, working, capsys):
+    def work():
+        try:
+            send(signum)
+        except BaseException as error:
+            raise ValueError("cannot import name x") from error
+
+    working(work)
+    assert cli.main(["list"]) == 128 + signum
+    assert capsys.readouterr().err == f"genlab: error: stopped by {signum.name}\n"
+
+
+def test_what_nohup_ignores_stays_ignored(working):
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        working(lambda: send(signal.SIGHUP))
+        assert cli.main(["list"]) == 0
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_handlers_are_given_back(working):
+    before = [signal.getsignal(signum) for signum in signals.STOPPING]
+    working(lambda: None)
+    assert cli.main(["list"]) == 0
+    assert [signal.getsignal(signum) for signum in signals.STOPPING] == before
+
+
+def test_nothing_but_the_command_line_catches_it():
+    # `except Exception` and `except GenlabError` do not; who writes `except BaseException` must raise again
+    package = Path(cli.__file__).parent
+    catching = re.compile(r"^\s*except(:|.*\b(BaseException|Interrupted)\b)", re.MULTILINE)
+    found = {path.name: len(catching.findall(path.read_text())) for path in package.rglob("*.py")}
+    assert {name: n for name, n in found.items() if n} == {"cli.py": 1}
