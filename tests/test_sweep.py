@@ -28,6 +28,7 @@ def stop(signum, frame):
     sys.exit(128 + signum)
 signal.signal(signal.SIGTERM, stop)
 signal.signal(signal.SIGINT, stop)
+signal.signal(signal.SIGHUP, stop)
 kinds = {103: "is killed", 104: "waits", 105: "hangs", 106: "starts slowly", 107: "trains", 108: "trains deaf"}
 kind = {**dict.fromkeys((100, 101, 102), "fails"), **kinds}.get(config["seed"])
 if kind == "fails":
@@ -260,7 +261,8 @@ def command(pid):
 
 @pytest.mark.skipif(not os.path.exists("/proc/self"), reason="looks for orphans in /proc")
 @pytest.mark.parametrize(
-    ("signum", "status", "seed"), [("SIGTERM", 143, 104), ("SIGINT", 130, 104), ("SIGTERM", 143, 105)]
+    ("signum", "status", "seed"),
+    [("SIGTERM", 143, 104), ("SIGINT", 130, 104), ("SIGHUP", 129, 104), ("SIGTERM", 143, 105)],
 )
 def test_a_signal_reaches_the_job_and_leaves_no_orphan(signum, status, seed, sweep, tmp_path):
     process = start_process(tmp_path, "-m", f"seed={seed},0")
