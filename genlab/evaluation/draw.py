@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from genlab.data.spec import Dataset
-from genlab.errors import GenlabError, Interrupted
+from genlab.errors import GenlabError
 from genlab.evaluation import translation
 from genlab.evaluation.figures import pairs
 from genlab.evaluation.pictures import grid, plane, stacked
@@ -89,8 +89,6 @@ def made(makers: Mapping[str, Maker], *, report: Report) -> dict[str, np.ndarray
     for name, make in makers.items():
         try:
             found[name] = make()
-        except Interrupted:
-            raise
         except Exception as error:  # whatever it is: numbers, and hours of training, are worth more than a picture
             if report is None:
                 raise
