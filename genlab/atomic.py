@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from genlab import foreign
 from genlab.errors import CheckpointError, TrainingError
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def temporary(path: Path) -> Iterator[tuple[Path, BinaryIO]]:
 def remove_abandoned(folder: Path) -> None:
     """Remove temporary files in ``folder`` whose writer is dead, which the kernel shows by having freed their locks."""
     for left in Path(folder).glob(".*.tmp"):
-        with suppress(FileNotFoundError), open(left, "rb") as file:
+        with suppress(OSError), foreign.open_plain(left, most=None, links=False) as file:  # gone, or none of ours
             try:
                 fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
@@ -72,18 +73,28 @@ def disk_errors(path: Path) -> Iterator[None]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write ``text`` so that ``path`` is at every moment the old file or the new one, whole.
+    """Write ``text`` as UTF-8, as :func:`write_bytes`."""
+    write_bytes(path, text.encode("utf-8"))
+
+
+def write_bytes(path: Path, data: bytes, *, durable: bool = True) -> None:
+    """Write ``data`` so that ``path`` is at every moment the old file or the new one, whole.
+
+    A link of that name is replaced, and what it points at stays as it is. ``durable``: it also outlives a power cut,
+    for which the disk is waited for; what can be made again need not.
 
     Raises:
         TrainingError: disk full, no permission and the like; the old file is untouched.
     """
     path = Path(path)
     with disk_errors(path), temporary(path) as (name, file):
-        file.write(text.encode("utf-8"))
+        file.write(data)
         file.flush()
-        os.fsync(file.fileno())
+        if durable:
+            os.fsync(file.fileno())
         os.replace(name, path)
-        sync_dir(path.parent)
+        if durable:
+            sync_dir(path.parent)
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -99,15 +110,15 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """Read a JSON file.
+    """Read a JSON file of a run or a sweep.
 
     Raises:
-        CheckpointError: it is missing, unreadable or not JSON.
+        CheckpointError: it is missing, unreadable, no plain file, or not JSON.
     """
     import json
 
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
+        return json.loads(foreign.read_text(Path(path)))
     except OSError as error:
         raise CheckpointError(f"cannot read {path}: {error.strerror or error}") from error
     except (ValueError, RecursionError) as error:

@@ -13,13 +13,12 @@ from __future__ import annotations
 import difflib
 import os
 import re
-import stat
 import warnings
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from genlab import archive, atomic, runs
+from genlab import archive, atomic, foreign, runs
 from genlab.errors import CheckpointError, TrainingError, TrustError
 from genlab.payload import allowed_globals, extent_fault, header_fault, load, save, type_fault
 from genlab.trust import check_pickle
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 BEST = "best.ckpt"
+_MAX_SIDE = 4096
 
 _STEP = re.compile(r"step-(\d{9,18})\.ckpt")
 
@@ -237,7 +237,7 @@ def _side(path: Path) -> Path:
 
 def _expected(path: Path) -> str | None:
     try:
-        return _side(path).read_text(encoding="ascii", errors="replace")[:64]
+        return foreign.read_bytes(_side(path), most=_MAX_SIDE, links=True).decode("ascii", "replace")[:64]
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -264,15 +264,12 @@ def _verified(path: Path) -> Iterator[tuple[BinaryIO, archive.Contents]]:
 @contextmanager
 def _open(path: Path) -> Iterator[BinaryIO]:
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a named pipe must not make us wait
+        file = foreign.open_plain(path, most=None, links=True)
     except FileNotFoundError:
         raise CheckpointError(f"no such checkpoint: {path}{_near(path)}") from None
-    except (OSError, ValueError) as error:
-        raise CheckpointError(f"cannot open {path}: {getattr(error, 'strerror', None) or error}") from error
-    if not stat.S_ISREG(os.fstat(fd).st_mode):
-        os.close(fd)
-        raise CheckpointError(f"{path} is not a file")
-    with os.fdopen(fd, "rb") as file:
+    except OSError as error:
+        raise CheckpointError(f"cannot open {path}: {error.strerror or error}") from error
+    with file:
         yield file
 
 

@@ -11,9 +11,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
-from genlab import __version__, compose, jobs, launch, runs, schema, sweep
+from genlab import __version__, compose, jobs, launch, plainyaml, runs, schema, sweep
 from genlab.arguments import Arguments, parse, quote
 from genlab.errors import CheckpointError, ConfigError
 
@@ -172,9 +170,8 @@ def _runs_of(path: Path) -> Iterator[dict[str, Any]]:
 
 def _verb(run_dir: Path) -> str | None:
     try:
-        with (run_dir / runs.CONFIG).open(encoding="utf-8") as file:
-            held = yaml.safe_load(file)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        held = plainyaml.read(run_dir / runs.CONFIG)
+    except (OSError, plainyaml.UnreadableError):
         return "train"  # damaged: a row of the table that says so, not a run that is silently missing
     return held.get("verb") if isinstance(held, dict) else "train"
 

@@ -17,6 +17,7 @@ from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.object_type import ObjectType
 from omegaconf import DictConfig, OmegaConf
 
+from genlab import configsource
 from genlab.arguments import nearest
 from genlab.errors import ConfigError, GenlabError, TrustError
 from genlab.listing import config_dir
@@ -41,6 +42,10 @@ SAMPLERS = frozenset(
 
 class Loader(ConfigLoaderImpl):
     """`ConfigLoaderImpl` that checks each file it loads and each config it composes."""
+
+    def __init__(self, *args: Any, **named: Any) -> None:
+        configsource.bound_files()
+        super().__init__(*args, **named)
 
     def load_configuration(self, *args: Any, **named: Any) -> DictConfig:
         """As Hydra's.

@@ -12,9 +12,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
-from genlab import checkpoint, launch, ranks, runs, schema
+from genlab import checkpoint, launch, plainyaml, ranks, runs, schema
 from genlab.errors import CheckpointError, ConfigError, TrustError
 
 if TYPE_CHECKING:
@@ -115,8 +113,8 @@ def read(run_dir: Path) -> dict[str, Any]:
     """
     path = run_dir / runs.CONFIG
     try:
-        record = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
+        record = plainyaml.read(path)
+    except (OSError, plainyaml.UnreadableError) as error:
         raise CheckpointError(f"{path} cannot be read: {' '.join(str(error).split())[:160]}") from error
     if not isinstance(record, dict) or not isinstance(record.get("config"), dict):
         raise CheckpointError(f"{path} is damaged: it holds no config")

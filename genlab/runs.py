@@ -9,14 +9,16 @@ from __future__ import annotations
 import fcntl
 import os
 import re
+import shutil
 import time
 import warnings
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from genlab import foreign
 from genlab.atomic import read_json, write_json, write_text
-from genlab.errors import CheckpointError, ConfigError
+from genlab.errors import CheckpointError, ConfigError, TrustError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,6 +34,26 @@ CHECKPOINTS = "checkpoints"
 
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")
 _STAMP = re.compile(r"\d{8}-\d{6}")
+_NUMBER = ".number"
+_LOCK = ".lock"
+_OWN = (
+    CHECKPOINTS,
+    "samples",
+    "tensorboard",
+    "wandb",
+    "compare",
+    "scores",
+    "jobs",
+    "log.txt",
+    "metrics.csv",
+    CONFIG,
+    SUMMARY,
+    "stop",
+    _LOCK,
+    _NUMBER,
+)
+"""What a run or a sweep writes below its own directory."""
+
 _LOCKS: set[int] = set()  # file descriptors of the run locks that this process holds
 
 
@@ -74,26 +96,43 @@ def create(outputs: Path, verb: str, name: str) -> Path:
 
 
 def _new_directory(parent: Path) -> Path:
+    number = 1 + max((_number(other.parent) for other in parent.parent.glob(f"*/*/{_NUMBER}")), default=0)
     while True:
         run = parent / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.urandom(3).hex()}"
         try:
             run.mkdir(exist_ok=False)
         except FileExistsError:
             continue  # another start drew the same id within this second: draw again
+        try:
+            (run / _NUMBER).write_text(f"{number}\n")
+        except OSError:
+            shutil.rmtree(run, ignore_errors=True)
+            raise
         return run
+
+
+def _number(run: Path) -> int:
+    """A run's place in the order of starts, which a clock that was set back does not change; 0 if it has none."""
+    try:
+        text = foreign.read_bytes(run / _NUMBER, most=20).strip()
+    except OSError:
+        return 0
+    return int(text) if text.isdigit() else 0
 
 
 def listing(outputs: Path, *, verb: str = "*") -> list[Path]:
     """All run directories below ``outputs`` that hold a ``config.yaml``, newest first.
 
-    The order is the time stamp in the name, then (for starts within one second) when ``config.yaml`` was written.
+    The order is that in which they were started here; for starts at the same moment, and for runs of a genlab that did
+    not number them, that of the time stamp in the name, then of the time when ``config.yaml`` was written.
     """
     dated = []
     for config in Path(outputs).glob(f"{verb}/*/*/{CONFIG}"):
         stamp = _STAMP.match(config.parent.name)
         with suppress(OSError):  # removed by its owner while we look
-            dated.append((stamp.group() if stamp else "", config.stat().st_mtime_ns, config.parent))
-    return [run for _, _, run in sorted(dated, reverse=True)]
+            order = (_number(config.parent), stamp.group() if stamp else "", config.stat().st_mtime_ns)
+            dated.append((order, config.parent))
+    return [run for _, run in sorted(dated, reverse=True)]
 
 
 def last(outputs: Path, *, verb: str = "train") -> Path:
@@ -116,15 +155,23 @@ def lock(run_dir: Path) -> Iterator[None]:
 
     The kernel releases the lock when the process ends, however it ends. Children do not keep it: ``exec`` closes the
     descriptor (Python's default) and a forked data worker closes it at birth, so a killed run can be resumed at once.
+    It leaves no trace: what the lock file held is in it again afterwards.
 
     Raises:
         ConfigError: another process holds it, or the directory cannot be written.
+        TrustError: something that a run writes is a link, perhaps to a file of somebody else.
     """
+    run_dir = Path(run_dir)
+    link = foreign.linked(run_dir, _OWN)
+    if link is not None:
+        raise TrustError(f"{link} is a link: what a run writes stays in its directory; put the real {link.name} there")
+    path = run_dir / _LOCK
     try:
-        fd = os.open(Path(run_dir) / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+        fd = foreign.open_own(path, os.O_RDWR)
     except OSError as error:
         raise ConfigError(f"cannot write in the run directory {run_dir}: {error.strerror or error}") from error
     _LOCKS.add(fd)
+    held = None
     try:
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -137,13 +184,21 @@ def lock(run_dir: Path) -> Iterator[None]:
             warnings.warn(
                 f"{run_dir} cannot be locked ({error.strerror}): see that one process writes it", stacklevel=3
             )
-        os.ftruncate(fd, 0)
-        os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
+        held = os.pread(fd, 64, 0)
+        _refill(fd, f"{os.getpid()}\n".encode())
         yield
     finally:
         if fd in _LOCKS:  # not in a forked child: closed there already, and the number may be another file's by now
+            if held is not None:
+                with suppress(OSError):  # a full disk: it is only told to who is refused
+                    _refill(fd, held)
             _LOCKS.discard(fd)
             os.close(fd)
+
+
+def _refill(fd: int, content: bytes) -> None:
+    os.ftruncate(fd, 0)
+    os.pwrite(fd, content, 0)
 
 
 def _drop_locks_in_child() -> None:

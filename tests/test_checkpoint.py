@@ -262,8 +262,8 @@ def test_a_zip_or_a_checkpoint_of_another_program_is_told(tmp_path):
 
 def test_a_named_pipe_and_a_folder_are_refused_at_once(tmp_path):
     os.mkfifo(tmp_path / "pipe")
-    refused(tmp_path / "pipe", CheckpointError, "not a file")
-    refused(tmp_path, CheckpointError, "not a file")
+    refused(tmp_path / "pipe", CheckpointError, "no plain file")
+    refused(tmp_path, CheckpointError, "no plain file")
 
 
 # --- trust -----------------------------------------------------------------------------------------------------------

@@ -31,8 +31,8 @@ def test_a_name_that_is_no_plain_directory_is_refused(name, tmp_path):
 def test_a_plain_name_makes_a_directory_below_outputs(name, tmp_path):
     run = runs.create(tmp_path, "train", name)
     assert run.parent == tmp_path / "train" / name
-    assert sorted(entry.name for entry in run.iterdir()) == ["checkpoints", "samples"]
-    assert list(runs.create(tmp_path, "eval", name).iterdir()) == []
+    assert sorted(entry.name for entry in run.iterdir()) == [".number", "checkpoints", "samples"]
+    assert [entry.name for entry in runs.create(tmp_path, "eval", name).iterdir()] == [".number"]
 
 
 def test_a_hundred_simultaneous_starts_make_a_hundred_directories(tmp_path, monkeypatch):
@@ -224,3 +224,35 @@ def test_neither_module_imports_torch_or_yaml():
     code = "import sys, genlab.runs, genlab.checkpoint, genlab.trust; "
     code += "print([m for m in ('torch', 'yaml', 'omegaconf', 'numpy') if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+def test_the_last_run_is_the_one_started_last_whatever_the_clock_said(tmp_path, monkeypatch):
+    started = []
+    for stamp in ("20260101-120000", "20251026-020000", "20251026-015959"):  # set back, and back once more
+        monkeypatch.setattr(runs.time, "strftime", lambda _, stamp=stamp: stamp)
+        run = runs.create(tmp_path, "train", f"m{len(started)}")
+        (run / runs.CONFIG).write_text("{}")
+        os.utime(run / runs.CONFIG, (2e9 - len(started), 2e9 - len(started)))
+        started.append(run)
+    assert runs.listing(tmp_path) == started[::-1]
+    assert runs.last(tmp_path) == started[-1]
+
+
+def test_runs_without_a_number_are_older_and_ordered_by_their_stamps(tmp_path):
+    for name in ("20300101-000000-aaaaaa", "20300101-000001-aaaaaa"):
+        (tmp_path / "train/m" / name).mkdir(parents=True)
+        (tmp_path / "train/m" / name / runs.CONFIG).write_text("{}")
+    new = runs.create(tmp_path, "train", "m")
+    (new / runs.CONFIG).write_text("{}")
+    assert [run.name for run in runs.listing(tmp_path)] == [
+        new.name,
+        "20300101-000001-aaaaaa",
+        "20300101-000000-aaaaaa",
+    ]
+
+
+def test_the_lock_leaves_what_the_lock_file_held(tmp_path):
+    (tmp_path / ".lock").write_text("123\n")
+    with runs.lock(tmp_path):
+        assert (tmp_path / ".lock").read_text() == f"{os.getpid()}\n"
+    assert (tmp_path / ".lock").read_text() == "123\n"

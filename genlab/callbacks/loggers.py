@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,6 +11,9 @@ from typing import Any
 
 from pytorch_lightning.loggers import Logger
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
+
+from genlab import atomic, foreign
+from genlab.errors import TrainingError
 
 
 def open_loggers(run_dir: Path, wanted: Mapping[str, bool], *, resume_step: int) -> list[Any]:
@@ -48,9 +52,8 @@ class CSVLog(Logger):
         self.path = path
         self.columns: list[str] = ["step"]
         if path.exists():
-            with path.open(newline="", encoding="utf-8") as file:
-                rows = [row for row in csv.DictReader(file) if _step(row) <= resume_step]
-                self.columns = list(rows[0]) if rows else self.columns
+            rows = [row for row in _rows(path) if _step(row) <= resume_step]
+            self.columns = list(rows[0]) if rows else self.columns
             self._rewrite(rows)
 
     @property
@@ -72,29 +75,33 @@ class CSVLog(Logger):
         row = {"step": step, **{name: f"{value:.8g}" for name, value in metrics.items()}}
         new = [name for name in row if name not in self.columns]
         if new or not self.path.exists():
-            rows = []
-            if self.path.exists():
-                with self.path.open(newline="", encoding="utf-8") as file:
-                    rows = list(csv.DictReader(file))
+            rows = _rows(self.path) if self.path.exists() else []
             self.columns += new
             self._rewrite(rows)
-        with self.path.open("a", newline="", encoding="utf-8") as file:
+        with os.fdopen(
+            foreign.open_own(self.path, os.O_WRONLY | os.O_APPEND), "a", newline="", encoding="utf-8"
+        ) as file:
             csv.DictWriter(file, self.columns, lineterminator="\n").writerow(row)
 
     def has(self, column: str, *, step: int) -> bool:
         """Whether the row of ``step`` with a value in ``column`` was written."""
         if not self.path.exists():
             return False
-        with self.path.open(newline="", encoding="utf-8") as file:
-            return any(_step(row) == step and row.get(column) for row in csv.DictReader(file))
+        return any(_step(row) == step and row.get(column) for row in _rows(self.path))
 
     def _rewrite(self, rows: list[dict[str, Any]]) -> None:
-        temporary = self.path.with_name(f".{self.path.name}.tmp")
-        with temporary.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, self.columns, lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(rows)
-        os.replace(temporary, self.path)
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, self.columns, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        atomic.write_text(self.path, text.getvalue())
+
+
+def _rows(path: Path) -> list[dict[str, Any]]:
+    try:
+        return list(csv.DictReader(io.StringIO(foreign.read_text(path), newline="")))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise TrainingError(f"{path} cannot be read: {error}; move it away, the run goes on without it") from error
 
 
 def _step(row: dict[str, Any]) -> float:

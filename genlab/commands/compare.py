@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from genlab import __version__, runs
+from genlab import __version__, plainyaml, runs
 from genlab.commands.scores import Scores
 from genlab.comparison.columns import COLUMNS, ERRORS, METRICS, Value
 from genlab.comparison.groups import Group, Row, arrange
@@ -179,9 +179,7 @@ def _title(found: Sequence[Run]) -> str:
 
 
 def _command(run_dir: Path) -> str:
-    import yaml
-
-    held = yaml.safe_load((run_dir / runs.CONFIG).read_text(encoding="utf-8"))
+    held = plainyaml.read(run_dir / runs.CONFIG)
     return shlex.join(["genlab", "compare", *map(str, held["overrides"])])
 
 

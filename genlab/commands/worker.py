@@ -11,7 +11,7 @@ from typing import Any
 
 from rich.console import Console
 
-from genlab import runs
+from genlab import plainyaml, runs
 from genlab.errors import ConfigError
 from genlab.schema import validate
 
@@ -23,14 +23,12 @@ def read_config(run_dir: Path) -> tuple[str, dict[str, Any]]:
         ConfigError: there is no readable ``config.yaml``, or it does not pass the schema.
         TrustError: it names a target that is not on the positive list.
     """
-    import yaml
-
     path = run_dir / runs.CONFIG
     try:
-        held = yaml.safe_load(path.read_text(encoding="utf-8"))
+        held = plainyaml.read(path)
         verb, config = held["verb"], held["config"]
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, TypeError, KeyError) as error:
-        raise ConfigError(f"{path}: is no run's configuration ({type(error).__name__})") from error
+    except (OSError, plainyaml.UnreadableError, TypeError, KeyError) as error:
+        raise ConfigError(f"{path}: is no run's configuration ({type(error).__name__}: {error})") from error
     return verb, validate(verb, config)
 
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import math
+import re
 import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from genlab import runs
+from genlab import foreign, plainyaml, runs
 from genlab.errors import CheckpointError
 
 SILENT = (
@@ -38,6 +38,7 @@ _UNSEEN = ("batch_size", "root", "download")
 
 _PLACES = ("outputs=", "trainer.enable_progress_bar=", "ckpt=", "trust=", "data.root=")
 CURVES = ("train/loss", "val/nll")
+_STEP = re.compile(r"[0-9]{1,15}")
 
 FINISHED, STOPPED = "finished", "stopped"
 """The status of a run that was trained to its end, and of one that had its share of a budget."""
@@ -146,11 +147,11 @@ def read(entry: Mapping[str, Any]) -> Run:
         return Run(str(entry["name"]), None, config, status=status, error=entry.get("message") or "never began")
     path = Path(entry["run_dir"])
     try:
-        held = yaml.safe_load((path / runs.CONFIG).read_text(encoding="utf-8"))
+        held = plainyaml.read(path / runs.CONFIG)
         config, overrides = dict(held["config"]), list(held.get("overrides") or [])
         summary = runs.read_json(path / runs.SUMMARY) if (path / runs.SUMMARY).is_file() else {}
         name = short_name(config)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, TypeError, KeyError, ValueError, CheckpointError) as error:
+    except (OSError, AttributeError, TypeError, KeyError, ValueError, CheckpointError) as error:
         return Run(str(entry["name"]), path, {}, status=status, error=f"{path}: cannot be read ({_line(error)})")
     curves = read_curves(path / "metrics.csv")
     if summary.get("seconds") is not None and not held.get("resumes"):
@@ -178,17 +179,16 @@ def read_curves(path: Path) -> dict[str, list[tuple[int, float]]]:
     """The columns of a ``metrics.csv``; rows that cannot be read are left out, and so are values that are no number."""
     curves: dict[str, list[tuple[int, float]]] = {}
     try:
-        with path.open(newline="", encoding="utf-8") as file:
-            for row in csv.DictReader(file):
-                for key, text in row.items():
-                    if key == "step" or not text or not isinstance(text, str) or not str(row["step"]).isdigit():
-                        continue
-                    try:
-                        value = float(text)
-                    except ValueError:
-                        continue
-                    if math.isfinite(value):
-                        curves.setdefault(str(key), []).append((int(row["step"]), value))
+        for row in csv.DictReader(io.StringIO(foreign.read_text(path), newline="")):
+            for key, text in row.items():
+                if key == "step" or not text or not isinstance(text, str) or not _STEP.fullmatch(str(row["step"])):
+                    continue
+                try:
+                    value = float(text)
+                except ValueError:
+                    continue
+                if math.isfinite(value):
+                    curves.setdefault(str(key), []).append((int(row["step"]), value))
     except (OSError, UnicodeDecodeError, csv.Error, KeyError):
         return {}
     return curves

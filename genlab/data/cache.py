@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import math
 import os
 import secrets
 import struct
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
+from genlab import foreign
 from genlab.data.roots import is_writable
 
 if TYPE_CHECKING:
@@ -106,8 +108,8 @@ def _home() -> Path:
 def _read(path: Path) -> np.ndarray | None:
     """The array in `path`, or None if there is none or it is damaged."""
     try:
-        size = path.stat().st_size
-        with path.open("rb") as file:
+        with foreign.open_plain(path, most=None, links=True) as file:
+            size = os.fstat(file.fileno()).st_size
             file.seek(max(0, size - TRAILER.size))
             tail = file.read()
             if len(tail) != TRAILER.size:
@@ -115,15 +117,36 @@ def _read(path: Path) -> np.ndarray | None:
             mark, crc, length = TRAILER.unpack(tail)
             if mark != MARK or length != size - TRAILER.size:
                 return None
-            if length > MAP_FROM:  # checking it would read it all, which mapping is there to avoid
-                return np.load(path, mmap_mode="c", allow_pickle=False)
             file.seek(0)
-            if _crc(file, length) != crc:
+            # checking it would read it all, which mapping is there to avoid
+            if length <= MAP_FROM and _crc(file, length) != crc:
                 return None
             file.seek(0)
-            return np.load(file, allow_pickle=False)
-    except (OSError, ValueError, EOFError, SyntaxError):  # np.load on a header that is none
+            shape, kind, start = _header(file)
+            if kind.hasobject or min(shape, default=0) < 0 or start + math.prod(shape) * kind.itemsize != length:
+                return None
+            if length > MAP_FROM:
+                return np.memmap(file, dtype=kind, mode="c", offset=start, shape=shape)
+            return np.frombuffer(file.read(length - start), dtype=kind).reshape(shape).copy()
+    except (OSError, ValueError, MemoryError):
         return None
+
+
+def _header(file: BinaryIO) -> tuple[tuple[int, ...], np.dtype, int]:
+    """Shape, type and beginning of an array in row-major order, as its ``.npy`` file says, read before any of it.
+
+    Raises:
+        ValueError: it is no such header.
+    """
+    try:
+        if np.lib.format.read_magic(file) != (1, 0):
+            raise ValueError("not the version that is written here")
+        shape, columns_first, kind = np.lib.format.read_array_header_1_0(file)
+    except Exception as error:  # whatever a crafted header makes NumPy's parser raise
+        raise ValueError("no header of an array") from error
+    if columns_first and len(shape) > 1:
+        raise ValueError("not written here: its columns come first")
+    return shape, kind, file.tell()
 
 
 def _write(path: Path, array: np.ndarray) -> bool:
@@ -131,7 +154,7 @@ def _write(path: Path, array: np.ndarray) -> bool:
     part = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("w+b") as file:
+        with part.open("x+b") as file:
             np.save(file, array, allow_pickle=False)
             length = file.tell()
             file.seek(0)

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from genlab import atomic
 from genlab.data.spec import DataSpec
 
 if TYPE_CHECKING:
@@ -70,9 +71,14 @@ def encoded(picture: np.ndarray) -> bytes:
 
 
 def save_png(path: Path, picture: np.ndarray) -> Path:
-    """Write ``(H, W, 3) uint8``; the same pixels give the same bytes."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(encoded(picture))
+    """Write ``(H, W, 3) uint8``; the same pixels give the same bytes.
+
+    Raises:
+        TrainingError: the disk is full, and the like.
+    """
+    with atomic.disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    atomic.write_bytes(path, encoded(picture), durable=False)
     return path
 
 
