@@ -130,8 +130,9 @@ def _interval(record: Mapping[str, Any]) -> tuple[float, float] | None:
     return None if record.get("interval") is None else (record["interval"][0], record["interval"][1])
 
 
-ALIKE = ("split", "unit", "extractor", "n")
-"""What numbers of one metric must have in common to compare; a Frechet distance, say, falls with more samples."""
+ALIKE = ("split", "unit", "kind", "extractor", "n")
+"""What numbers of one metric must have in common to compare; a Frechet distance, say, falls with more samples, and a
+bound says nothing of which side of an exact number the truth is on."""
 
 
 def measured(metric: str, name: str | None = None, *, alike: tuple[str, ...] = ALIKE) -> Callable[[Run], Cell]:

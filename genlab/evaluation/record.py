@@ -13,7 +13,8 @@ class Record:
         metric: its name, e.g. "nll".
         value: the number.
         unit: e.g. "nats per example", "bits/dim".
-        kind: "exact", "upper bound", "lower bound", or "estimate" for what samples tell of a distribution.
+        kind: "exact"; "upper bound" or "lower bound", where the truth is at most or at least this, but for the
+            standard error; or "estimate" for what samples tell of a distribution.
         n: number of examples behind it, none padded, none left out.
         standard_error: of the mean over examples, or of the estimate; None where `interval` says it.
         split: "train", "val" or "test".

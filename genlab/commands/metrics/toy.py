@@ -13,10 +13,11 @@ from genlab.commands.loaded import Loaded
 from genlab.commands.metrics.common import Metric, Subject, Unanswerable, at_least, number_of_samples, record, samples
 from genlab.data.densities import Density
 from genlab.data.toy2d import DENSITIES
-from genlab.evaluation import divergences
-from genlab.evaluation.divergences import Grid, Samples
+from genlab.evaluation import divergences, lower_bounds
+from genlab.evaluation.divergences import Grid
 from genlab.evaluation.draw import log_density
 from genlab.evaluation.estimate import Estimate
+from genlab.evaluation.lower_bounds import Fold
 from genlab.evaluation.pictures import mesh
 from genlab.evaluation.record import Record
 from genlab.models.base import ClassConditional, ExactLikelihood, LikelihoodBound
@@ -31,9 +32,6 @@ NEGLIGIBLE = 1e-6
 
 WIDENINGS = 3
 """It is made half as wide again at most this often: the cells grow with it, and samples do better than wide cells."""
-
-NEAREST = 5
-"""Neighbours that tell a divergence with a logarithm: few, for little bias."""
 
 
 def density_of(loaded: Loaded) -> Density | None:
@@ -50,14 +48,14 @@ def no_density(loaded: Loaded) -> str | None:
 def _divergence(
     name: str,
     on_grid: Callable[[Grid], float],
-    sampled: Callable[[Samples], Estimate],
+    bound: Callable[[tuple[Fold, Fold]], Estimate],
     subject: Subject,
     options: Mapping[str, Any],
 ) -> list[Record]:
     model = subject.model
     known = isinstance(model, ExactLikelihood | LikelihoodBound) and not isinstance(model, ClassConditional)
     if not known:
-        return [_by_samples(name, sampled, subject, options)]
+        return [_by_samples(name, bound, subject, options)]
     resolution, particles = options["resolution"], options["num_particles"]
     if name == "reverse_kl":
         grid = _holding(subject, resolution, particles) if isinstance(model, ExactLikelihood) else None
@@ -168,26 +166,29 @@ def _by_own_samples(name: str, subject: Subject, options: Mapping[str, Any]) -> 
 
 
 def _by_samples(
-    name: str, sampled: Callable[[Samples], Estimate], subject: Subject, options: Mapping[str, Any]
+    name: str, bound: Callable[[tuple[Fold, Fold]], Estimate], subject: Subject, options: Mapping[str, Any]
 ) -> Record:
+    """A lower bound: samples of q show what is far from p, and never that q is near it."""
     density = density_of(subject.loaded)
     assert density is not None
     n = number_of_samples(subject, options)
-    k = NEAREST if name in {"kl", "reverse_kl"} else max(NEAREST, round(math.sqrt(n)))
-    at_least(max(divergences.GROUPS, 2 * k + 2), n, metric=name, what="samples", why="its error")
-    generator = torch.Generator().manual_seed(derive(subject.seed, "truth"))
-    truth, again = density.sample(n, generator=generator), density.sample(n, generator=generator)
-    of_q = samples(subject, n)
-    found = divergences.by_neighbours(density.log_prob, truth, of_q, k=k)
-    estimate = sampled(found)
+    at_least(lower_bounds.LEAST, n, metric=name, what="samples", why="a bound from samples")
+
+    def make() -> tuple[Fold, Fold]:
+        generator = torch.Generator().manual_seed(derive(subject.seed, "truth"))
+        return lower_bounds.folds(density.log_prob, density.sample(n, generator=generator), samples(subject, n))
+
+    both = subject.once(("folds", n), make)
+    estimate = bound(both)
     if math.isinf(estimate.value):
-        _infinite(name, (found.p_at_q == -math.inf).double().mean().item())
-    floor = sampled(divergences.by_neighbours(density.log_prob, truth, again, k=k, groups=0)).value
+        _infinite(name, lower_bounds.missed(both))
     method = (
-        f"{name}: q is known by {n} samples only, its density from the {k}-th nearest; p itself has {floor:.4f}, "
-        "a bias that is neither taken off nor in the error"
+        f"{name}: at least this, and how much more samples do not tell: q is known by {n} of them, kernels on half of "
+        "them tell it from p on the other half"
     )
-    return record(subject, name, estimate, unit=_unit(name), n=n, method=method)
+    if name == "kl":
+        method += "; what p has where q has no samples counts as if q had just been missed there"
+    return record(subject, name, estimate, unit=_unit(name), n=n, kind="lower bound", method=method)
 
 
 def _unit(name: str) -> str:
@@ -195,11 +196,11 @@ def _unit(name: str) -> str:
 
 
 KL, REVERSE_KL, JS, TV = (
-    Metric(lacks=no_density, run=partial(_divergence, name, on_grid, sampled))
-    for name, on_grid, sampled in (
-        ("kl", divergences.kl, divergences.sampled_kl),
-        ("reverse_kl", divergences.reverse_kl, divergences.sampled_reverse_kl),
-        ("js", divergences.js, divergences.sampled_js),
-        ("tv", divergences.tv, divergences.sampled_tv),
+    Metric(lacks=no_density, run=partial(_divergence, name, on_grid, bound))
+    for name, on_grid, bound in (
+        ("kl", divergences.kl, lower_bounds.kl),
+        ("reverse_kl", divergences.reverse_kl, lower_bounds.reverse_kl),
+        ("js", divergences.js, lower_bounds.js),
+        ("tv", divergences.tv, lower_bounds.tv),
     )
 )
