@@ -19,7 +19,7 @@ from genlab.callbacks.loggers import open_loggers
 from genlab.callbacks.progress import track
 from genlab.callbacks.validation import show
 from genlab.commands.loaded import device_of
-from genlab.data.spec import Dataset, Split
+from genlab.data.spec import Dataset
 from genlab.errors import ConfigError, TrainingError
 from genlab.evaluation import likelihood
 from genlab.evaluation.draw import draw
@@ -148,10 +148,7 @@ def _restored(model: Fitted, folder: Path) -> dict[str, float] | None:
 
 def _fitted(model: Fitted, data: Dataset, config: Mapping[str, Any], *, console: Console) -> dict[str, float]:
     seed, model_node = config["seed"], config["model"]
-    train = data.train
-    if data.train_transform is not None:
-        generator = torch.Generator().manual_seed(derive(seed, "transform"))
-        train = Split(data.train_transform(train.x, generator), train.y)
+    train = data.as_seen(data.train, seed=seed)
     try:
         fit: Fit = model.fit(
             train,
@@ -186,7 +183,7 @@ def _score(model: Fitted, data: Dataset, config: Mapping[str, Any], *, split: st
         return None
     return likelihood.nll(
         model,
-        getattr(data, split),
+        data.split(split),
         split_name=split,
         num_particles=config["test"]["num_particles"],
         batch_size=config["test"]["batch_size"],

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
+
+from genlab.seeding import derive
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -12,6 +14,12 @@ if TYPE_CHECKING:
     import torch
 
 Layout = Literal["single", "unpaired", "paired"]
+
+SEEN_SEED = 0
+"""Of the transform of the training split where that is scored: the same examples whatever the seed of an evaluation."""
+
+AT_ONCE = 1000
+"""Examples that are transformed together."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +48,17 @@ class DataSpec:
         """Number of dimensions D: what bits/dim divides by."""
         return math.prod(self.event_shape)
 
+    @property
+    def dtype(self) -> torch.dtype:
+        """What an example and a sample consist of: float32, or the smallest integers that hold all levels."""
+        import torch
+
+        if self.levels is None:
+            return torch.float32
+        return next(
+            kind for top, kind in ((256, torch.uint8), (2**15, torch.int16), (2**31, torch.int32)) if self.levels <= top
+        )
+
     def to_dict(self) -> dict[str, object]:
         """Plain types, as a checkpoint holds them."""
         return {
@@ -60,7 +79,8 @@ class Split:
     """One split in memory (or memory-mapped): batches are gathered from it by index.
 
     Attributes:
-        x: ``(N, C, H, W) uint8`` images or ``(N, D) float32`` vectors; domain A of a translation set.
+        x: ``(N, C, H, W)`` images of integer levels or ``(N, D) float32`` vectors, see `DataSpec.dtype`; domain A of a
+            translation set.
         y: ``(N,) int64`` labels, or None.
         x_b: domain B: ``(N, C, H, W)`` if paired, ``(M, C, H, W)`` if unpaired; None otherwise.
         y_b: ``(M,) int64`` labels of domain B, or None.
@@ -82,7 +102,8 @@ class Dataset:
     Attributes:
         name: for messages and folder names.
         spec: the type of one example.
-        train, val, test: the splits; test is the official one where there is one.
+        train, val, test: the splits; test is the official one where there is one. Of ``train`` as it lies in memory:
+            what a model sees of it says `split`.
         train_transform: ``(x, generator) -> x`` applied to training batches only (dynamic binarisation, random crops).
         density: the true density where it is known (toy data): has ``log_prob(x)``, ``entropy``, ``bounds``.
         notes: sentences that the user should read once (pictures converted, files skipped, split improvised).
@@ -96,3 +117,28 @@ class Dataset:
     train_transform: Callable[[torch.Tensor, torch.Generator], torch.Tensor] | None = None
     density: object | None = None
     notes: tuple[str, ...] = field(default_factory=tuple)
+
+    def split(self, name: str) -> Split:
+        """A split as a model sees it, the same at every call: what is scored, encoded, drawn and compared with.
+
+        Args:
+            name: "train", "val" or "test".
+        """
+        return self.as_seen(self.train, seed=SEEN_SEED) if name == "train" else getattr(self, name)
+
+    def as_seen(self, examples: Split, *, seed: int) -> Split:
+        """Training examples as a model sees them: the transform of training batches is applied, once."""
+        if self.train_transform is None:
+            return examples
+        x = self._transformed(examples.x, seed=seed)
+        x_b = examples.x_b
+        if x_b is not None:  # of a pair with the same random numbers
+            x_b = self._transformed(x_b, seed=seed if self.spec.layout == "paired" else seed + 1)
+        return replace(examples, x=x, x_b=x_b)
+
+    def _transformed(self, x: torch.Tensor, *, seed: int) -> torch.Tensor:
+        import torch
+
+        assert self.train_transform is not None
+        generator = torch.Generator().manual_seed(derive(seed, "transform"))
+        return torch.cat([self.train_transform(part, generator) for part in x.split(AT_ONCE)])

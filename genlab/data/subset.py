@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import torch
 
 from genlab.data.spec import Dataset, Split
@@ -21,8 +19,4 @@ def subset(split: Split, limit: int, *, seed: int) -> Split:
 
 def training_subset(data: Dataset, limit: int, *, seed: int) -> Split:
     """`subset` of the training split as training sees it: dynamically binarised pictures are binarised once."""
-    found = subset(data.train, limit, seed=seed)
-    if data.train_transform is None:
-        return found
-    generator = torch.Generator().manual_seed(derive(seed, "transform"))
-    return dataclasses.replace(found, x=data.train_transform(found.x, generator))
+    return data.as_seen(subset(data.train, limit, seed=seed), seed=seed)

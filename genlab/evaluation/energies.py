@@ -22,7 +22,7 @@ CHAINS = 128
 def noise(spec: DataSpec, data: Tensor, n: int, *, generator: torch.Generator) -> Tensor:
     """``n`` examples of uniform noise, typed like the data: all levels alike, or over the extent of ``data``."""
     if spec.levels is not None:
-        return torch.randint(spec.levels, (n, *spec.event_shape), generator=generator, dtype=torch.uint8)
+        return torch.randint(spec.levels, (n, *spec.event_shape), generator=generator, dtype=spec.dtype)
     low, high = data.amin(0), data.amax(0)
     return low + (high - low) * torch.rand(n, *spec.event_shape, generator=generator)
 

@@ -68,7 +68,7 @@ def pictures(
         ``plane``, ``flow``, ``chain``; of a translator ``translations``, or ``a_to_b`` and ``b_to_a``: those that the
         model's type allows.
     """
-    shown: Split = getattr(data, split)
+    shown = data.split(split)
     if not isinstance(model, GenerativeModel):
         return draw(model, replace(data, test=shown), n=n, seed=seed, report=report)
     found = draw(model, replace(data, val=subset(shown, 32, seed=seed)), n=n, seed=seed, report=report)

@@ -78,7 +78,7 @@ def own_strange(name: str, split: Split, spec: DataSpec, *, seed: int) -> Split:
 
 
 def compressed_bits(x: Tensor) -> Tensor:
-    """Bits of each picture ``(B, C, H, W) uint8`` by zlib or, where that is less, PNG without its frame; ``(B,)``."""
+    """Bits of each picture ``(B, C, H, W)`` by zlib or, of bytes where that is less, PNG without a frame; ``(B,)``."""
     from PIL import Image
 
     def png(picture: Tensor) -> int:
@@ -90,7 +90,7 @@ def compressed_bits(x: Tensor) -> Tensor:
     sizes = []
     for picture in x.cpu().contiguous():
         size = len(zlib.compress(picture.numpy().tobytes(), 9))
-        sizes.append(min(size, png(picture)) if len(picture) in {1, 3} else size)
+        sizes.append(min(size, png(picture)) if len(picture) in {1, 3} and picture.dtype == torch.uint8 else size)
     return 8 * torch.tensor(sizes, dtype=torch.float64)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from genlab.data.spec import Dataset, Split
+from genlab.data.spec import Dataset
 from genlab.evaluation.pictures import stacked
 from genlab.evaluation.record import Record
 from genlab.models.base import Translator, TwoWayTranslator
@@ -41,7 +41,7 @@ def translated(model: Translator, x: Tensor, *, back: bool = False, seed: int = 
 
 def records(model: Translator, data: Dataset, *, split: str, seed: int) -> list[Record]:
     """All numbers that this model can be given on this data: none, if there is neither truth nor label."""
-    part: Split = getattr(data, split)
+    part = data.split(split)
     if data.spec.layout == "paired":
         return distances(model, data, split=split, seed=seed)
     if part.y is not None and part.y_b is not None:
@@ -55,20 +55,21 @@ def distances(model: Translator, data: Dataset, *, split: str, seed: int) -> lis
 
     That picture is the mean of the training targets. White - black is 1; standard errors are over pictures.
     """
-    part: Split = getattr(data, split)
+    part = data.split(split)
+    train = data.split("train")
     assert part.x_b is not None
-    assert data.train.x_b is not None
+    assert train.x_b is not None
     top = (data.spec.levels or 256) - 1
     truth = part.x_b.float() / top
     guesses = {
         "l1": (translated(model, part.x, seed=seed), "translations"),
         "l1_identity": (part.x, "baseline: the inputs themselves"),
-        "l1_mean": (_mean(data.train.x_b), "baseline: the mean of the training targets"),
+        "l1_mean": (_mean(train.x_b), "baseline: the mean of the training targets"),
     }
     found = []
     for name, (guess, method) in guesses.items():
         errors = (guess / top - truth).abs().flatten(1).mean(1).double()
-        error = errors.std().item() / math.sqrt(len(errors)) if len(errors) > 1 else math.inf
+        error = errors.std().item() / math.sqrt(len(errors)) if len(errors) > 1 else None
         found.append(_record(name, errors.mean().item(), error, n=len(errors), split=split, seed=seed, method=method))
     return found
 
@@ -96,9 +97,10 @@ def agreement(model: Translator, data: Dataset, *, split: str, seed: int, back: 
     """
     from sklearn.linear_model import LogisticRegression
 
-    part: Split = getattr(data, split)
+    part = data.split(split)
     x, y, target, labels = (part.x_b, part.y_b, part.x, part.y) if back else (part.x, part.y, part.x_b, part.y_b)
-    own, own_labels = (data.train.x, data.train.y) if back else (data.train.x_b, data.train.y_b)
+    train = data.split("train")
+    own, own_labels = (train.x, train.y) if back else (train.x_b, train.y_b)
     assert x is not None
     assert target is not None
     assert y is not None
@@ -126,7 +128,7 @@ def _rows(x: Tensor) -> np.ndarray:
     return (x.flatten(1).float() / 255).numpy()
 
 
-def _record(name: str, value: float, error: float, *, n: int, split: str, seed: int, method: str) -> Record:
+def _record(name: str, value: float, error: float | None, *, n: int, split: str, seed: int, method: str) -> Record:
     unit = "white - black = 1" if name.startswith("l1") else "share of pictures"
     return Record(name, value, unit, "exact", n, error, split, seed, method=method)
 

@@ -48,7 +48,7 @@ def validate(
         return None
     return likelihood.nll(
         known,
-        getattr(data, split),
+        data.split(split),
         split_name=split,
         num_particles=num_particles,
         batch_size=batch_size,

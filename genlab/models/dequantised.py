@@ -119,8 +119,8 @@ class Dequantised(ItemisedBound, EncodesLatents, DecodesLatents, Tempered):
         return self.flow.sample_latents(n, temperature=temperature, generator=generator)
 
     def sample(self, n: int, *, temperature: float = 1.0, generator: torch.Generator | None = None) -> Tensor:
-        """``(n, C, H, W) uint8``."""
-        return self.decode(self.sample_latents(n, temperature=temperature, generator=generator)).to(torch.uint8)
+        """``(n, C, H, W)`` integer levels."""
+        return self.decode(self.sample_latents(n, temperature=temperature, generator=generator)).to(self.spec.dtype)
 
 
 def _real(x: Tensor) -> Tensor:

@@ -52,6 +52,6 @@ class Scaled(GenerativeModel):
         return ((u + 1) * (top / 2)).clamp(0, top)
 
     def to_data(self, u: Tensor) -> Tensor:
-        """``u`` -> typed data: the nearest level, uint8; real vectors, float32."""
+        """``u`` -> typed data: the nearest level; real vectors, float32."""
         x = self.on_scale(u)
-        return x if self.spec.levels is None else x.round().to(torch.uint8)
+        return x if self.spec.levels is None else x.round().to(self.spec.dtype)

@@ -39,12 +39,12 @@ class NetworkTranslator(Translator):
         self.top = spec.levels - 1
 
     def to_network(self, x: Tensor) -> Tensor:
-        """Levels, uint8 -> ``u``, float32."""
+        """Levels -> ``u``, float32."""
         return x.float() * (2 / self.top) - 1
 
     def to_data(self, u: Tensor) -> Tensor:
-        """``u`` -> the nearest level, uint8."""
-        return ((u.float() + 1) * (self.top / 2)).round().clamp(0, self.top).byte()
+        """``u`` -> the nearest level."""
+        return ((u.float() + 1) * (self.top / 2)).round().clamp(0, self.top).to(self.spec.dtype)
 
 
 def patch_layers(patch: int | Literal["auto"], size: int) -> int:

@@ -175,7 +175,7 @@ def draw_rows(
     image = network.image
     n, channels, width = image.values().shape
     scale, top = 1 / (output.levels - 1), output.levels - 1
-    pictures = torch.zeros(n, channels, height, width, dtype=torch.uint8, device=image.row.device)
+    pictures = torch.zeros(n, channels, height, width, dtype=output.dtype, device=image.row.device)
     noise = torch.zeros(width, output.num_noise, n, device=image.row.device)
     kept = torch.zeros(width, 1, n, dtype=torch.bool, device=image.row.device)
     levels = torch.zeros(width, channels, n, device=image.row.device)
@@ -201,7 +201,7 @@ def draw_rows(
         for step in programme:
             step()
         network.end()
-        pictures[:, :, i] = (image.values() * top).round().to(torch.uint8)
+        pictures[:, :, i] = (image.values() * top).round().to(output.dtype)
     return pictures
 
 
@@ -222,7 +222,7 @@ def draw_by_definition(
         shape: ``(C, H, W)``.
         generator: of the random numbers.
     """
-    x = torch.zeros(n, *shape, dtype=torch.uint8)
+    x = torch.zeros(n, *shape, dtype=output.dtype)
     for i in range(shape[1]):
         noise = output.noise(shape[2], n, like=x, generator=generator)
         for j in range(shape[2]):

@@ -47,7 +47,7 @@ class Likelihood(nn.Module):
         raise TypeError(f"{type(self).__name__} is abstract")
 
     def sample(self, params: Tensor, *, generator: torch.Generator | None) -> Tensor:
-        """A draw ``(..., *event)``, typed like the data: uint8 or float32."""
+        """A draw ``(..., *event)``, of the data's `DataSpec.dtype`."""
         raise TypeError(f"{type(self).__name__} is abstract")
 
     def _split(self, params: Tensor) -> tuple[Tensor, ...]:
@@ -162,11 +162,11 @@ class DiscretisedLogistic(Likelihood):
         return expected_level(torch.Tensor.sigmoid_, first, 2 * half * inverse_scale, levels=self.levels)
 
     def sample(self, params: Tensor, *, generator: torch.Generator | None) -> Tensor:
-        """Integer levels, uint8."""
+        """Integer levels, see `DataSpec.dtype`."""
         location, log_scale = self._location_scale(params.float())
         u = torch.rand(location.shape, generator=generator, device=location.device).clamp(1e-6, 1 - 1e-6)
         value = location + log_scale.exp() * torch.logit(u)
-        return ((value + 1) * ((self.levels - 1) / 2)).round().clamp(0, self.levels - 1).to(torch.uint8)
+        return ((value + 1) * ((self.levels - 1) / 2)).round().clamp(0, self.levels - 1).to(self.spec.dtype)
 
 
 class Gaussian(Likelihood):

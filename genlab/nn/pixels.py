@@ -44,6 +44,7 @@ class PixelOutput(ABC):
     def __init__(self, spec: DataSpec) -> None:
         assert spec.levels is not None
         self.levels = spec.levels
+        self.dtype = spec.dtype
         self.channels = spec.event_shape[0]
 
     def log_prob(self, x: Tensor, out: Tensor) -> Tensor:

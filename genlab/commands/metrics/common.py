@@ -67,8 +67,8 @@ class Subject:
 
     @property
     def split(self) -> Split:
-        """The split that is scored."""
-        return getattr(self.data, self.split_name)
+        """The split that is scored, as a model sees it."""
+        return self.once(("split", self.split_name), lambda: self.data.split(self.split_name))
 
     @property
     def seed(self) -> int:
@@ -167,14 +167,7 @@ def some(split: Split, n: int, *, seed: int) -> Tensor:
 
 def training_examples(subject: Subject) -> Split:
     """The training split as a model sees it: a transform of training batches (binarisation) is applied once."""
-
-    def make() -> Split:
-        train, transform = subject.data.train, subject.data.train_transform
-        if transform is None:
-            return train
-        return Split(transform(train.x, torch.Generator().manual_seed(derive(subject.seed, "transform"))), train.y)
-
-    return subject.once("training examples", make)
+    return subject.once(("split", "train"), lambda: subject.data.split("train"))
 
 
 def at_least(least: int, found: int, *, metric: str, what: str, why: str) -> None:

@@ -97,7 +97,7 @@ def of_samples(subject: Subject, extractor: Extractor, n: int) -> Tensor:
 
 def of_split(subject: Subject, extractor: Extractor, name: str) -> Tensor:
     """Features of a whole split, ``(N, D)``; the cache holds them by the hashes of pictures and weights."""
-    x = getattr(subject.data, name).x
+    x = subject.split.x if name == subject.split_name else subject.data.split(name).x
 
     def make() -> Tensor:
         array = kept(

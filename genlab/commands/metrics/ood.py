@@ -107,7 +107,7 @@ def _strange(subject: Subject, options: Mapping[str, Any]) -> tuple[str, Split]:
         shown = "uniform noise" if name == "noise" else f"{name} {subject.data.name}"
         return shown, own_strange(name, chosen, subject.data.spec, seed=seed)
     data = _named(name, options["root"], subject)
-    return data.name, subset(getattr(data, subject.split_name), limit, seed=seed)
+    return data.name, subset(data.split(subject.split_name), limit, seed=seed)
 
 
 def _scores(

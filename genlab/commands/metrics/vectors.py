@@ -17,6 +17,7 @@ from genlab.commands.metrics.common import (
     record,
     samples,
     some,
+    training_examples,
 )
 from genlab.commands.metrics.toy import density_of
 from genlab.data.densities import GaussianMixture
@@ -77,7 +78,7 @@ def _sliced_wasserstein(subject: Subject, options: Mapping[str, Any]) -> list[Re
     projections, seed = options["projections"], derive(subject.seed, "projections")
     estimate = sliced_wasserstein(drawn, real, projections=projections, seed=seed)
     method = f"sliced_wasserstein: W_2 along {projections} lines"
-    train = some(subject.data.train, len(real), seed=seed)
+    train = some(training_examples(subject), len(real), seed=seed)
     if len(train) == len(real):
         floor = sliced_wasserstein(train, real, projections=projections, seed=seed, resamples=2).value
         method += f"; as many training examples have {floor:.4f}"

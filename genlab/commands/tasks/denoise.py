@@ -20,7 +20,7 @@ def run(loaded: Loaded, config: Mapping[str, Any]) -> Drawn:
     generator = torch.Generator(x.device).manual_seed(config["seed"])
     top = (spec.levels or 256) - 1
     noise = torch.randn(x.shape, generator=generator, device=x.device)
-    noisy = (x + config["noise"] * top * noise).round().clamp(0, top).to(torch.uint8)
+    noisy = (x + config["noise"] * top * noise).round().clamp(0, top).to(spec.dtype)
     return chained(
         loaded,
         {"originals": x, "noisy": noisy},

@@ -86,4 +86,4 @@ class DequantisedFit(Fitted, ItemisedBound):
     def sample(self, n: int, *, generator: torch.Generator | None = None) -> Tensor:
         """``floor`` of the density's draws; those outside the levels, which no P(x) counts, are clamped."""
         real = self.density.sample(n, generator=generator)
-        return real.floor().clamp_(0, self.levels - 1).to(torch.uint8).view(n, *self.spec.event_shape)
+        return real.floor().clamp_(0, self.levels - 1).to(self.spec.dtype).view(n, *self.spec.event_shape)

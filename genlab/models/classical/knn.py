@@ -94,7 +94,7 @@ class KNN(Fitted, UnnormalisedDensity):
         """A training example, moved to a uniform place in the ball up to its k-th neighbour, rounded to levels.
 
         That is the nearest proper relative of f, which itself cannot be drawn from: a mixture of uniform balls whose
-        size is the training point's own ``r_k``. ``(n, C, H, W) uint8``.
+        size is the training point's own ``r_k``. ``(n, C, H, W)``.
         """
         device = self.points.device if generator is None else generator.device
         index = torch.randint(len(self.points), (n,), generator=generator, device=device).to(self.points.device)
@@ -105,7 +105,7 @@ class KNN(Fitted, UnnormalisedDensity):
         radius = self.radii[index, None] * length ** (1 / self.spec.dim)
         x = self.points[index] + radius * direction / direction.norm(dim=1, keepdim=True)
         assert self.spec.levels is not None
-        return x.round().clamp_(0, self.spec.levels - 1).to(torch.uint8).view(n, *self.spec.event_shape)
+        return x.round().clamp_(0, self.spec.levels - 1).to(self.spec.dtype).view(n, *self.spec.event_shape)
 
 
 class KNNOnGrid(CellDensity):

@@ -96,7 +96,7 @@ class _Table(Fitted):
 
     def _draw(self, y: Tensor, generator: torch.Generator | None) -> Tensor:
         """Pixels of the classes ``y: (n,)``, each by the inverse of its cumulative distribution."""
-        x = torch.empty(len(y), self.spec.dim, dtype=torch.uint8, device=y.device)
+        x = torch.empty(len(y), self.spec.dim, dtype=self.spec.dtype, device=y.device)
         device = y.device if generator is None else generator.device
         u = torch.rand(len(y), self.spec.dim, generator=generator, device=device).to(y.device)
         for label in y.unique().tolist():
@@ -104,7 +104,7 @@ class _Table(Fitted):
             cumulative = self.log_table[label].exp().cumsum(1)
             at = u[rows].T * cumulative[:, -1:]
             found = torch.searchsorted(cumulative, at.contiguous(), right=True).clamp_max_(self.levels - 1)
-            x[rows] = found.T.to(torch.uint8)
+            x[rows] = found.T.to(self.spec.dtype)
         return x.view(-1, *self.spec.event_shape)
 
 
