@@ -7,6 +7,7 @@ the name. Importing this costs a millisecond: no torch, no json, no tempfile.
 from __future__ import annotations
 
 import fcntl
+import math
 import os
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -98,7 +99,7 @@ def write_bytes(path: Path, data: bytes, *, durable: bool = True) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write ``value`` as indented JSON, atomically.
+    """Write ``value`` as indented JSON, atomically; numbers that are not finite, which JSON has no word for, as null.
 
     Raises:
         TypeError: a value that JSON lacks.
@@ -106,7 +107,15 @@ def write_json(path: Path, value: Any) -> None:
     """
     import json
 
-    write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+    write_text(path, json.dumps(_finite(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _finite(each) for key, each in value.items()}
+    return [_finite(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 def read_json(path: Path) -> Any:

@@ -23,6 +23,7 @@ from hydra.core.hydra_config import HydraConfig
 
 from genlab import compose, launch, resume, runs, schema, signals
 from genlab.errors import CheckpointError, GenlabError, TrainingError
+from genlab.numerals import decimals
 from genlab.schema import classical
 
 if TYPE_CHECKING:
@@ -246,5 +247,5 @@ def _say(folder: Path, what: str, record: dict[str, Any]) -> None:
     swept = runs.read_json(folder.parent.parent / "sweep.json").get("swept") or []
     words = [word for word in record["overrides"] if word.partition("=")[0] in swept] or record["overrides"]
     value = _value(record)
-    tail = record.get("message", "") if what == "failed" else f"val {value:.4f}" if math.isfinite(value) else ""
+    tail = record.get("message", "") if what == "failed" else f"val {decimals(value)}" if math.isfinite(value) else ""
     print("  ".join(part for part in (f"job {record['number']}: {what}", " ".join(words), tail) if part), flush=True)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from genlab import runs
 from genlab.jobs import DONE, FAILED
+from genlab.numerals import decimals
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -90,4 +91,4 @@ def show(sweep_dir: Path, records: list[dict[str, Any]], *, swept: list[str]) ->
 
 
 def _number(value: Any) -> str:
-    return f"{value:.4f}" if isinstance(value, (int, float)) else "-"
+    return decimals(value) if isinstance(value, (int, float)) else "-"

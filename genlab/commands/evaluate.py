@@ -16,9 +16,11 @@ from genlab.commands.loaded import Loaded, device_of, load
 from genlab.commands.metrics import METRICS, Subject
 from genlab.commands.metrics.common import Unanswerable
 from genlab.commands.quiet import quiet
-from genlab.errors import ConfigError, DataError
+from genlab.data.spec import SEEN_SEED
+from genlab.errors import ConfigError, DataError, Interrupted
 from genlab.evaluation.record import Record
 from genlab.evaluation.validate import with_likelihood
+from genlab.numerals import decimals
 
 ALL = "all"
 """``metric=all`` asks for everything and takes what the model can have."""
@@ -63,6 +65,8 @@ def chosen(loaded: Loaded, asked: Mapping[str, Any]) -> dict[str, Mapping[str, A
 def run(run_dir: Path, config: Mapping[str, Any], *, console: Console) -> list[Record]:
     """Compute ``config["metric"]`` for ``config["ckpt"]`` and write ``summary.json``.
 
+    A metric that fails takes no other with it: the others are printed and written, then its error is raised.
+
     With ``devices`` > 1 this starts the other ranks, which come here again and share the examples of the likelihoods;
     rank 0 alone computes the other metrics.
 
@@ -84,33 +88,77 @@ def run(run_dir: Path, config: Mapping[str, Any], *, console: Console) -> list[R
     data = loaded.dataset(root=config["data"]["root"], trust=config["trust"])
     model = with_likelihood(loaded.model, data) or loaded.model
     subject = Subject(loaded, model, data, config, console, run_dir)
-    records = score(subject, wanted, first=first)
-    if first:
+    failed: dict[str, Exception] = {}
+    records = score(subject, wanted, first=first, failed=failed)
+    if first and (records or subject.drawn or not failed):
         summary: dict[str, Any] = {"records": [record.to_dict() for record in records], "checkpoint": str(loaded.path)}
         summary |= {"step": loaded.step, "training": loaded.config["name"]}
         summary |= {"pictures": [str(path) for path in subject.drawn]} if subject.drawn else {}
+        summary |= {"failed": {name: _line(error) for name, error in failed.items()}} if failed else {}
         runs.write_json(run_dir / runs.SUMMARY, summary)
         _print(records, loaded, run_dir)
         for path in subject.drawn:
             print(f"picture  {path}")
+    for error in list(failed.values())[1:]:
+        console.print(f"failed   {_line(error)}", highlight=False, soft_wrap=True)
+    for error in failed.values():
+        raise error
     return records
 
 
-def score(subject: Subject, wanted: Mapping[str, Mapping[str, Any]], *, first: bool = True) -> list[Record]:
-    """The records of the ``wanted`` metrics of a subject; ``first``: whether this process is rank 0."""
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def score(
+    subject: Subject,
+    wanted: Mapping[str, Mapping[str, Any]],
+    *,
+    first: bool = True,
+    failed: dict[str, Exception] | None = None,
+) -> list[Record]:
+    """The records of the ``wanted`` metrics of a subject.
+
+    Args:
+        subject: what is scored.
+        wanted: the options of each metric, by name.
+        first: whether this process is rank 0.
+        failed: takes the errors of the metrics that fail, by name; None: the first one is raised.
+
+    Raises:
+        TrainingError: a number that is not finite.
+        GenlabError: as a metric raises.
+    """
     records = []
+    seen = (
+        f"the training split as training sees it, transformed once (seed {SEEN_SEED})"
+        if subject.split_name == "train" and subject.data.train_transform is not None
+        else None
+    )
     for name, options in wanted.items():
         if not first and not METRICS[name].shared:
             continue
         try:
             with torch.no_grad():
-                found = METRICS[name].run(subject, options)
-        except Unanswerable as error:
-            if subject.config["metric"].get(ALL) is None:
+                found = [record.checked() for record in METRICS[name].run(subject, options)]
+        except Interrupted:
+            raise
+        except Exception as error:  # a bug, too, is raised when the other numbers are safe
+            if isinstance(error, Unanswerable) and subject.config["metric"].get(ALL) is not None:
+                subject.console.print(f"left out {error}", highlight=False, soft_wrap=True)
+            elif failed is None:
                 raise
-            subject.console.print(f"left out {error}", highlight=False, soft_wrap=True)
+            else:
+                failed[name] = error
             continue
-        records += [dataclasses.replace(record, checkpoint=str(subject.loaded.path)) for record in found]
+        records += [
+            dataclasses.replace(
+                record,
+                checkpoint=str(subject.loaded.path),
+                method="; ".join(part for part in (record.method, seen) if part) or None,
+            )
+            for record in found
+        ]
     return records
 
 
@@ -122,7 +170,7 @@ def _print(records: list[Record], loaded: Loaded, run_dir: Path) -> None:
     for r in records:
         metric = f"{r.metric} (given y)" if r.conditional else r.metric
         table.add_row(
-            metric, f"{r.value:.4f}", r.uncertainty(), r.unit, r.kind, str(r.num_particles or "-"), str(r.n), r.split
+            metric, decimals(r.value), r.uncertainty(), r.unit, r.kind, str(r.num_particles or "-"), str(r.n), r.split
         )
     if records:
         Console(width=None if Console().is_terminal else 110).print(table)

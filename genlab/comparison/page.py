@@ -14,6 +14,7 @@ from genlab.comparison.groups import Group, Row
 from genlab.comparison.html import Html, join, tag, verbatim
 from genlab.comparison.run import FINISHED, STOPPED, Run, plain
 from genlab.comparison.show import duration, whole
+from genlab.numerals import decimals
 
 STYLE = files(__package__).joinpath("page.css").read_text(encoding="utf-8")
 SCRIPT = files(__package__).joinpath("page.js").read_text(encoding="utf-8")
@@ -261,11 +262,11 @@ def _record(record: Mapping[str, object]) -> tuple[str, str, str]:
     value = record["value"]
     assert isinstance(value, float)
     error, interval = record.get("standard_error"), record.get("interval")
-    number = f"{value:.4f}"
+    number = decimals(value)
     if isinstance(interval, list | tuple):
-        number += f" [{interval[0]:.4f}, {interval[1]:.4f}]"
+        number += f" [{decimals(interval[0])}, {decimals(interval[1])}]"
     elif isinstance(error, float):
-        number += f" ± {error:.4f}"
+        number += f" ± {decimals(error)}"
     told = [str(record[key]) for key in ("unit", "kind", "method", "extractor") if record.get(key)]
     told += [f"K={record['num_particles']}"] if record.get("num_particles") else []
     told += [f"n={record['n']}", str(record["split"])]

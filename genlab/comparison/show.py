@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+from genlab.numerals import HUGE
+
 
 def significant(value: float) -> str:
     """Three or four significant digits, without an exponent where that is readable."""
@@ -40,4 +42,4 @@ def probability(value: float) -> str:
 def two_digits(value: float) -> str:
     """Two significant digits."""
     rounded = f"{value:#.2g}".rstrip(".")
-    return f"{value:,.0f}" if "e+" in rounded else rounded
+    return f"{value:,.0f}" if "e+" in rounded and abs(value) < HUGE else rounded

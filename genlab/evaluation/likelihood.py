@@ -103,10 +103,10 @@ def _total(table: dict[str, Tensor]) -> Tensor:
     return torch.stack(list(table.values())).sum(0)
 
 
-def mean_and_error(values: Tensor) -> tuple[float, float]:
-    """Mean and its standard error, ``(N,) float64``; the error of a single example is infinite."""
+def mean_and_error(values: Tensor) -> tuple[float, float | None]:
+    """Mean and its standard error, ``(N,) float64``; of a single example nothing is known of the error: None."""
     n = len(values)
-    return values.mean().item(), (values.std().item() / math.sqrt(n) if n > 1 else math.inf)
+    return values.mean().item(), (values.std().item() / math.sqrt(n) if n > 1 else None)
 
 
 def nll(

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, field, replace
+
+from genlab.errors import TrainingError
+from genlab.numerals import decimals
 
 
 @dataclass(frozen=True)
@@ -16,7 +20,8 @@ class Record:
         kind: "exact"; "upper bound" or "lower bound", where the truth is at most or at least this, but for the
             standard error; or "estimate" for what samples tell of a distribution.
         n: number of examples behind it, none padded, none left out.
-        standard_error: of the mean over examples, or of the estimate; None where `interval` says it.
+        standard_error: of the mean over examples, or of the estimate; None where `interval` says it, or nothing can
+            (a single example).
         split: "train", "val" or "test".
         seed: of the Monte Carlo noise and of nothing else.
         num_particles: importance samples per example; None where nothing is sampled.
@@ -44,11 +49,24 @@ class Record:
     interval: tuple[float, float] | None = None
     extractor: str | None = None
 
+    def checked(self) -> Record:
+        """This record, if it is a number.
+
+        Raises:
+            TrainingError: it is infinite or none.
+        """
+        if not math.isfinite(self.value):
+            raise TrainingError(
+                f"metric={self.metric} is {self.value} on the {self.split} split; score another checkpoint "
+                "(ckpt=RUN/checkpoints/step-N.ckpt), or train again with a smaller optim.lr or a larger model"
+            )
+        return self
+
     def uncertainty(self) -> str:
         """``± 0.12`` or ``[0.8, 1.1]``; empty where neither is known."""
         if self.interval is not None:
-            return f"[{self.interval[0]:.4f}, {self.interval[1]:.4f}]"
-        return "" if self.standard_error is None else f"± {self.standard_error:.4f}"
+            return f"[{decimals(self.interval[0])}, {decimals(self.interval[1])}]"
+        return "" if self.standard_error is None else f"± {decimals(self.standard_error)}"
 
     def scalars(self, prefix: str) -> dict[str, float]:
         """``{"<prefix>/<metric>": value, "<prefix>/standard_error": ...}`` for a logger."""
@@ -75,5 +93,5 @@ class Record:
         sign = {"exact": "=", "upper bound": "<=", "lower bound": ">=", "estimate": "~"}[self.kind]
         kind = self.kind + (f", K={self.num_particles}" if self.num_particles else "")
         given = " given the label" if self.conditional else ""
-        number = f"{self.value:.4f} {self.uncertainty()}".rstrip()
+        number = f"{decimals(self.value)} {self.uncertainty()}".rstrip()
         return f"{self.metric}{given} {sign} {number} {self.unit} ({kind}, n={self.n})"
