@@ -17,7 +17,7 @@ from genlab.commands.metrics import METRICS, Subject
 from genlab.commands.metrics.common import Unanswerable
 from genlab.commands.quiet import quiet
 from genlab.data.spec import SEEN_SEED
-from genlab.errors import ConfigError, DataError, Interrupted
+from genlab.errors import ConfigError, DataError
 from genlab.evaluation.record import Record
 from genlab.evaluation.validate import with_likelihood
 from genlab.numerals import decimals
@@ -141,8 +141,6 @@ def score(
         try:
             with torch.no_grad():
                 found = [record.checked() for record in METRICS[name].run(subject, options)]
-        except Interrupted:
-            raise
         except Exception as error:  # a bug, too, is raised when the other numbers are safe
             if isinstance(error, Unanswerable) and subject.config["metric"].get(ALL) is not None:
                 subject.console.print(f"left out {error}", highlight=False, soft_wrap=True)
