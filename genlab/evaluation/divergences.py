@@ -106,7 +106,7 @@ def with_grid_error(divergence: Callable[[Grid], float], grid: Grid) -> Estimate
 
 
 def monte_carlo_reverse_kl(log_p: Tensor, log_q: Tensor) -> Estimate:
-    """``E_q[log q - log p]`` of densities known at ``(n,)`` samples of q; infinite if p is 0 at over `LEFT_OUT` of them."""
+    """``E_q[log q - log p]``, both known at ``(n,)`` samples of q; infinite if p is 0 at over `LEFT_OUT` of them."""
     outside = log_p == -math.inf
     if outside.double().mean().item() > LEFT_OUT:
         return Estimate(math.inf, 0.0)
