@@ -74,6 +74,18 @@ def test_the_arrays_hold_typed_samples_and_the_means_of_the_same_latents(
     assert Image.open(paths["picture"]).mode == "RGB"
 
 
+def test_no_number_at_once_changes_a_reconstruction(trained: dict[str, Path], tmp_path: Path) -> None:
+    found = []
+    for size in (3, 256):
+        folder = tmp_path / str(size)
+        folder.mkdir()
+        words = ["task=reconstruct", "n=8", f"batch_size={size}"]
+        paths = sample.run(folder, settings("sample", trained["cvae"], *words), console=QUIET)
+        with np.load(paths["arrays"]) as arrays:
+            found.append(arrays["reconstructions"])
+    assert np.allclose(*found, atol=1e-4)
+
+
 @pytest.mark.parametrize("task", ["reconstruct", "interpolate", "traverse"])
 @pytest.mark.parametrize("name", ["vae", "cvae"])
 def test_tasks_of_models_that_encode_and_decode(trained: dict[str, Path], tmp_path: Path, name: str, task: str) -> None:

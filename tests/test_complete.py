@@ -77,6 +77,19 @@ def test_what_is_kept_of_test_pictures_is_kept(
     assert "grid" in capsys.readouterr().out
 
 
+def test_a_completion_depends_on_the_seed_and_its_number_alone(trained: dict[str, Path], tmp_path: Path) -> None:
+    found = []
+    for n, size in ((3, 2), (66, 256)):
+        folder = tmp_path / str(n)
+        folder.mkdir()
+        words = ["task=complete", f"n={n}", f"batch_size={size}"]
+        paths = sample.run(folder, settings("sample", trained["pixelcnn"], *words), console=QUIET)
+        with np.load(paths["arrays"]) as arrays:
+            found.append(arrays["completions"])
+    assert len(found[1]) == 66
+    assert np.array_equal(found[0], found[1][:3])
+
+
 def test_one_seed_gives_one_file_and_a_label_its_class(trained: dict[str, Path], tmp_path: Path) -> None:
     written = []
     for name, seed in (("a", 0), ("b", 0), ("c", 1)):

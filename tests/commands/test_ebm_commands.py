@@ -92,6 +92,13 @@ def test_denoising_starts_at_noisy_test_pictures(draw) -> None:
     assert np.array_equal(arrays["path"][-1], arrays["denoised"])
 
 
+@pytest.mark.parametrize("task", ["denoise", "inpaint"])
+def test_what_chains_make_of_a_picture_depends_on_no_other(draw, task: str) -> None:
+    (_, few), (_, many) = (draw("digits", f"task={task}", f"n={n}", "steps=2") for n in (3, 66))
+    assert all(np.array_equal(few[name], many[name][:3]) for name in few if name != "path")
+    assert np.array_equal(few["path"], many["path"][:, :3])
+
+
 @pytest.mark.parametrize("keep", ["top", "left", "mask.png"])
 def test_inpainting_keeps_what_it_is_told_to(draw, keep: str, tmp_path: Path) -> None:
     kept = np.zeros((8, 8), bool)

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import copy
+from pathlib import Path
 
 import pytest
 import torch
 
+from genlab.commands.loaded import Loaded
+from genlab.commands.tasks import sample as task_sample
 from genlab.data.loader import Batch
 from genlab.models.base import (
     DecodesLatents,
@@ -52,6 +55,25 @@ def test_samples_have_the_data_s_type_and_support(case: Case) -> None:
         assert x.dtype == torch.uint8
         assert int(x.max()) < case.spec.levels
         assert int(x.min()) < int(x.max())
+
+
+@ALL
+def test_a_picture_of_the_task_depends_on_the_seed_and_its_number_alone(case: Case) -> None:
+    """Neither on how many there are, nor on how many are computed at once."""
+    loaded = Loaded(Path(), {}, case.spec, 0, case.model().eval())
+    config = {"seed": 3, "trajectory": False, "temperature": 1.0, "truncation": None, "label": None}
+    with torch.no_grad():
+        few, many, other = (
+            task_sample.run(loaded, {**config, "n": n, "batch_size": size, "seed": seed}).arrays
+            for n, size, seed in ((5, 5, 3), (70, 256, 3), (70, 3, 4))
+        )
+    assert len(many["samples"]) == 70
+    for name, array in few.items():
+        assert len(array) == 5
+        assert (array == many[name][:5]).all(), name
+    if case.spec.levels is None:
+        assert (many["samples"][:64] != other["samples"][:64]).any()
+        assert (many["samples"][:6] != many["samples"][64:]).any(), "a block repeats another"
 
 
 @ALL

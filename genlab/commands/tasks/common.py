@@ -19,9 +19,13 @@ from genlab.evaluation.draw import class_cycle
 from genlab.evaluation.pictures import stacked
 from genlab.models.base import ClassConditional, GenerativeModel
 from genlab.nn.incremental import Progress
+from genlab.seeding import derive
 
 DEFAULTS: Mapping[str, Any] = {"steps": 8, "noise": 0.3, "keep": "top", "trajectory": False}
 """Settings that are of some tasks only: what they are where a task reads them and the config has null."""
+
+BLOCK = 64
+"""Examples that are drawn together."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,29 @@ def labels(loaded: Loaded, config: Mapping[str, Any], n: int) -> dict[str, Tenso
     classes = loaded.spec.num_classes or 1
     y = class_cycle(n, classes) if config["label"] is None else torch.full((n,), config["label"])
     return {"y": y.to(device(loaded.model))}
+
+
+def in_blocks(
+    n: int, draw: Callable[[Tensor, torch.Generator], dict[str, Tensor]], *, seed: int, where: torch.device
+) -> dict[str, Tensor]:
+    """Named draws of n examples, ``(n, ...)`` each on the CPU, `BLOCK` at a time.
+
+    A block has a seed of its own and is drawn whole even where less of it is wanted, so that an example depends on
+    ``seed`` and its number alone: not on n, nor on what fits in memory.
+
+    Args:
+        n: how many.
+        draw: ``(numbers of the examples: (BLOCK,), generator) -> {name: (BLOCK, ...)}``; numbers go beyond n.
+        seed: of all.
+        where: the generator's device.
+    """
+    parts: dict[str, list[Tensor]] = {}
+    for block in range(-(-n // BLOCK)):
+        generator = torch.Generator(where).manual_seed(derive(seed, "block", block))
+        index = torch.arange(block * BLOCK, (block + 1) * BLOCK, device=where)
+        for name, value in draw(index, generator).items():
+            parts.setdefault(name, []).append(value.cpu())
+    return {name: torch.cat(values)[:n] for name, values in parts.items()}
 
 
 def device(model: GenerativeModel) -> torch.device:

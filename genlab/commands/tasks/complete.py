@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from genlab.commands.loaded import Loaded
-from genlab.commands.tasks.common import Drawn, Task, bar, device, held_out
+from genlab.commands.tasks.common import Drawn, Task, bar, device, held_out, in_blocks
 from genlab.commands.tasks.keep import keep_mask
 from genlab.evaluation.pictures import stacked
 from genlab.models.base import Autoregressive
@@ -29,12 +29,14 @@ def run(loaded: Loaded, config: Mapping[str, Any]) -> Drawn:
     where = device(model)
     mask = keep_mask(config["keep"], spec)
     x, given = held_out(loaded, config, config["n"])
-    generator = torch.Generator(where).manual_seed(config["seed"])
-    parts = []
-    for index in torch.arange(len(x), device=where).split(config["batch_size"]):
+
+    def draw(index: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
+        index = index.clamp_max(len(x) - 1)  # to fill the last block
         y = {name: value[index] for name, value in given.items()}
-        parts.append(model.complete(x[index], mask.to(where), generator=generator, progress=bar("complete"), **y))
-    done = torch.cat(parts).cpu()
+        done = model.complete(x[index], mask.to(where), generator=generator, progress=bar("complete"), **y)
+        return {"done": done}
+
+    done = in_blocks(len(x), draw, seed=config["seed"], where=where)["done"]
     originals = x.cpu()
     assert spec.levels is not None
     shown = torch.where(mask, originals.float(), (spec.levels - 1) / 2)

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from genlab.commands.loaded import Loaded
-from genlab.commands.tasks.common import Drawn, Task, chained, held_out
+from genlab.commands.tasks.common import Drawn, Task, chained, held_out, in_blocks
 from genlab.models.base import SamplesByChain
 
 
@@ -17,14 +18,20 @@ def run(loaded: Loaded, config: Mapping[str, Any]) -> Drawn:
     model, spec = loaded.model, loaded.spec
     assert isinstance(model, SamplesByChain)  # `TASK` says so
     x, _ = held_out(loaded, config, config["n"])
-    generator = torch.Generator(x.device).manual_seed(config["seed"])
     top = (spec.levels or 256) - 1
-    noise = torch.randn(x.shape, generator=generator, device=x.device)
-    noisy = (x + config["noise"] * top * noise).round().clamp(0, top).to(spec.dtype)
+
+    def draw(index: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
+        clean = x[index.clamp_max(len(x) - 1)]  # to fill the last block
+        noise = torch.randn(clean.shape, generator=generator, device=x.device)
+        noisy = (clean + config["noise"] * top * noise).round().clamp(0, top).to(spec.dtype)
+        path = model.path(len(noisy), frames=config["steps"], start=noisy, generator=generator)
+        return {"noisy": noisy, "path": path.transpose(0, 1)}
+
+    drawn = in_blocks(len(x), draw, seed=config["seed"], where=x.device)
     return chained(
         loaded,
-        {"originals": x, "noisy": noisy},
-        model.path(len(x), frames=config["steps"], start=noisy, generator=generator),
+        {"originals": x.cpu(), "noisy": drawn["noisy"]},
+        drawn["path"].transpose(0, 1),
         result="denoised",
         note=f"test pictures, with noise of standard deviation {config['noise']:g}, and after the chain",
     )

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from genlab.commands.loaded import Loaded
-from genlab.commands.tasks.common import Drawn, Task, chained, held_out
+from genlab.commands.tasks.common import Drawn, Task, chained, held_out, in_blocks
 from genlab.commands.tasks.keep import keep_mask
 from genlab.models.base import SamplesByChain
 
@@ -20,11 +21,16 @@ def run(loaded: Loaded, config: Mapping[str, Any]) -> Drawn:
     keep = keep_mask(config["keep"], spec)
     x, _ = held_out(loaded, config, config["n"])
     keep = keep.to(x.device)
-    generator = torch.Generator(x.device).manual_seed(config["seed"])
-    path = model.path(len(x), frames=config["steps"], start=x, keep=keep, generator=generator)
+
+    def draw(index: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
+        start = x[index.clamp_max(len(x) - 1)]  # to fill the last block
+        path = model.path(len(start), frames=config["steps"], start=start, keep=keep, generator=generator)
+        return {"path": path.transpose(0, 1)}
+
+    path = in_blocks(len(x), draw, seed=config["seed"], where=x.device)["path"].transpose(0, 1)
     return chained(
         loaded,
-        {"originals": x, "masked": path[0]},
+        {"originals": x.cpu(), "masked": path[0]},
         path,
         result="inpainted",
         note=f"test pictures, what is kept of them ({config['keep']}) beside noise, and after the chain",

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from genlab.commands.loaded import Loaded
-from genlab.commands.tasks.common import Drawn, Task, bar, device, labels
+from genlab.commands.tasks.common import BLOCK, Drawn, Task, bar, device, in_blocks, labels
 from genlab.errors import ConfigError
 from genlab.evaluation.chains import animation, strip
 from genlab.evaluation.draw import plane_density
@@ -30,33 +30,30 @@ def run(loaded: Loaded, config: Mapping[str, Any]) -> Drawn:
     if config["trajectory"] and not isinstance(model, SamplesByChain):
         raise ConfigError(f"trajectory=true: {type(model).__name__} samples without a chain; model=ebm has one")
     where = device(model)
-    generator = torch.Generator(where).manual_seed(config["seed"])
-    given = labels(loaded, config, n)
+    given = labels(loaded, config, -(-n // BLOCK) * BLOCK)
     heat = {"temperature": config["temperature"]} if isinstance(model, Tempered) else {}
     if isinstance(model, Truncated):
         heat["truncation"] = config["truncation"]
-    parts: dict[str, list[Tensor]] = {}
-    paths: list[Tensor] = []
-    for index in torch.arange(n, device=where).split(config["batch_size"]):
+
+    def draw(index: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
         y = {name: value[index] for name, value in given.items()}
         if config["trajectory"]:
             assert isinstance(model, SamplesByChain)
-            paths.append(model.path(len(index), frames=TRAJECTORY_FRAMES, generator=generator).cpu())
-            drawn = {"samples": paths[-1][-1]}
-        elif isinstance(model, DecodesLatents):
-            drawn = _with_means(model, len(index), generator, {**y, **heat}, y)
-        elif isinstance(model, Autoregressive):
-            drawn = {"samples": model.sample(len(index), generator=generator, progress=bar("sample"), **y)}
-        else:
-            drawn = {"samples": model.sample(len(index), generator=generator, **y, **heat)}
-        for name, value in drawn.items():
-            parts.setdefault(name, []).append(value)
-    arrays = {name: torch.cat(values).cpu().numpy() for name, values in parts.items()}
-    arrays |= {name: value.cpu().numpy() for name, value in given.items()}
+            path = model.path(len(index), frames=TRAJECTORY_FRAMES, generator=generator)
+            return {"samples": path[-1], "trajectory": path.transpose(0, 1)}
+        if isinstance(model, DecodesLatents):
+            return _with_means(model, len(index), generator, {**y, **heat}, y)
+        if isinstance(model, Autoregressive):
+            return {"samples": model.sample(len(index), generator=generator, progress=bar("sample"), **y)}
+        return {"samples": model.sample(len(index), generator=generator, **y, **heat)}
+
+    drawn = in_blocks(n, draw, seed=config["seed"], where=where)
+    path = drawn.pop("trajectory").transpose(0, 1) if config["trajectory"] else None
+    arrays = {name: value.numpy() for name, value in drawn.items()}
+    arrays |= {name: value[:n].cpu().numpy() for name, value in given.items()}
     samples = torch.from_numpy(arrays["samples"])
     files: dict[str, Callable[[], bytes]] = {}
-    if paths:
-        path = torch.cat(paths, 1)
+    if path is not None:
         arrays["trajectory"] = path.numpy()
         if spec.is_image or spec.dim == 2:
             files = {"strip.png": lambda: encoded(strip(path, spec)), "gif": partial(animation, path, spec)}
