@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from genlab import __version__, process, signals
+from genlab import __version__, process, ranks, signals
 from genlab.errors import ConfigError, GenlabError, Interrupted
 
 if TYPE_CHECKING:
@@ -89,6 +89,8 @@ def _dispatch(words: list[str]) -> int:
         print(usage.verb(name, VERBS[name]))
         return 0
     if VERBS[name].works:
+        if not VERBS[name].hidden:  # a rank or a job was started by one of ours
+            ranks.check()
         process.outlast("stdout")  # of what is only printed, the reader's going is the end; of work it is not
     return VERBS[name].run(name, rest)
 
@@ -137,7 +139,7 @@ def _worker(_: str, words: Sequence[str]) -> int:
     paths = [word for word in words if word != "--tied"]
     if len(paths) != 1 or not Path(paths[0]).is_dir():
         raise ConfigError("_worker takes one run directory")
-    if int(os.environ.get("LOCAL_RANK", "0")) > 0:
+    if ranks.global_rank() > 0:
         process.die_with_parent(signal.SIGKILL)
         process.silence_stdout()
     elif tied:

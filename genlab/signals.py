@@ -27,6 +27,9 @@ STOPPING = (
 )
 _ALWAYS = frozenset({signal.SIGTERM, signal.SIGINT})  # a script's background jobs ignore SIGINT; who sends it means it
 
+asked: int | None = None
+"""The signal that has asked this process to stop, if one has."""
+
 _raised: int | None = None
 
 
@@ -57,16 +60,16 @@ def give_back(kept: dict[signal.Signals, object]) -> None:
 
 def interrupt(signum: int, _: FrameType | None = None) -> None:
     """The handler that raises `Interrupted` wherever the program is."""
-    global _raised
-    _raised = signum
+    global asked, _raised
+    asked = _raised = signum
     raise Interrupted(f"stopped by {signal.Signals(signum).name}", signum=signum)
 
 
 @contextmanager
 def raising() -> Iterator[None]:
     """Within, `STOPPING` raise `Interrupted`."""
-    global _raised
-    _raised = None
+    global asked, _raised
+    asked = _raised = None
     kept = take(interrupt)
     try:
         yield

@@ -101,7 +101,8 @@ class Checkpoints(StepCallback):
     def _handle(self, signum: int, frame: FrameType | None) -> None:
         if self.asked == signal.SIGINT and signum == signal.SIGINT:
             os._exit(128 + signum)
-        self.asked, self._asked_at = signum, time.monotonic()
+        self.asked = signals.asked = signum
+        self._asked_at = time.monotonic()
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
         """Save once before the first step: a full disk shows now, and every started run can be resumed."""

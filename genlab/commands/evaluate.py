@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from genlab import runs
+from genlab.commands import parts
 from genlab.commands.loaded import Loaded, device_of, load
 from genlab.commands.metrics import METRICS, Subject
 from genlab.commands.metrics.common import Unanswerable
@@ -79,7 +80,10 @@ def run(run_dir: Path, config: Mapping[str, Any], *, console: Console) -> list[R
     if config["devices"] > 1:
         from lightning_fabric import Fabric
 
-        fabric = Fabric(accelerator=config["accelerator"], devices=config["devices"], strategy="ddp")
+        with parts.available(config):
+            fabric = Fabric(
+                accelerator=config["accelerator"], devices=config["devices"], strategy="ddp", plugins=parts.cluster()
+            )
         fabric.launch()
     device = device_of(config["accelerator"]) if fabric is None else fabric.device
     first = fabric is None or fabric.is_global_zero

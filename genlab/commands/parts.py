@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
+from lightning_fabric.plugins.environments import LightningEnvironment
+from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from torch import nn
 
-from genlab import build
+from genlab import build, ranks
 from genlab.callbacks.loggers import open_loggers
 from genlab.data.loader import BatchLoader
 from genlab.data.spec import Dataset
@@ -24,7 +28,11 @@ from genlab.training.stepwise import Stepwise
 
 
 def trainer(run_dir: Path, config: Mapping[str, Any], *, resume_step: int, first: bool) -> pl.Trainer:
-    """Lightning's trainer, which is used for devices, precision, data parallelism and hooks."""
+    """Lightning's trainer, which is used for devices, precision, data parallelism and hooks.
+
+    Raises:
+        ConfigError: devices that this machine or its launcher does not have.
+    """
     options = config["trainer"]
     loggers = open_loggers(run_dir, config["logger"], resume_step=resume_step) if first else []
     strategy: Any = options["strategy"]
@@ -32,26 +40,52 @@ def trainer(run_dir: Path, config: Mapping[str, Any], *, resume_step: int, first
         from pytorch_lightning.strategies import DDPStrategy
 
         strategy = DDPStrategy(timeout=timedelta(seconds=options["timeout"]))
-    made = pl.Trainer(
-        accelerator=options["accelerator"],
-        devices=options["devices"],
-        num_nodes=options["num_nodes"],
-        strategy=strategy,
-        precision=options["precision"],
-        max_epochs=1,  # the loader is the whole run: no seams between epochs, one position to resume
-        limit_val_batches=0,
-        logger=loggers or False,
-        log_every_n_steps=options["log_every_n_steps"],
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        plugins=[VerifiedCheckpointIO()],
-        profiler=SilentProfiler(),
-        default_root_dir=str(run_dir),
-    )
+    with available(options):
+        made = pl.Trainer(
+            accelerator=options["accelerator"],
+            devices=options["devices"],
+            num_nodes=options["num_nodes"],
+            strategy=strategy,
+            precision=options["precision"],
+            max_epochs=1,  # the loader is the whole run: no seams between epochs, one position to resume
+            limit_val_batches=0,
+            logger=loggers or False,
+            log_every_n_steps=options["log_every_n_steps"],
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            plugins=[VerifiedCheckpointIO(), *cluster()],
+            profiler=SilentProfiler(),
+            default_root_dir=str(run_dir),
+        )
+        environment = made._accelerator_connector.cluster_environment
+        environment.validate_settings(num_devices=made.num_devices, num_nodes=made.num_nodes)
     # its handlers tell other ranks to die before anything is saved, and requeue a SLURM job that saved nothing
     made._signal_connector.register_signal_handlers = lambda: None  # type: ignore[method-assign]
     return made
+
+
+def cluster() -> list[Any]:
+    """Who starts the ranks, where genlab knows it: Lightning's own guess takes half of SLURM's variables for srun."""
+    launched = "TORCHELASTIC_RUN_ID" in os.environ or ranks.external() is not None
+    return [] if launched else [LightningEnvironment()]
+
+
+@contextmanager
+def available(options: Mapping[str, Any]) -> Iterator[None]:
+    """Within, what Lightning says of devices is an error of the config.
+
+    Raises:
+        ConfigError: in one line, with the settings that are at fault.
+    """
+    try:
+        yield
+    except (MisconfigurationException, ValueError, TypeError, RuntimeError, KeyError) as error:
+        said = " ".join(str(error).split()).rstrip(".")
+        raise ConfigError(
+            f"accelerator={options['accelerator']}, devices={options['devices']}: {said}; "
+            "give the number of devices (on CPUs: of processes), or of GPUs a list of those that there are"
+        ) from error
 
 
 def loader(config: Mapping[str, Any], data: Dataset, trainer: pl.Trainer, *, start: int) -> tuple[BatchLoader, int]:

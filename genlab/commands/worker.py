@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Mapping
 from contextlib import nullcontext
@@ -11,7 +10,8 @@ from typing import Any
 
 from rich.console import Console
 
-from genlab import plainyaml, runs
+from genlab import plainyaml, ranks, runs
+from genlab.commands import lost
 from genlab.errors import ConfigError
 from genlab.schema import validate
 
@@ -32,16 +32,6 @@ def read_config(run_dir: Path) -> tuple[str, dict[str, Any]]:
     return verb, validate(verb, config)
 
 
-def global_rank() -> int:
-    """This process's rank as its launcher says it: torchrun, srun, or Lightning (whose ranks know node and local)."""
-    env = os.environ
-    if "RANK" in env:
-        return int(env["RANK"])
-    if "SLURM_PROCID" in env and int(env.get("SLURM_NTASKS", "1")) > 1 and "SLURM_STEP_ID" in env:
-        return int(env["SLURM_PROCID"])
-    return int(env.get("LOCAL_RANK", "0")) or int(env.get("NODE_RANK", "0"))
-
-
 def run(run_dir: Path) -> int:
     """Do what ``run_dir/config.yaml`` says, print where the artefacts are, and return the exit status.
 
@@ -51,9 +41,11 @@ def run(run_dir: Path) -> int:
     """
     run_dir = Path(run_dir)
     verb, config = read_config(run_dir)
-    rank = global_rank()
+    ranks.check_nodes(config)
+    rank = ranks.global_rank()
     console = Console(file=sys.stderr, quiet=rank > 0)
-    with runs.lock(run_dir) if rank == 0 else nullcontext():
+    again = f"go on with: genlab train resume={run_dir}" if verb == "train" else "start it again"
+    with runs.lock(run_dir) if rank == 0 else nullcontext(), lost.ending(advice=again):
         if verb == "train":
             from genlab.commands import train
 

@@ -1,0 +1,35 @@
+"""The devices of a run are those of the machine, or the command says so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from genlab.commands import parts
+from genlab.errors import ConfigError
+
+
+@pytest.mark.parametrize("devices", [[5], [0], []])
+def test_devices_that_are_not_there(devices: list[int], config: Callable, run_dir: Callable) -> None:
+    settings = config(f"trainer.devices={devices}".replace(" ", ""))
+    with pytest.raises(ConfigError, match="devices=") as error:
+        parts.trainer(run_dir("a"), settings, resume_step=0, first=True)
+    assert "\n" not in str(error.value)
+
+
+def test_a_shell_in_a_slurm_allocation_trains_alone(
+    config: Callable, run_dir: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SLURM_NTASKS", "2")  # and neither SLURM_PROCID nor SLURM_LOCALID
+    trainer = parts.trainer(run_dir("a"), config(), resume_step=0, first=True)
+    assert (trainer.world_size, trainer.global_rank) == (1, 0)
+
+
+def test_lightning_takes_no_signals(config: Callable, run_dir: Callable) -> None:
+    import signal
+
+    before = signal.getsignal(signal.SIGTERM)
+    trainer = parts.trainer(run_dir("a"), config(), resume_step=0, first=True)
+    trainer._signal_connector.register_signal_handlers()
+    assert signal.getsignal(signal.SIGTERM) is before
