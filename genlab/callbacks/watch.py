@@ -8,23 +8,25 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from genlab.callbacks.chain import StepCallback
+from genlab.evaluation.collapse import COLLAPSED, diversity, message
 
 PATIENCE = 5
 """So many looks in a row must agree: a game at its start, or between two phases, is not ill."""
 
-COLLAPSED = 0.05
-"""Samples whose mean distance is less than this part of the data's are nearly one and the same."""
+FEW = 8
+"""A batch of fewer is gathered over several looks: a distance between two pictures says little of all."""
+
+GATHERED, SIDE = 16, 16
+"""Examples gathered at most, and the side to which pictures are averaged down meanwhile: checkpoints hold them."""
 
 STILL = 1e-6
 """Relative distance that weights move between two looks; less is no learning (float32 resolves 6e-8)."""
 
 CONSTANT = 1e-4
 """Relative spread of a loss over `PATIENCE` looks; less is a game in which nothing happens."""
-
-LOOKED_AT = 32
-"""Samples that are compared with each other."""
 
 
 class Watch(StepCallback):
@@ -48,6 +50,7 @@ class Watch(StepCallback):
         self._turns: dict[str, int] = {}  # that each player had had by then
         self._moved: dict[str, int] = {}  # the step at which its weights were last found to have moved
         self._losses: list[dict[str, float]] = []
+        self._gathered: dict[str, list[Tensor]] = {}  # by name, what was made in the latest looks, and the data
 
     def state_dict(self) -> dict[str, Any]:
         """What a resumed run must know to warn when the straight one would."""
@@ -58,14 +61,16 @@ class Watch(StepCallback):
             "turns": self._turns,
             "moved": self._moved,
             "losses": self._losses,
+            "gathered": self._gathered,
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Inverse of `state_dict`."""
         self.warnings, self._looks = state_dict["warnings"], state_dict["looks"]
         self._weights, self._losses = state_dict["weights"], state_dict["losses"]
-        # older checkpoints have neither
+        # older checkpoints have none of these
         self._turns, self._moved = state_dict.get("turns", {}), state_dict.get("moved", {})
+        self._gathered = state_dict.get("gathered", {})
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
         """Note where the weights start."""
@@ -78,17 +83,14 @@ class Watch(StepCallback):
             return
         step = pl_module.batches_done
         metrics = {f"gradient/{name}": norm.item() for name, norm in pl_module.norms.items()}
-        diversities = {
-            name: diversity(made, real)
-            for name, (made, real) in pl_module.objective.spread(pl_module.model, *pl_module.seen).items()
-        }
+        diversities = self._diversities(pl_module.objective.spread(pl_module.model, *pl_module.seen))
         metrics |= {f"diversity/{name}": value for name, value in diversities.items()}
         before = len(self.warnings)
         frozen, unknown = self._frozen(pl_module)
         ill = {**self._collapsed(diversities), **frozen, **self._constant(pl_module)}
-        for message in self._agreed(ill, unknown):
-            self.warnings.append({"step": step, "message": message})
-            self.report(f"watch    step {step}: {message}")
+        for warning in self._agreed(ill, unknown):
+            self.warnings.append({"step": step, "message": warning})
+            self.report(f"watch    step {step}: {warning}")
         if len(self.warnings) > before:
             metrics["warnings"] = len(self.warnings)
         for logger in trainer.loggers:
@@ -98,16 +100,27 @@ class Watch(StepCallback):
         """The messages whose `PATIENCE`-th look in a row this is; a look at what is ``unknown`` counts for nothing."""
         kept = {name: looks for name, looks in self._looks.items() if name in unknown}
         self._looks = {**kept, **{name: self._looks.get(name, 0) + 1 for name in ill}}
-        for name, message in ill.items():
+        for name, warning in ill.items():
             if self._looks[name] == PATIENCE:
-                yield message
+                yield warning
+
+    def _diversities(self, spread: dict[str, tuple[Tensor, Tensor]]) -> dict[str, float]:
+        """How diverse what was made is; of small batches, once enough looks have been gathered."""
+        found = {}
+        for name, pair in spread.items():
+            if min(map(len, pair)) >= FEW:
+                found[name] = diversity(*pair)
+                continue
+            before = self._gathered.get(name) or [x[:0] for x in map(_small, pair)]
+            self._gathered[name] = [
+                torch.cat([old, _small(x)])[-GATHERED:] for old, x in zip(before, pair, strict=True)
+            ]
+            if min(map(len, self._gathered[name])) >= FEW:
+                found[name] = diversity(*self._gathered[name])
+        return found
 
     def _collapsed(self, diversities: dict[str, float]) -> dict[str, str]:
-        return {
-            f"collapsed {name}": f"{name} are nearly all the same: their mean distance is {value:.2%} of the data's"
-            for name, value in diversities.items()
-            if value < COLLAPSED
-        }
+        return {f"collapsed {name}": message(name, value) for name, value in diversities.items() if value < COLLAPSED}
 
     def _frozen(self, module: Any) -> tuple[dict[str, str], set[str]]:
         """Who stood still although it had a turn since it was last looked at; and who had none."""
@@ -137,10 +150,10 @@ class Watch(StepCallback):
         return {"constant": f"nothing happens: the losses of {' and '.join(players)} are constant"}
 
 
-def diversity(made: Tensor, real: Tensor) -> float:
-    """Mean distance between two of ``made`` in units of that between two of ``real``, ``(B, ...)`` each."""
-    of_made, of_real = (torch.pdist(x[:LOOKED_AT].detach().flatten(1).float()).mean() for x in (made, real))
-    return float(of_made / of_real.clamp_min(1e-12))
+def _small(x: Tensor) -> Tensor:
+    """Examples on the CPU, pictures averaged down to at most `SIDE` pixels."""
+    x = x.detach().float().cpu()
+    return x if x.ndim < 4 else F.adaptive_avg_pool2d(x, (min(SIDE, x.shape[2]), min(SIDE, x.shape[3])))
 
 
 def _signatures(module: Any) -> dict[str, Tensor]:

@@ -107,8 +107,6 @@ class Adversarial(Game):
         return Loss(value, {name: term.detach() for name, term in terms.items()})
 
     def spread(self, model: nn.Module, batch: Batch, moves: dict[str, Tensor]) -> dict[str, tuple[Tensor, Tensor]]:
-        """The samples are to be as diverse as the data; of one sample nothing can be said."""
+        """The samples are to be as diverse as the data."""
         assert isinstance(model, ImplicitModel)
-        if len(batch.x) < 2:
-            return {}
         return {"samples": (moves["fake"], model.to_network(batch.x))}

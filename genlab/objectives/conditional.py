@@ -76,9 +76,9 @@ class ConditionalAdversarial(Game):
         return Loss(self.losses.discriminator(on_real, on_fake) / 2, terms)
 
     def spread(self, model: nn.Module, batch: Batch, moves: dict[str, Tensor]) -> dict[str, tuple[Tensor, Tensor]]:
-        """Translations are to be as diverse as their targets; of one picture nothing can be said."""
+        """Translations are to be as diverse as their targets."""
         assert isinstance(model, Pix2Pix)
-        return {"translations": (moves["fake"], _pair(model, batch)[1])} if len(batch.x) > 1 else {}
+        return {"translations": (moves["fake"], _pair(model, batch)[1])}
 
 
 def _pair(model: Pix2Pix, batch: Batch) -> tuple[Tensor, Tensor]:

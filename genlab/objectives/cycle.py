@@ -117,10 +117,8 @@ class CycleConsistency(Game):
         return Loss(value, terms)
 
     def spread(self, model: nn.Module, batch: Batch, moves: dict[str, Tensor]) -> dict[str, tuple[Tensor, Tensor]]:
-        """Translations into a domain are to be as diverse as its pictures; of one picture nothing can be said."""
+        """Translations into a domain are to be as diverse as its pictures."""
         assert isinstance(model, CycleGAN)
-        if len(batch.x) < 2:
-            return {}
         a, b = _domains(model, batch)
         return {"translations_a": (moves["fake_a"], a), "translations_b": (moves["fake_b"], b)}
 

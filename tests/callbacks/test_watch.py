@@ -12,9 +12,11 @@ import torch
 from rich.console import Console
 from torch import Tensor
 
-from genlab.callbacks.watch import PATIENCE, diversity
+from genlab.callbacks.watch import FEW, PATIENCE, Watch
 from genlab.commands import train
+from genlab.evaluation.collapse import diversity
 from genlab.models import GAN
+from genlab.nn.translation import ResNetGenerator
 
 PLANE = [
     "model=gan",
@@ -103,10 +105,40 @@ def test_a_collapsed_generator_is_reported(
     assert warning["message"].startswith("samples are nearly all the same: their mean distance is 0.00% of the data")
 
 
+def test_translations_that_are_all_white_are_noticed_in_batches_of_one(
+    config: Callable, run_dir: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        ResNetGenerator, "forward", lambda self, x: torch.ones_like(x) + 0 * next(self.parameters()).sum()
+    )
+    words = ["model=cyclegan", "data=unpaired_digits", "model.channels=4", "model.blocks=1", "data.batch_size=1"]
+    words += ["trainer.log_every_n_steps=1", "trainer.val_check_interval=14", "logger=csv"]
+    run = run_dir("a")
+    white = "translations_b are nearly all the same: their mean distance is 0.00% of the data's"
+    summary = train.run(run, config(*words, "trainer.max_steps=14"), console=Console(quiet=True))
+    assert {"step": FEW + PATIENCE - 1, "message": white} in summary["warnings"]
+    rows = list(csv.DictReader((run / "metrics.csv").open()))
+    assert [row["step"] for row in rows if row["diversity/translations_a"]] == [str(step) for step in range(FEW, 15)]
+    # a run too short for that says so at its end
+    summary = train.run(run_dir("b"), config(*words, "trainer.max_steps=3"), console=Console(quiet=True))
+    assert {"step": 3, "message": white} in summary["warnings"]
+
+
+def test_what_is_gathered_survives_a_resume() -> None:
+    one, other = Watch(report=print), Watch(report=print)
+    made, real = torch.rand(1, 3, 64, 64), torch.rand(1, 3, 64, 64)
+    for _ in range(FEW - 1):
+        assert one._diversities({"samples": (made, real)}) == {}
+    other.load_state_dict(one.state_dict())
+    again = {"samples": (made, torch.rand(1, 3, 64, 64))}
+    assert one._diversities(again) == other._diversities(again) == {"samples": 0.0}
+    assert sum(x.numel() for x in one.state_dict()["gathered"]["samples"]) < 20_000
+
+
 def test_of_batches_of_one_no_diversity_is_logged(config: Callable, run_dir: Callable) -> None:
     run = run_dir("a")
     small = ["data.batch_size=1", "trainer.max_steps=10", "trainer.val_check_interval=10"]
-    assert trained(config, run, *small)[0]["warnings"] == []
+    trained(config, run, *small)
     rows = list(csv.DictReader((run / "metrics.csv").open()))
     assert any(row["gradient/generator"] for row in rows)
     assert all("nan" not in row.values() and "diversity/samples" not in row for row in rows)
