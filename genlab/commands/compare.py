@@ -74,7 +74,9 @@ def scored(run: Run, config: Mapping[str, Any], *, spare: Path, console: Console
         facts, pictures = scores.facts(), scores.pictures()
     except GenlabError as error:
         return replace(run, error="; ".join([*run.notes, str(error)]))
-    return replace(run, facts=facts, records=records, lacks=lacks, pictures=pictures, notes=(*run.notes, *scores.notes))
+    warned = [each["warning"] for each in records.get("nll", []) if each.get("warning")]
+    notes = tuple(dict.fromkeys([*run.notes, *scores.notes, *warned]))
+    return replace(run, facts=facts, records=records, lacks=lacks, pictures=pictures, notes=notes)
 
 
 def as_csv(groups: Sequence[Group]) -> str:

@@ -176,6 +176,8 @@ def _print(records: list[Record], loaded: Loaded, run_dir: Path) -> None:
         )
     if records:
         Console(width=None if Console().is_terminal else 110).print(table)
+    for warning in dict.fromkeys(r.warning for r in records if r.warning):
+        print(f"warning  {warning}")
     for method in dict.fromkeys(r.method for r in records if r.method):
         print(f"method   {method}")
     for extractor in dict.fromkeys(r.extractor for r in records if r.extractor):

@@ -18,6 +18,7 @@ from genlab import checkpoint, ranks, runs
 from genlab.callbacks.loggers import open_loggers
 from genlab.callbacks.progress import track
 from genlab.callbacks.validation import show
+from genlab.commands import closing
 from genlab.commands.loaded import device_of
 from genlab.data.spec import Dataset
 from genlab.errors import ConfigError, TrainingError
@@ -26,6 +27,7 @@ from genlab.evaluation.draw import draw
 from genlab.evaluation.energies import ENERGIES, energies
 from genlab.evaluation.pictures import save_png
 from genlab.evaluation.record import Record
+from genlab.evaluation.reference import judged
 from genlab.models.base import ExactLikelihood, LikelihoodBound, UnnormalisedDensity
 from genlab.models.classical import Fit, Fitted
 from genlab.seeding import derive
@@ -107,6 +109,7 @@ def run(run_dir: Path, config: Mapping[str, Any], model: Fitted, data: Dataset, 
         if split == "val":
             metrics |= record.scalars("val")
             checkpoint.write(folder / checkpoint.BEST, payload)  # of one checkpoint, it is the best
+    summary["warnings"] = closing.of_records(summary)
     if isinstance(model, UnnormalisedDensity):
         summary["energy"] = energies(model, data, n=ENERGIES, seed=config["seed"])
     loggers = open_loggers(run_dir, config["logger"], resume_step=0)
@@ -181,12 +184,14 @@ def _score(model: Fitted, data: Dataset, config: Mapping[str, Any], *, split: st
     """The likelihood of a split; None for a model that only ranks."""
     if not isinstance(model, ExactLikelihood | LikelihoodBound):
         return None
-    return likelihood.nll(
+    examples = data.split(split)
+    record = likelihood.nll(
         model,
-        data.split(split),
+        examples,
         split_name=split,
         num_particles=config["test"]["num_particles"],
         batch_size=config["test"]["batch_size"],
         seed=config["seed"],
         progress=lambda batches, total: track(batches, total, description=split, console=console),
     )
+    return judged(record, data, examples)

@@ -15,6 +15,7 @@ from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from torch import nn
 
 from genlab import build, ranks
+from genlab.bijectors.batchnorm import BatchNorm
 from genlab.callbacks.loggers import open_loggers
 from genlab.data.loader import BatchLoader
 from genlab.data.spec import Dataset
@@ -107,6 +108,19 @@ def loader(config: Mapping[str, Any], data: Dataset, trainer: pl.Trainer, *, sta
         total = min(total, options["max_steps"])
     loader.num_steps = total
     return loader, total
+
+
+def check_batches(model: nn.Module, loader: BatchLoader) -> None:
+    """Refuse batches from which a layer cannot learn.
+
+    Raises:
+        ConfigError: a flow is normalised by the variance of batches of one example, which have none.
+    """
+    if loader.batch_size == 1 and any(isinstance(layer, BatchNorm) for layer in model.modules()):
+        raise ConfigError(
+            "data.batch_size: batch normalisation needs the variance of at least 2 examples, and batches are of one; "
+            "raise data.batch_size, or set model.norm=actnorm or model.norm=none"
+        )
 
 
 def module(config: Mapping[str, Any], model: nn.Module, *, num_batches: int) -> Stepwise:

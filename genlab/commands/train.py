@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import importlib.util
-import math
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -26,19 +25,17 @@ from genlab.callbacks.progress import ProgressBar, track
 from genlab.callbacks.steps import Steps
 from genlab.callbacks.validation import Validation
 from genlab.callbacks.watch import Watch
-from genlab.commands import fit, parts
+from genlab.commands import closing, fit, parts
 from genlab.commands.loaded import device_of
 from genlab.commands.quiet import quiet
 from genlab.data.loader import BatchLoader
 from genlab.data.spec import Dataset
 from genlab.errors import ConfigError, GenlabError, TrainingError
-from genlab.evaluation import translation
 from genlab.evaluation.draw import draw
-from genlab.evaluation.energies import ENERGIES, energies
 from genlab.evaluation.pictures import save_png
 from genlab.evaluation.record import Record
 from genlab.evaluation.validate import validate
-from genlab.models.base import GenerativeModel, Translator, UnnormalisedDensity
+from genlab.models.base import GenerativeModel
 from genlab.models.classical import Fitted
 from genlab.objectives.base import Recoverable
 from genlab.training.game import GameLoss
@@ -87,6 +84,7 @@ def run(run_dir: Path, config: Mapping[str, Any], *, console: Console, first: bo
 
     trainer = parts.trainer(run_dir, config, resume_step=start, first=first)
     loader, total = parts.loader(config, data, trainer, start=start)
+    parts.check_batches(model, loader)
     if start > total:
         raise ConfigError(f"trainer.max_steps/max_epochs: {total} steps, but the run is already at {start}; raise them")
     module = parts.module(config, model, num_batches=total)
@@ -115,39 +113,22 @@ def run(run_dir: Path, config: Mapping[str, Any], *, console: Console, first: bo
             record = _final(scored, data, config, split=split, console=console)
             latest = checkpoint.steps(folder)
             if record is not None:
-                check_number(f"{split}/{record.metric}", record.value)
+                closing.check_number(f"{split}/{record.metric}", record.value)
                 summary[split] = replace(record, checkpoint=str(latest[-1]) if latest else None).to_dict()
     for part in trainer.callbacks[0].parts:  # type: ignore[attr-defined]
         if isinstance(part, Guard):
             summary["rollbacks"] = part.rollbacks
         if isinstance(part, Watch):
             summary["last"], summary["warnings"] = module.scalars(), part.warnings
-    if isinstance(scored, UnnormalisedDensity) and trainer.is_global_zero:
-        found = energies(scored, data, n=ENERGIES, seed=config["seed"])
-        for name in ("data", "samples"):
-            check_number(f"energy of {name}", found[name]["mean"])
-        summary["energy"] = found
-    if isinstance(scored, Translator) and trainer.is_global_zero:
-        scores = translation.records(scored, data, split="test", seed=config["seed"])
-        for score in scores:
-            check_number(score.metric, score.value)
-        summary["translation"] = {score.metric: score.to_dict() for score in scores}
     if trainer.is_global_zero:
+        summary |= closing.measured(scored, data, seed=config["seed"])
+        summary["warnings"] = [*summary.get("warnings", []), *closing.of_records(summary)]
         # the last step ends with a validation, which has drawn the same pictures, unless this process took no step
         pictures = guard.validation.pictures or guard.validation.draw(scored)
         for name, picture in pictures.items():
             summary[f"{name}_picture"] = str(save_png(run_dir / "samples" / f"final-{name}.png", picture))
         runs.write_json(run_dir / runs.SUMMARY, summary)
     return summary
-
-
-def check_number(name: str, value: float) -> None:
-    """Raise TrainingError unless ``value`` is finite: losses judge the weights before their update, this the last."""
-    if not math.isfinite(value):
-        raise TrainingError(
-            f"{name} is {value} after the last step; go on from an earlier checkpoint, or start again with a smaller "
-            "optim.lr or trainer.gradient_clip_val=1"
-        )
 
 
 def _callbacks(

@@ -83,6 +83,9 @@ def _report_training(run_dir: Path, summary: Mapping[str, Any]) -> None:
         lines["rollbacks"] = f"{len(summary['rollbacks'])} (after steps {', '.join(map(str, summary['rollbacks']))})"
     if summary.get("warnings"):
         lines["warnings"] = "; ".join(f"step {each['step']}: {each['message']}" for each in summary["warnings"])
+    if "latents" in summary:
+        of = summary["latents"]
+        lines["latents"] = f"{of['active']} of {of['units']} in use, KL {of['kl']:.4g} nats"
     if "energy" in summary:
         of = summary["energy"]
         lines["energy"] = ", ".join(

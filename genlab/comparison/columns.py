@@ -51,6 +51,9 @@ ERRORS = (
 )
 """What ± says, in the terminal and on the page."""
 
+TRIVIAL = "worse than a trivial model"
+"""The note beside a likelihood that is a number, and nonsense; what it is worse than stands in the run's own notes."""
+
 Cell = Value | str
 """A number, or why there is none."""
 
@@ -105,7 +108,8 @@ def _nll(run: Run) -> Cell:
     record = record_of(run, "nll")
     if record is None:
         return run.lacks.get("nll", "not measured")
-    return Value(record["value"], record["standard_error"], _interval(record), scope=likelihood_scope(run))
+    note = TRIVIAL if record.get("warning") else ""
+    return Value(record["value"], record["standard_error"], _interval(record), note=note, scope=likelihood_scope(run))
 
 
 def _bits_per_dim(run: Run) -> Cell:

@@ -165,8 +165,13 @@ def read(entry: Mapping[str, Any]) -> Run:
         seconds=seconds,
         rollbacks=_rollbacks(summary, curves),
         curves={key: curves[key] for key in CURVES if curves.get(key)},
-        notes=tuple(part for part in [entry.get("message")] if part),
+        notes=tuple(part for part in [entry.get("message"), *_warnings(summary)] if part),
     )
+
+
+def _warnings(summary: Mapping[str, Any]) -> list[str]:
+    held = summary.get("warnings")
+    return [str(each.get("message")) for each in held if isinstance(each, dict)] if isinstance(held, list) else []
 
 
 def short_name(config: Mapping[str, Any]) -> str:

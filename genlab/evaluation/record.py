@@ -31,6 +31,7 @@ class Record:
         method: how it was computed where that is a matter of choice, e.g. the grid of a normaliser.
         interval: a bootstrap interval of 95%, ``(low, high)``.
         extractor: the features it stands on, with the hash of their weights.
+        warning: why it is not to be relied on, though it is a number.
     """
 
     metric: str
@@ -48,6 +49,7 @@ class Record:
     method: str | None = None
     interval: tuple[float, float] | None = None
     extractor: str | None = None
+    warning: str | None = None
 
     def checked(self) -> Record:
         """This record, if it is a number.

@@ -10,6 +10,7 @@ from genlab.data.spec import Dataset
 from genlab.evaluation import likelihood
 from genlab.evaluation.likelihood import Progress
 from genlab.evaluation.record import Record
+from genlab.evaluation.reference import judged
 from genlab.models.base import ExactLikelihood, GenerativeModel, LikelihoodBound, UnnormalisedDensity
 from genlab.models.grid import GridNormalised, extent, on_plane
 
@@ -42,16 +43,18 @@ def validate(
     seed: int,
     progress: Progress | None = None,
 ) -> Record | None:
-    """The ``nll`` of a split as `likelihood.nll` says it; None for a model that has no likelihood on this data."""
+    """The ``nll`` of a split by `likelihood.nll`, `judged`; None for a model that has no likelihood on this data."""
     known = with_likelihood(model, data)
     if known is None:
         return None
-    return likelihood.nll(
+    examples = data.split(split)
+    record = likelihood.nll(
         known,
-        data.split(split),
+        examples,
         split_name=split,
         num_particles=num_particles,
         batch_size=batch_size,
         seed=seed,
         progress=progress,
     )
+    return judged(record, data, examples)

@@ -177,6 +177,14 @@ class EncodesLatents(GenerativeModel):
         """``(B, latent_dim)``: the representation of each example (the mean of its posterior)."""
 
 
+class ApproximatePosterior(EncodesLatents):
+    """Encodes by a posterior ``q(z | x)`` that is learned beside the model, and can fall back on the prior."""
+
+    @abstractmethod
+    def posterior_moments(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and variance of each unit of ``q(z | x)`` where the prior has 0 and 1: ``(B, latent_dim)`` each."""
+
+
 class Translator(nn.Module):
     """Maps pictures of a domain A to a domain B; has no unconditional samples.
 

@@ -90,6 +90,10 @@ class ConditionalVAE(VAEFamily, ClassConditional):
         """Posterior mean given the label, ``(B, latent_dim)``."""
         return self.net.posterior(x, self._one_hot(y)).mean
 
+    def posterior_moments(self, x: Tensor, *, y: Tensor) -> tuple[Tensor, Tensor]:  # type: ignore[override]
+        """Of each unit of ``q(z | x, y)``, mean and variance where ``p(z | y)`` has 0 and 1: ``(B, latent_dim)``."""
+        return self._posterior_moments(x, self._one_hot(y))
+
     def decode(self, z: Tensor, *, y: Tensor) -> Tensor:  # type: ignore[override]
         """Expected example of class y, ``(B, *event_shape)`` on the data's own scale."""
         return self.net.likelihood.mean(self.net.params(z, self._one_hot(y)))

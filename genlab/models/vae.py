@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from genlab.data.spec import DataSpec
 from genlab.errors import ConfigError
-from genlab.models.base import DecodesLatents, EncodesLatents, LikelihoodBound
+from genlab.models.base import ApproximatePosterior, DecodesLatents, LikelihoodBound
 from genlab.nn.likelihoods import for_spec
 from genlab.nn.networks import ConvDecoder, ConvEncoder, mlp
 from genlab.nn.random import Generators, normal
@@ -130,7 +130,7 @@ class VAENetwork(nn.Module):
         return out.view(-1, self.likelihood.num_params, *self.spec.event_shape)
 
 
-class VAEFamily(LikelihoodBound, EncodesLatents, DecodesLatents):
+class VAEFamily(LikelihoodBound, ApproximatePosterior, DecodesLatents):
     """What `VAE` and `ConditionalVAE` share; ``c`` is the one-hot label or None."""
 
     net: VAENetwork
@@ -144,6 +144,13 @@ class VAEFamily(LikelihoodBound, EncodesLatents, DecodesLatents):
     def _prior(self, c: Tensor | None) -> DiagonalNormal | None:
         """``p(z | c)``; None is the standard normal."""
         return None
+
+    def _posterior_moments(self, x: Tensor, c: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Those of q in the units of the prior: KL(q || p) per dimension is that against N(0, 1)."""
+        q, p = self.net.posterior(as_real(x), c), self._prior(c)
+        if p is None:
+            return q.mean, q.log_var.exp()
+        return (q.mean - p.mean) * torch.exp(-0.5 * p.log_var), (q.log_var - p.log_var).exp()
 
     def _elbo_terms(self, x: Tensor, c: Tensor | None, generator: Generators) -> ELBOTerms:
         x = as_real(x)  # once for the encoder and the likelihood
@@ -241,6 +248,10 @@ class VAE(VAEFamily):
     def encode(self, x: Tensor) -> Tensor:
         """Posterior mean, ``(B, latent_dim)``."""
         return self.net.posterior(x, None).mean
+
+    def posterior_moments(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and variance of each unit of ``q(z | x)``, ``(B, latent_dim)`` each."""
+        return self._posterior_moments(x, None)
 
     def decode(self, z: Tensor) -> Tensor:
         """Expected example ``(B, *event_shape)`` on the data's own scale."""

@@ -9,6 +9,7 @@ from genlab.commands.loaded import Loaded
 from genlab.commands.metrics.common import Metric, Subject
 from genlab.evaluation import likelihood
 from genlab.evaluation.record import Record
+from genlab.evaluation.reference import judged
 from genlab.evaluation.validate import has_likelihood
 from genlab.models.base import LikelihoodBound
 
@@ -38,7 +39,11 @@ def _nll(subject: Subject, options: Mapping[str, Any]) -> list[Record]:
     return [
         subject.once(
             ("nll", particles),
-            lambda: likelihood.nll(subject.model, subject.split, num_particles=particles, **settings),
+            lambda: judged(
+                likelihood.nll(subject.model, subject.split, num_particles=particles, **settings),
+                subject.data,
+                subject.split,
+            ),
         )
     ]
 

@@ -1,0 +1,65 @@
+"""What every model should beat: a likelihood above it is a number, and nonsense."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from genlab.data.spec import Dataset, Split
+from genlab.evaluation.record import Record
+from genlab.numerals import decimals
+
+SIGMAS = 2.0
+"""A number is told as worse only when it is so by more than this many of its standard errors."""
+
+AT_ONCE = 10_000
+
+
+class Reference(NamedTuple):
+    """A model that knows next to nothing.
+
+    Attributes:
+        nats: its negative log-likelihood per example.
+        name: what it is.
+    """
+
+    nats: float
+    name: str
+
+
+def reference(data: Dataset, split: Split) -> Reference | None:
+    """The reference of a split.
+
+    Of integers: all levels alike, ``D ln L`` nats whatever the examples. Of reals: independent normal distributions
+    with the mean and variance that each coordinate has in training, as scored on the split; none where a coordinate
+    does not vary, since its density has no bound.
+    """
+    spec = data.spec
+    if spec.levels is not None:
+        return Reference(spec.dim * math.log(spec.levels), f"noise in which all {spec.levels} levels are alike")
+    mean, variance = _moments(data.train.x)
+    if not (variance > 0).all() or not variance.isfinite().all():
+        return None
+    total = sum(((part.double() - mean).square() / variance).sum().item() for part in split.x.split(AT_ONCE))
+    constant = 0.5 * (spec.dim * math.log(2 * math.pi) + variance.log().sum().item())
+    return Reference(constant + 0.5 * total / len(split), "independent normal distributions fitted in one pass")
+
+
+def _moments(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and variance of each coordinate, float64."""
+    mean = torch.stack([part.double().sum(0) for part in x.split(AT_ONCE)]).sum(0) / len(x)
+    squares = torch.stack([(part.double() - mean).square().sum(0) for part in x.split(AT_ONCE)]).sum(0)
+    return mean, squares / len(x)
+
+
+def judged(record: Record, data: Dataset, split: Split) -> Record:
+    """An ``nll`` with a warning, if it is worse than the `reference`."""
+    known = reference(data, split)
+    if known is None or record.value - SIGMAS * (record.standard_error or 0.0) <= known.nats:
+        return record
+    nats = decimals(known.nats, 2)
+    return replace(record, warning=f"{record.metric} is worse than {known.name}, which has {nats} nats")
