@@ -66,7 +66,7 @@ def parse(words: Sequence[str], *, verb: str, flags: Mapping[str, bool], plain: 
     while queue:
         word = queue.pop(0)
         if not word.startswith("-") or word == "-":
-            named = plain and ("=" not in word or os.path.exists(word))
+            named = plain and (("=" not in word and not word.startswith("~")) or os.path.exists(word))
             (names if named else settings).append(word)
             continue
         name, equals, value = word.partition("=")

@@ -18,15 +18,15 @@ import hydra._internal.hydra as machinery
 import yaml
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.errors import HydraException, MissingConfigException, OverrideParseException
+from hydra.errors import HydraException, OverrideParseException
 from hydra.main import main as hydra_main
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from genlab import listing, schema
+from genlab import hints, schema
 from genlab.errors import ConfigError, GenlabError
 from genlab.listing import config_dir
-from genlab.loader import Loader, no_choice, unwrap
+from genlab.loader import Loader, unwrap
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -46,8 +46,9 @@ QUIET = {
 PAIR = "pair"
 """The config group with what holds for one model on one data set: ``configs/pair/<model>-<data>.yaml``, if any."""
 
-EXTRA = frozenset({"joblib", "optuna", "submitit_local", "submitit_slurm"})
-"""Launchers and sweepers of the extra ``sweep``."""
+_RAISED = (HydraException, OmegaConfBaseException, yaml.YAMLError, ImportError)
+_STUMBLES = (OSError, TypeError, ValueError, RecursionError, AttributeError)
+"""What Hydra raises on purpose, and what comes out of it where words or files are not what it expects."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,7 @@ def resolve(config: DictConfig) -> Composed:
             raise ConfigError(f"{', '.join(missing)} {needs}: add {' '.join(f'{key}=...' for key in missing)}")
         plain = OmegaConf.to_container(config, resolve=True)
     except OmegaConfBaseException as error:
-        raise unwrap(error) or ConfigError(_first_lines(error)) from error
+        raise unwrap(error) or ConfigError(hints.first_lines(error)) from error
     assert isinstance(plain, dict)
     overrides = [str(word) for word in HydraConfig.get().overrides.task]
     return Composed(config={str(key): value for key, value in plain.items()}, overrides=overrides)
@@ -129,15 +130,44 @@ def run_hydra(verb: str, argv: list[str], task: Callable[[DictConfig], Any], *, 
     for word in overrides:
         if re.match(rf"[+~]*{PAIR}\b", word):
             raise ConfigError(f"{word}: follows from model= and data=; set what it would: trainer.max_epochs=30")
+    parsed = parse_overrides(overrides)
+    hints.check_choices(verb, parsed)
+    optional = [word for word, each in zip(overrides, parsed, strict=True) if _says_none(each)]
+    overrides = [word for word in overrides if word not in optional]
+    failed: list[Exception] = []
+    sweeps = any(word in {"-m", "--multirun"} for word in flags)
+    raised = (*_RAISED, *(() if sweeps else _STUMBLES))  # a sweeper's own are `genlab.sweep`'s to tell
+    run = task if sweeps else _noting(task, failed)
     paths = [os.path.abspath(word.partition("=")[2]) for word in flags if word.startswith("--config-path=")]
     flags = [f"--config-path={paths[-1]}" if word.startswith("--config-path=") else word for word in flags]
     with _hydra(["genlab", *flags, *ours, *overrides]):
         try:
-            hydra_main(config_path=str(config_dir()), config_name=verb, version_base="1.3")(task)()
+            hydra_main(config_path=str(config_dir()), config_name=verb, version_base="1.3")(run)()
         except GenlabError:
             raise
-        except (HydraException, OmegaConfBaseException, yaml.YAMLError, ImportError) as error:
-            raise _translated(error, verb, overrides) from error
+        except raised as error:
+            if error in failed:
+                raise
+            raise hints.translated(error, lambda: _known_keys(verb, overrides), verb=verb) from error
+
+
+def _noting(task: Callable[[DictConfig], Any], failed: list[Exception]) -> Callable[[DictConfig], Any]:
+    """``task``, whose own exceptions go to ``failed`` too, so that nobody takes them for Hydra's."""
+
+    def run(config: DictConfig) -> Any:
+        try:
+            return task(config)
+        except Exception as error:
+            failed.append(error)
+            raise
+
+    return run
+
+
+def _says_none(override: Override) -> bool:
+    """``experiment=null``, which Hydra does not take although its own files say so."""
+    plain = not override.is_delete() and not override.is_sweep_override()
+    return plain and override.key_or_group == hints.OPTIONAL and override.value() is None
 
 
 def parse_overrides(words: list[str]) -> list[Override]:
@@ -149,7 +179,7 @@ def parse_overrides(words: list[str]) -> list[Override]:
     try:
         return OverridesParser.create().parse_overrides(words)
     except OverrideParseException as error:
-        raise _translated(error, "", words) from error
+        raise hints.translated(error, list) from error
 
 
 @contextmanager
@@ -164,50 +194,6 @@ def _hydra(argv: list[str]) -> Iterator[None]:
         os.environ.pop("HYDRA_FULL_ERROR")
         if saved[1] is not None:
             os.environ["HYDRA_FULL_ERROR"] = saved[1]
-
-
-def _translated(error: BaseException, verb: str, overrides: list[str]) -> GenlabError:
-    inner = unwrap(error)
-    if inner is not None:
-        return inner
-    if isinstance(error, OverrideParseException):
-        said = " ".join(line for line in error.message.splitlines() if not line.startswith(("See http", "Error pars")))
-        return ConfigError(f"{error.override!r} cannot be parsed: {said}; quote special characters: key=\"'a,b'\"")
-    if isinstance(error, MissingConfigException):
-        return ConfigError(_missing_choice(error))
-    key = _unknown_key(error)
-    if key is not None:
-        group, _, rest = key.partition(".")
-        if group == "metric" and rest.partition(".")[0] in listing.choices("metric"):
-            name = rest.partition(".")[0]
-            return ConfigError(f"{key}: is of a metric that is not asked for; add --metric {name}")
-        return ConfigError(f"unknown key {key}{schema.suggest(key, _known_keys(verb, overrides))}")
-    text = str(error)
-    if text.startswith("Ambiguous value for argument"):
-        word = text.split("'")[1]
-        name, _, value = word.partition("=")
-        return ConfigError(f"{word}: several values are a sweep, add -m; for one list write {name}=[{value}]")
-    if text.startswith("Could not append to config"):
-        return ConfigError(f"{text.splitlines()[1].split(': ', 1)[1]}: is there already; leave out the +")
-    return ConfigError(_first_lines(error))
-
-
-def _missing_choice(error: MissingConfigException) -> str:
-    missing = str(error.missing_cfg_file or "")
-    group, _, value = missing.rpartition("/")
-    if not group:
-        return f"no config named {missing!r} in the config folders"
-    if group in {"hydra/launcher", "hydra/sweeper"} and value in EXTRA:
-        return f"{group}={value}: not installed; pip install 'genlab[sweep]'"
-    return no_choice(group, value, list(error.options or listing.choices(group)))
-
-
-def _unknown_key(error: BaseException) -> str | None:
-    text = str(error)
-    for start in ("Could not override '", "Could not delete from config. '"):
-        if text.startswith(start):
-            return text.removeprefix(start).split("'", 1)[0]
-    return None
 
 
 def _known_keys(verb: str, overrides: list[str]) -> list[str]:
@@ -225,12 +211,3 @@ def _known_keys(verb: str, overrides: list[str]) -> list[str]:
         except (HydraException, OmegaConfBaseException, GenlabError):
             return [path.name for path in config_dir().iterdir() if path.is_dir()]  # still something to suggest
     return names
-
-
-def _first_lines(error: BaseException) -> str:
-    texts = [str(error)]
-    if error.__cause__ is not None:
-        texts.append(str(error.__cause__))
-    lines = [line.strip() for text in texts for line in text.splitlines() if line.strip()]
-    lines = [line for line in lines if not line.startswith(("object_type=", "See http", "reference_type="))]
-    return ": ".join(line.rstrip(".:") for line in lines[:3]) or type(error).__name__

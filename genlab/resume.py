@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 PERMITTED = (
     "optim.lr",
     "players.*.lr",
+    "trainer.gradient_clip_val",
     "trainer.max_steps",
     "trainer.max_epochs",
     "trainer.devices",
@@ -168,7 +169,7 @@ def _applied(config: dict[str, Any], changes: dict[str, Any]) -> tuple[dict[str,
             node = node.get(part) if isinstance(node, dict) else None
         old = node.get(leaf, _MISSING) if isinstance(node, dict) else _MISSING
         if old is _MISSING:
-            raise ConfigError(f"unknown key {key}{schema.suggest(key, known)}")
+            raise ConfigError(f"unknown key {key}{schema.suggest(key, known, verb='train')}")
         if type(old) is type(value) and old == value:
             continue
         if isinstance(old, dict) or not any(fnmatch.fnmatchcase(key, pattern) for pattern in PERMITTED):
