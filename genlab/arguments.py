@@ -127,8 +127,8 @@ def _quoted(value: str) -> bool:
 
 def _override(word: str, *, verb: str, sweep: bool) -> str:
     key, equals, value = word.partition("=")
-    if not equals:
-        if word.startswith("~"):
+    if not equals or not key.strip("+~"):
+        if word.strip("~") and word.startswith("~"):
             return word
         raise ConfigError(f"{word!r} is no setting: write key=value, for example model=vae (genlab {verb} --help)")
     if key.lstrip("+") not in PATHS or value in {"null", "???"} or _quoted(value):
@@ -159,5 +159,6 @@ def _unknown(word: str, verb: str, flags: Mapping[str, bool]) -> str:
     name = word.partition("=")[0]
     known = [f"--{flag}" for flag in flags] + [*_HYDRA, "--help", "--debug", "--version"]
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.7)
-    hint = f"did you mean {near[0]}?" if near else f"settings have no dashes: genlab {verb} {name.lstrip('-')}=VALUE"
+    setting = name.lstrip("-") or "key"
+    hint = f"did you mean {near[0]}?" if near else f"settings have no dashes: genlab {verb} {setting}=VALUE"
     return f"unknown flag {name}; {hint}"

@@ -7,10 +7,11 @@ as one. Imported only when something is composed, because Hydra takes 0.2 s to i
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, redirect_stderr
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -140,11 +141,16 @@ def run_hydra(verb: str, argv: list[str], task: Callable[[DictConfig], Any], *, 
     run = task if sweeps else _noting(task, failed)
     paths = [os.path.abspath(word.partition("=")[2]) for word in flags if word.startswith("--config-path=")]
     flags = [f"--config-path={paths[-1]}" if word.startswith("--config-path=") else word for word in flags]
+    package = next((word for word in flags if word.startswith("--package=")), None)
     with _hydra(["genlab", *flags, *ours, *overrides]):
         try:
-            hydra_main(config_path=str(config_dir()), config_name=verb, version_base="1.3")(run)()
+            with redirect_stderr(io.StringIO()) if package else nullcontext():
+                hydra_main(config_path=str(config_dir()), config_name=verb, version_base="1.3")(run)()
         except GenlabError:
             raise
+        except SystemExit as leaving:  # after --hydra-help, or because there is no such package
+            if leaving.code:
+                raise ConfigError(f"{package}: no such part of the config; --cfg job shows all of it") from leaving
         except raised as error:
             if error in failed:
                 raise
@@ -208,6 +214,6 @@ def _known_keys(verb: str, overrides: list[str]) -> list[str]:
     with _hydra(["genlab", *[f"{key}={value}" for key, value in QUIET.items()], *groups]):
         try:
             hydra_main(config_path=str(config_dir()), config_name=verb, version_base="1.3")(keep)()
-        except (HydraException, OmegaConfBaseException, GenlabError):
+        except (*_RAISED, *_STUMBLES, GenlabError):
             return [path.name for path in config_dir().iterdir() if path.is_dir()]  # still something to suggest
     return names

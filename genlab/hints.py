@@ -118,6 +118,8 @@ def _not_parsed(error: OverrideParseException) -> str:
 def _missing_choice(error: MissingConfigException) -> str:
     missing = str(error.missing_cfg_file or "")
     group, _, value = missing.rpartition("/")
+    if not missing:
+        return first_lines(error)
     if not group:
         return f"no config named {missing!r} in the config folders"
     if group in {"hydra/launcher", "hydra/sweeper"} and value in EXTRA:

@@ -39,8 +39,8 @@ def test_a_choice_is_a_name(group, refused):
         ("eval metric=[nll,null]", "metric=null: no such choice"),
         ("compare metric=5", "metric=5: no such choice"),
         ("compare ~metric.nl", "unknown key metric.nl; did you mean metric.nll?"),
-        ("eval data=mnist", "data=mnist: data= is of genlab train; eval takes it from the checkpoint (data.root=FOLDER"),
-        ("sample model=vae", "model=vae: model= is of genlab train; sample takes it from the checkpoint (name it with ckpt"),
+        ("eval data=mnist", "data=mnist: data= is of genlab train; eval takes it from the checkpoint (data.root"),
+        ("sample model=vae", "model=vae: model= is of genlab train; sample takes it from the checkpoint (name it"),
         ("train data.subset=5", "unknown key data.subset"),
         ("train ckpt=x", "unknown key ckpt; it is of genlab sample, translate, eval, compare"),
         ("train n=4", "unknown key n; it is of genlab sample, translate, compare; here there is callbacks.samples.n"),
@@ -51,6 +51,12 @@ def test_a_choice_is_a_name(group, refused):
         ("train gradient_clip_val=1", "unknown key gradient_clip_val; did you mean trainer.gradient_clip_val?"),
         ("train model.latnt_dim=4", "unknown key model.latnt_dim; did you mean model.latent_dim?"),
         ("train foo=1", "unknown key foo"),
+        ("train =", "'=' is no setting: write key=value"),
+        ("train ~", "'~' is no setting: write key=value"),
+        ("train --", "unknown flag --; settings have no dashes: genlab train key=VALUE"),
+        ("train --package x --cfg job", "--package=x: no such part of the config"),
+        ("train --resolve", "The --resolve flag can only be used"),
+        ("train --config-path nowhere", "Primary config directory not found"),
     ],
 )  # fmt: skip
 def test_a_hint_says_what_can_be_done(line, said, refused):
