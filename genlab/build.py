@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import replace
 from typing import Any
 
-from torch import nn
+from torch import Generator, Tensor, nn
 
-from genlab.data.spec import Dataset, DataSpec
-from genlab.errors import ConfigError
+from genlab.data.spec import Dataset, DataSpec, Split
+from genlab.errors import ConfigError, DataError, GenlabError, TrainingError
 from genlab.schema import TARGETS
 from genlab.training.optim import OptimiserRecipe
 from genlab.trust import check_target
+
+LOOKED_AT = 100
+"""Training examples of a user's own source that are transformed to see whether they are what its type says."""
 
 
 def construct(node: Mapping[str, Any], *args: Any, trust: Sequence[str]) -> Any:
@@ -20,30 +25,52 @@ def construct(node: Mapping[str, Any], *args: Any, trust: Sequence[str]) -> Any:
 
     Raises:
         TrustError: the target is neither genlab's own nor covered by ``trust``.
-        ConfigError: there is no such name, or it does not take these keys.
+        ConfigError: there is no such name, it does not take these keys, or a user's own code raises.
     """
     target = node["_target_"]
     check_target(target, allowed=TARGETS, trust=trust)
     module, _, name = target.rpartition(".")
-    try:
-        made = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError) as error:
-        raise ConfigError(f"_target_={target}: {error}") from error
     keys = {key: value for key, value in node.items() if key != "_target_"}
+    if target in TARGETS:  # what it raises unexpectedly is a bug of genlab's
+        return getattr(importlib.import_module(module), name)(*args, **keys)
+    with told(target, ConfigError):
+        try:
+            made = getattr(importlib.import_module(module), name)
+        except (ImportError, AttributeError) as error:
+            raise ConfigError(f"_target_={target}: {error}") from error
+        try:
+            return made(*args, **keys)
+        except TypeError as error:  # a user's own class has no schema: a wrong key shows here
+            raise ConfigError(f"_target_={target}: {error}") from error
+
+
+@contextmanager
+def told(target: str, kind: type[GenlabError]) -> Iterator[None]:
+    """Around a user's own code: what it raises is said in one line, that names it, and is no bug of genlab's.
+
+    Raises:
+        GenlabError: of the ``kind``, for whatever is raised that is none yet.
+    """
     try:
-        return made(*args, **keys)
-    except TypeError as error:
-        # a user's own class has no schema: a wrong key shows here, and in genlab's own code it is a bug
-        if target in TARGETS:
-            raise
-        raise ConfigError(f"_target_={target}: {error}") from error
+        yield
+    except GenlabError:
+        raise
+    except (Exception, SystemExit) as error:
+        what = " ".join(str(error).split())[:300]
+        raise kind(f"_target_={target}: raised {type(error).__name__}: {what} (--debug shows where)") from error
+
+
+def foreign(*nodes: Mapping[str, Any]) -> AbstractContextManager[None]:
+    """Around the work of what ``nodes`` have built: if any of it is a user's own, what it raises is `told`."""
+    own = [node["_target_"] for node in nodes if node["_target_"] not in TARGETS]
+    return told(", ".join(own), TrainingError) if own else nullcontext()
 
 
 def dataset(node: Mapping[str, Any], *, trust: Sequence[str], root: str | None = None) -> Dataset:
     """The decoded data set of a ``data`` node; ``root`` replaces ``data.root`` where the data has moved.
 
     Raises:
-        DataError: the files are missing or damaged.
+        DataError: the files are missing or damaged, or a user's own source raises or gives what is no data set.
         ConfigError: the data set does not take these settings.
     """
     settings = {key: value for key, value in node.items() if key != "batch_size"}
@@ -51,7 +78,44 @@ def dataset(node: Mapping[str, Any], *, trust: Sequence[str], root: str | None =
         if "root" not in settings:
             raise ConfigError(f"data.root={root}: this data set is built in and has no root")
         settings["root"] = root
-    return construct(settings, trust=trust)
+    target = settings["_target_"]
+    if target in TARGETS:
+        return construct(settings, trust=trust)
+    try:
+        made = construct(settings, trust=trust)
+    except ConfigError as error:
+        if isinstance(error.__cause__, TypeError | ImportError | AttributeError) or error.__cause__ is None:
+            raise
+        raise DataError(str(error)) from error.__cause__
+    return _own(made, target)
+
+
+def _own(made: Any, target: str) -> Dataset:
+    """The data set of a user's own source, once it is one.
+
+    Raises:
+        DataError: it is none, or holds other values than its type says, as far as a look at each split shows.
+    """
+    if not isinstance(made, Dataset):
+        raise DataError(f"_target_={target}: gave a {type(made).__name__}, not a genlab.data.Dataset")
+    transform = made.train_transform
+    if transform is not None:
+
+        def guarded(x: Tensor, generator: Generator) -> Tensor:
+            with told(f"{target}, train_transform", DataError):
+                return transform(x, generator)
+
+        made = replace(made, train_transform=guarded)
+    levels, dtype = made.spec.levels, made.spec.dtype
+    looks = {"val": made.val.x, "test": made.test.x}
+    looks["train"] = made.as_seen(Split(made.train.x[:LOOKED_AT]), seed=0).x
+    for name, x in looks.items():
+        if x.dtype != dtype:
+            raise DataError(f"_target_={target}: {name} is of {x.dtype}, its type asks for {dtype}")
+        if levels is not None and len(x) and not 0 <= int(x.min()) <= int(x.max()) < levels:
+            has = f"{int(x.min())} to {int(x.max())}"
+            raise DataError(f"_target_={target}: {name} has the values {has}, its type says 0 to {levels - 1}")
+    return made
 
 
 def model(node: Mapping[str, Any], spec: DataSpec, *, trust: Sequence[str]) -> nn.Module:

@@ -91,7 +91,8 @@ def run(run_dir: Path, config: Mapping[str, Any], *, console: Console, first: bo
     module.batches_done = start
     guard = _callbacks(run_dir, config, data, trainer, module, loader=loader, total=total, begun=begun, console=console)
     if start < total:
-        _fit(trainer, module, loader, source)
+        with build.foreign(config["model"], config["objective"]):
+            _fit(trainer, module, loader, source)
     elif source is not None:
         held = checkpoint.read(source)
         module.load_state_dict(held["state_dict"])

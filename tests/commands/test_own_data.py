@@ -12,10 +12,10 @@ import torch
 from PIL import Image
 from rich.console import Console
 
-from genlab import checkpoint, runs
+from genlab import build, checkpoint, runs
 from genlab.commands import sample, train
 from genlab.compose import compose
-from genlab.errors import TrainingError
+from genlab.errors import ConfigError, DataError, GenlabError, TrainingError
 from genlab.evaluation import draw
 from genlab.evaluation.figures import pairs
 
@@ -127,3 +127,84 @@ def test_a_run_whose_samples_make_no_picture_keeps_its_numbers(
     assert summary["test"]["n"] == 20
     assert not [name for name in summary if name.endswith("_picture")]
     assert (run / runs.SUMMARY).exists()
+
+
+FAULTY = """
+import torch
+from genlab.data import Dataset, DataSpec, Split
+
+
+def faulty(*, how: str) -> Dataset:
+    if how == "raises":
+        return {}["pixels"]
+    if how == "exits":
+        raise SystemExit(7)
+    if how == "list":
+        return [1, 2, 3]
+    x = torch.full((40, 1, 8, 8), 200 if how == "levels" else 1, dtype=torch.uint8)
+    x = x.float() if how == "float" else x
+
+    def transform(x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+        if how == "transform":
+            raise ValueError("no such crop")
+        return x * 100 if how == "grey" else x
+
+    return Dataset("faulty", DataSpec((1, 8, 8), 2), Split(x), Split(x[:5]), Split(x[:5]), train_transform=transform)
+"""
+
+
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [
+        ("raises", r"raised KeyError: 'pixels' \(--debug shows where\)"),
+        ("exits", "raised SystemExit: 7"),
+        ("list", "gave a list, not a genlab.data.Dataset"),
+        ("levels", "val has the values 200 to 200, its type says 0 to 1"),
+        ("float", r"val is of torch.float32, its type asks for torch.uint8"),
+        ("grey", "train has the values 100 to 100, its type says 0 to 1"),
+        ("transform", "train_transform: raised ValueError: no such crop"),
+    ],
+)
+def test_a_source_that_raises_is_told_in_one_line(
+    how: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / f"faults_{how}.py").write_text(FAULTY)
+    monkeypatch.syspath_prepend(tmp_path)
+    node = {"_target_": f"faults_{how}.faulty", "how": how, "batch_size": 10}
+    with pytest.raises(DataError, match=rf"^_target_=faults_{how}\.faulty.*{said}") as caught:
+        build.dataset(node, trust=[f"faults_{how}"])
+    assert caught.value.exit_code == 3
+    assert "\n" not in str(caught.value)
+
+
+def test_a_module_that_does_not_load_or_a_key_it_does_not_take_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "broken_of_mine.py").write_text("1 +")
+    (tmp_path / "fine_of_mine.py").write_text(FAULTY)
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(GenlabError, match=r"broken_of_mine\.x: raised SyntaxError"):
+        build.dataset({"_target_": "broken_of_mine.x"}, trust=["broken_of_mine"])
+    with pytest.raises(ConfigError, match=r"fine_of_mine\.faulty: .*unexpected keyword argument 'num'"):
+        build.dataset({"_target_": "fine_of_mine.faulty", "num": 1}, trust=["fine_of_mine"])
+    with pytest.raises(ConfigError, match=r"fine_of_mine\.absent: "):
+        build.dataset({"_target_": "fine_of_mine.absent"}, trust=["fine_of_mine"])
+
+
+def test_a_model_of_the_user_s_that_raises_in_training_is_told(
+    trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = """
+from genlab.models import VAE
+
+
+class Mine(VAE):
+    def elbo_terms(self, x, *, generator=None):
+        return self.no_such_thing
+"""
+    (tmp_path / "model_of_mine.py").write_text(own)
+    (tmp_path / "conf" / "model").mkdir()
+    node = "defaults: [vae]\nmodel:\n  _target_: model_of_mine.Mine\n"
+    (tmp_path / "conf" / "model" / "mine.yaml").write_text(f"# @package _global_\n# Mine\n{node}")
+    with pytest.raises(TrainingError, match=r"^_target_=model_of_mine\.Mine: raised AttributeError: .*no_such_thing"):
+        trained("model=mine", "trust=[vectors_of_mine,model_of_mine]")
