@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,6 +27,11 @@ FOLDER = "cifar-10-batches-bin"
 TRAIN_FILES = tuple(f"data_batch_{i}.bin" for i in range(1, 6))
 TEST_FILES = ("test_batch.bin",)
 RECORD = 1 + 3 * 32 * 32
+# What is known of the unpacked files, of which no sums are published: pictures of each class in the five training
+# batches together and in the test batch, and the SHA-256 of the first training picture (a frog).
+PER_CLASS = (5000, 1000)
+FIRST = "e052de7deb775f78e5e3b718032db5e72434ae6f0d34152c7ad434521631b17c"
+CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 SPLIT_SEED = 2009
 
 
@@ -42,7 +48,8 @@ def cifar10(*, root: str | os.PathLike[str] | None = None, download: bool = True
         val_size: pictures cut from the training set by a fixed permutation.
 
     Raises:
-        DataError: if the archive is missing and cannot be fetched, or is damaged.
+        DataError: if the archive is missing and cannot be fetched, or is damaged; if the unpacked files are not
+            those of CIFAR-10 (their sizes, the pictures of each class and the first picture are looked at).
         ConfigError: if `val_size` does not fit.
     """
     base = data_root(root, download=download, need=f"{ARCHIVE} from {URL}")
@@ -57,7 +64,9 @@ def cifar10(*, root: str | os.PathLike[str] | None = None, download: bool = True
 
     def build() -> np.ndarray:
         if sources == unpacked:
-            return _records(folder)
+            records = _records(folder)
+            _check_known(records, folder)
+            return records
         verify(archive, md5=MD5)
         with tempfile.TemporaryDirectory(prefix="genlab-") as scratch:
             return _records(unpack_tar(archive, Path(scratch) / "unpacked") / FOLDER)
@@ -65,7 +74,7 @@ def cifar10(*, root: str | os.PathLike[str] | None = None, download: bool = True
     def check(array: np.ndarray) -> bool:
         return array.dtype == np.uint8 and array.ndim == 2 and array.shape[1] == RECORD and len(array) > len(TEST_FILES)
 
-    records = decoded(("cifar10", 1, file_keys(sources, base=base)), base, build, check=check)
+    records = decoded(("cifar10", 2, file_keys(sources, base=base)), base, build, check=check)
     labels, x = records[:, 0].astype(np.int64), records[:, 1:].reshape(-1, 3, 32, 32)
     num_train = len(records) * len(TRAIN_FILES) // (len(TRAIN_FILES) + len(TEST_FILES))
     kept, held = held_out(num_train, val_size, seed=SPLIT_SEED)
@@ -80,6 +89,18 @@ def cifar10(*, root: str | os.PathLike[str] | None = None, download: bool = True
         val=split(held),
         test=split(slice(num_train, None)),
     )
+
+
+def _check_known(records: np.ndarray, folder: Path) -> None:
+    """Refuse other data in the form of CIFAR-10."""
+    num_train = len(records) * len(TRAIN_FILES) // (len(TRAIN_FILES) + len(TEST_FILES))
+    labels = records[:, 0]
+    counts = [np.bincount(part, minlength=10).tolist() for part in (labels[:num_train], labels[num_train:])]
+    first = hashlib.sha256(records[0, 1:].tobytes()).hexdigest()
+    if counts != [[each] * 10 for each in PER_CLASS] or first != FIRST:
+        raise DataError(
+            f"{folder} holds other pictures than those of CIFAR-10: put {ARCHIVE} from {URL} beside it, or move it away"
+        )
 
 
 def _records(folder: Path) -> np.ndarray:

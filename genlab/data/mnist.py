@@ -28,12 +28,14 @@ BINARISE_SEEDS = {"val": 2008, "test": 2016}
 
 @dataclass(frozen=True)
 class Source:
-    """Four files, their MD5 sums and where they come from."""
+    """Four files, their MD5 sums, packed and unpacked, and where they come from; the names of the classes."""
 
     name: str
     folder: str
     mirrors: tuple[str, ...]
     md5: dict[str, str]
+    unpacked: dict[str, str]
+    classes: tuple[str, ...]
 
 
 MNIST = Source(
@@ -46,6 +48,13 @@ MNIST = Source(
         "t10k-images-idx3-ubyte": "9fb629c4189551a2d022fa330f9573f3",
         "t10k-labels-idx1-ubyte": "ec29112dd5afa0611ce80d1b7f02629c",
     },
+    unpacked={
+        "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
+        "train-labels-idx1-ubyte": "a25bea736e30d166cdddb491f175f624",
+        "t10k-images-idx3-ubyte": "2646ac647ad5339dbf082846283269ea",
+        "t10k-labels-idx1-ubyte": "27ae3e4e09519cfbb04c329615203637",
+    },
+    classes=tuple("0123456789"),
 )
 FASHION_MNIST = Source(
     name="fashion_mnist",
@@ -57,6 +66,24 @@ FASHION_MNIST = Source(
         "t10k-images-idx3-ubyte": "bef4ecab320f06d8554ea6380940ec79",
         "t10k-labels-idx1-ubyte": "bb300cfdad3c16e7a12a480ee83cd310",
     },
+    unpacked={
+        "train-images-idx3-ubyte": "f4a8712d7a061bf5bd6d2ca38dc4d50a",
+        "train-labels-idx1-ubyte": "9018921c3c673c538a1fc5bad174d6f9",
+        "t10k-images-idx3-ubyte": "8181f5470baa50b63fa0f6fddb340f0a",
+        "t10k-labels-idx1-ubyte": "15d484375f8d13e6eb1aabb0c3f46965",
+    },
+    classes=(
+        "T-shirt/top",
+        "Trouser",
+        "Pullover",
+        "Dress",
+        "Coat",
+        "Sandal",
+        "Shirt",
+        "Sneaker",
+        "Bag",
+        "Ankle boot",
+    ),
 )
 
 
@@ -73,7 +100,7 @@ def mnist(*, root: str | os.PathLike[str] | None = None, download: bool = True, 
         val_size: pictures cut from the training set by a fixed permutation.
 
     Raises:
-        DataError: if a file is missing and cannot be fetched, is damaged, or counts differ.
+        DataError: if a file is missing and cannot be fetched, or is not the original one.
         ConfigError: if `val_size` does not fit.
     """
     return _load(MNIST, root=root, download=download, val_size=val_size)
@@ -172,7 +199,8 @@ def _locate(source: Source, folder: Path, stem: str, *, download: bool) -> Path:
     if packed.exists():
         verify(packed, md5=source.md5[stem])
         return packed
-    if plain.exists():
+    if plain.exists():  # as much to be doubted as the packed file: other data sets bear the same names
+        verify(plain, md5=source.unpacked[stem])
         return plain
     if not download:
         raise DataError(

@@ -15,6 +15,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 import genlab.data as data
 from genlab.data.roots import data_root, existing_folder, is_writable
@@ -101,18 +102,21 @@ def small(tmp_path, monkeypatch):
     rng = np.random.RandomState(0)
     folder = tmp_path / "root" / "MNIST" / "raw"
     folder.mkdir(parents=True)
-    md5 = {}
+    md5, unpacked = {}, {}
 
     def put(stem, raw, *, packed=True, known=True):
         body = gzip.compress(raw, mtime=0) if packed else raw
         (folder / (stem + ".gz" * packed)).write_bytes(body)
         if known:
-            md5[stem] = hashlib.md5(body).hexdigest()
+            unpacked[stem] = hashlib.md5(raw).hexdigest()
+            if packed:
+                md5[stem] = hashlib.md5(body).hexdigest()
 
     for part, n in (("train", 50), ("t10k", 20)):
         put(f"{part}-images-idx3-ubyte", _idx(rng.randint(0, 256, (n, 28, 28), dtype=np.uint8)))
         put(f"{part}-labels-idx1-ubyte", _idx(rng.randint(0, 10, n).astype(np.uint8)))
-    monkeypatch.setattr(mnist_module, "MNIST", replace(mnist_module.MNIST, md5=md5, mirrors=("http://127.0.0.1:9/",)))
+    source = replace(mnist_module.MNIST, md5=md5, unpacked=unpacked, mirrors=("http://127.0.0.1:9/",))
+    monkeypatch.setattr(mnist_module, "MNIST", source)
     return tmp_path / "root", put
 
 
@@ -131,6 +135,21 @@ def test_unpacked_files_serve_too(small):
     got = data.mnist(root=root, val_size=10, download=False)
     assert torch.equal(got.train.x, expected.train.x)
     assert torch.equal(got.test.y, expected.test.y)
+
+
+@pytest.mark.parametrize("name", ["mnist", "fashion_mnist", "binarized_mnist"])
+def test_unpacked_files_of_another_data_set_are_refused(tmp_path, need, name):
+    """All three read the same names and sizes: only the sum tells them apart."""
+    own, other = ("FashionMNIST", "MNIST") if name == "fashion_mnist" else ("MNIST", "FashionMNIST")
+    root, folder = need(own), tmp_path / own / "raw"
+    folder.mkdir(parents=True)
+    for path in (root / own / "raw").glob("*.gz"):
+        (folder / path.stem).write_bytes(gzip.decompress(path.read_bytes()))
+    assert len(getattr(data, name)(root=tmp_path, download=False).test) == 10_000
+    for what in ("t10k-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "train-images-idx3-ubyte"):
+        (folder / what).write_bytes(gzip.decompress((need(other) / other / "raw" / f"{what}.gz").read_bytes()))
+        with pytest.raises(DataError, match=rf"{what} is damaged or another file"):
+            getattr(data, name)(root=tmp_path, download=False)
 
 
 IMAGES = np.zeros((20, 28, 28), np.uint8)
@@ -224,12 +243,12 @@ def cifar(tmp_path, monkeypatch, own_cache):
     root = tmp_path / "root"
     root.mkdir()
     rng = np.random.RandomState(0)
-    batches = {
-        name: np.concatenate((rng.randint(0, 10, (8, 1)), rng.randint(0, 256, (8, 3072))), 1).astype(np.uint8)
-        for name in (*cifar_module.TRAIN_FILES, *cifar_module.TEST_FILES)
-    }
 
-    def write(change=None, *, extra=()):
+    def write(change=None, *, extra=(), each=8):
+        batches = {
+            name: np.concatenate((np.arange(each)[:, None], rng.randint(0, 256, (each, 3072))), 1).astype(np.uint8)
+            for name in (*cifar_module.TRAIN_FILES, *cifar_module.TEST_FILES)
+        }
         files = {f"cifar-10-batches-bin/{name}": array.tobytes() for name, array in batches.items()}
         files |= change or {}
         with tarfile.open(root / "cifar-10-binary.tar.gz", "w:gz") as tar:
@@ -262,13 +281,26 @@ def test_cifar10(cifar):
     assert sorted(os.listdir(root)) == [".genlab-cache", "cifar-10-binary.tar.gz"]
 
 
-def test_cifar10_unpacked(cifar):
-    root, _ = cifar()
+def test_cifar10_unpacked_serves_if_it_is_the_original(cifar, monkeypatch):
+    root, batches = cifar(each=10)
     with tarfile.open(root / "cifar-10-binary.tar.gz") as tar:
         tar.extractall(root)  # our own archive; Python 3.11.2 has no filter
     expected = data.cifar10(root=root, val_size=10)
     (root / "cifar-10-binary.tar.gz").unlink()
+    with pytest.raises(DataError, match="other pictures than those of CIFAR-10"):
+        data.cifar10(root=root, val_size=10, download=False)
+    monkeypatch.setattr(cifar_module, "PER_CLASS", (5, 1))
+    with pytest.raises(DataError, match="other pictures than those of CIFAR-10"):
+        data.cifar10(root=root, val_size=10, download=False)
+    first = hashlib.sha256(batches["data_batch_1.bin"][0, 1:].tobytes()).hexdigest()
+    monkeypatch.setattr(cifar_module, "FIRST", first)
     assert torch.equal(data.cifar10(root=root, val_size=10, download=False).train.x, expected.train.x)
+
+
+def test_the_first_picture_of_cifar10_is_known(need):
+    with Image.open(need("cifar10_first4000") / "cifar10_first4000" / "cifar10_batch_0.png") as sheet:
+        first = np.asarray(sheet)[0, :, :3].T  # planes of red, green and blue, as the records have them
+    assert hashlib.sha256(first.tobytes()).hexdigest() == cifar_module.FIRST
 
 
 def test_cifar10_faults(cifar, monkeypatch):
