@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
+from genlab.data.check import check
 from genlab.seeding import derive
 
 if TYPE_CHECKING:
@@ -99,6 +100,9 @@ class Split:
 class Dataset:
     """A data set, decoded: its type and its three splits.
 
+    Raises:
+        DataError: a value is not finite, or the splits are not of the type `spec`; see `genlab.data.check`.
+
     Attributes:
         name: for messages and folder names.
         spec: the type of one example.
@@ -117,6 +121,9 @@ class Dataset:
     train_transform: Callable[[torch.Tensor, torch.Generator], torch.Tensor] | None = None
     density: object | None = None
     notes: tuple[str, ...] = field(default_factory=tuple)
+
+    def __post_init__(self) -> None:
+        check(self)
 
     def split(self, name: str) -> Split:
         """A split as a model sees it, the same at every call: what is scored, encoded, drawn and compared with.

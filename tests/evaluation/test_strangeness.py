@@ -114,7 +114,7 @@ def test_energies_are_those_of_the_model() -> None:
 
 
 def data(spec: DataSpec, **rest: object) -> Dataset:
-    split = Split(torch.zeros(1))
+    split = Split(torch.zeros(1, *spec.event_shape))
     return Dataset("data", spec, split, split, split, **rest)
 
 
