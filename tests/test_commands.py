@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,8 @@ from genlab import checkpoint
 from genlab.commands import evaluate, sample, train
 from genlab.commands.loaded import load
 from genlab.compose import compose
-from genlab.errors import CheckpointError, ConfigError, TrustError
+from genlab.data.spec import DataSpec
+from genlab.errors import CheckpointError, ConfigError, DataError, TrustError
 
 QUIET = Console(quiet=True)
 QUICK = ["trainer.max_steps=3", "model.hidden=[8]", "trainer.accelerator=cpu", "trainer.enable_progress_bar=false"]
@@ -105,6 +107,64 @@ def test_a_conditional_model_samples_class_by_class(trained: dict[str, Path], tm
         paths = sample.run(tmp_path / name, settings("sample", trained["cvae"], *words), console=QUIET)
         with np.load(paths["arrays"]) as arrays:
             assert (arrays["y"] == expected).all()
+            assert arrays["classes"].tolist() == list("0123456789")
+
+
+@pytest.fixture
+def creatures(tmp_path: Path) -> Path:
+    """Two classes told apart by their brightness: the first is dark."""
+    for name, level in (("cat", 30), ("dog", 200)):
+        (tmp_path / "creatures" / name).mkdir(parents=True)
+        for i in range(20):
+            Image.new("L", (8, 8), level + i).save(tmp_path / "creatures" / name / f"{i}.png")
+    return tmp_path / "creatures"
+
+
+@pytest.fixture
+def of_creatures(creatures: Path, tmp_path: Path) -> Path:
+    (tmp_path / "run" / "checkpoints").mkdir(parents=True)
+    (tmp_path / "run" / "samples").mkdir()
+    words = ["model=naive_bayes", "data=image_folder", f"data.root={creatures}", "data.size=8", "data.channels=1"]
+    composed = compose("train", [*words, "trainer.accelerator=cpu"])
+    assert composed is not None
+    train.run(tmp_path / "run", composed.config, console=QUIET)
+    return checkpoint.latest(tmp_path / "run" / "checkpoints")
+
+
+def test_classes_go_by_their_names(of_creatures: Path, creatures: Path, tmp_path: Path) -> None:
+    for label, index in (("dog", 1), ("cat", 0), ("1", 1)):
+        words = [f"label={label}", "n=4", f"outputs={tmp_path}"]
+        (tmp_path / label).mkdir()
+        paths = sample.run(tmp_path / label, settings("sample", of_creatures, *words), console=QUIET)
+        with np.load(paths["arrays"]) as arrays:
+            assert arrays["y"].tolist() == [index] * 4
+            assert arrays["classes"].tolist() == ["cat", "dog"]
+            assert (arrays["samples"].mean() > 150) == (index == 1)
+    for wrong, message in (("dot", "did you mean dog"), ("2", "classes 0 to 1, named cat, dog")):
+        with pytest.raises(ConfigError, match=message):
+            sample.run(tmp_path, settings("sample", of_creatures, f"label={wrong}"), console=QUIET)
+    for wrong in ("-1", "2.5", "true"):
+        with pytest.raises(ConfigError, match=r"^label: give the name of a class, or its index from 0"):
+            settings("sample", of_creatures, f"label={wrong}")
+
+
+def test_another_folder_is_scored_by_the_names_of_its_classes(
+    of_creatures: Path, creatures: Path, tmp_path: Path
+) -> None:
+    """{bee, dog}: by the order of its folders, bees would be scored as cats, and cats beside whales as they are."""
+    loaded = load(of_creatures, trust=[], device=torch.device("cpu"))
+    other = tmp_path / "other"
+    (other / "bee").mkdir(parents=True)
+    for i in range(20):
+        Image.new("L", (8, 8), 100 + i).save(other / "bee" / f"{i}.png")
+    shutil.copytree(creatures / "dog", other / "dog")
+    with pytest.raises(DataError, match="bee is no class of the model, which knows cat, dog"):
+        loaded.dataset(root=str(other), trust=[])
+    old = replace(loaded, spec=DataSpec.from_dict({**loaded.spec.to_dict(), "classes": None}))
+    assert old.dataset(root=None, trust=[]).spec == old.spec  # a checkpoint of before, without names
+    unnamed = loaded.spec.to_dict()
+    del unnamed["classes"]
+    assert DataSpec.from_dict(unnamed).classes is None
 
 
 def test_what_a_model_cannot_do_is_refused(trained: dict[str, Path], tmp_path: Path) -> None:

@@ -154,7 +154,9 @@ def test_what_is_converted_is_said(trained: dict[str, Path], photos: Path, tmp_p
     )
     notes = json.loads((run / "summary.json").read_text())["notes"]
     assert notes[0] == converted
-    assert "1 of 10 pictures were skipped: broken.png" in notes[1]
+    assert "values of 1 pictures of more than 8 bits: 32768 to 32768" in notes[1]
+    assert "1 of 10 pictures were skipped: broken.png" in notes[2]
+    assert notes[3].endswith("photos: files that are not read: 1 .txt.")
     assert f"note     {converted}\n" in capsys.readouterr().out
     one = settings(trained["cyclegan"], f"input={photos / 'tall.jpg'}")
     translate.run(tmp_path / "one", one, console=QUIET)
@@ -374,3 +376,100 @@ def test_a_translator_is_scored_as_at_the_end_of_its_training(
 def test_only_translators_translate(trained: dict[str, Path], tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="metric=translation needs a model that translates pictures; VAE"):
         evaluate.run(tmp_path, settings(trained["vae"], "metric=[translation]", verb="eval"), console=QUIET)
+
+
+def pairs_of(folder: Path, sizes: dict[str, tuple[int, int]]) -> Path:
+    """Pairs A|B: A, on the left, is dark, and B bright."""
+    folder.mkdir(parents=True)
+    for name, (height, width) in sizes.items():
+        both = np.full((height, width, 3), 20, np.uint8)
+        both[:, width // 2 :] = 220
+        Image.fromarray(both).save(folder / name)
+    return folder
+
+
+def inputs(run: Path) -> np.ndarray:
+    """The left column of the first sheet: what went into the network."""
+    return np.asarray(Image.open(run / "sheets" / "sheet-0001.png"))[64:192, 64:192]
+
+
+def test_pairs_are_cut_and_the_given_half_is_translated(trained: dict[str, Path], tmp_path: Path, capsys: Any) -> None:
+    """Squashed into one input, A|B would be a picture of both halves."""
+    folder = pairs_of(tmp_path / "own", {"a.png": (16, 32), "b.png": (40, 80)})
+    output = translate.run(tmp_path / "run", settings(trained["pix2pix"], f"input={folder}"), console=QUIET)
+    assert written(output) == {"a.png": (16, 16), "b.png": (40, 40)}
+    assert (inputs(tmp_path / "run") == 220).all()  # trained BtoA: the right half is given
+    assert "2 pictures are twice as wide as high and taken for pairs A|B: their right halves" in capsys.readouterr().out
+    words = [f"input={folder}", "pairs=false"]
+    output = translate.run(tmp_path / "whole", settings(trained["pix2pix"], *words), console=QUIET)
+    assert written(output) == {"a.png": (32, 16), "b.png": (80, 40)}
+
+
+def test_mixed_inputs_are_pairs_only_if_said_so(trained: dict[str, Path], tmp_path: Path) -> None:
+    folder = pairs_of(tmp_path / "own", {"a.png": (16, 32), "b.png": (16, 40)})
+    with pytest.raises(DataError, match=r"1 of 2 pictures are twice as wide as high \(a.png\) .*pairs=true or"):
+        translate.run(tmp_path / "run", settings(trained["pix2pix"], f"input={folder}"), console=QUIET)
+    words = [f"input={folder}", "pairs=true"]
+    output = translate.run(tmp_path / "run", settings(trained["pix2pix"], *words), console=QUIET)
+    assert written(output) == {"a.png": (16, 16), "b.png": (20, 16)}
+    with pytest.raises(ConfigError, match="pairs=true: it is for files"):
+        translate.run(tmp_path / "test", settings(trained["pix2pix"], "pairs=true"), console=QUIET)
+
+
+def test_the_folder_that_it_was_trained_on_holds_pairs(trained: dict[str, Path], tmp_path: Path, capsys: Any) -> None:
+    folder = Path(load(trained["pix2pix"], trust=[], device=torch.device("cpu")).config["data"]["root"]) / "test"
+    output = translate.run(tmp_path / "run", settings(trained["pix2pix"], f"input={folder}"), console=QUIET)
+    assert set(written(output).values()) == {(16, 16)}
+    assert "pairs of the data that it was trained on: their right halves" in capsys.readouterr().out
+    first = np.asarray(Image.open(output / "0.png"))
+    whole = translate.run(tmp_path / "own", settings(trained["pix2pix"], "n=4"), console=QUIET)
+    assert (first == np.asarray(Image.open(whole / "test-00000.png"))).all()  # as the test pictures of the data
+
+
+def test_a_model_of_single_pictures_takes_wide_ones_as_they_are(trained: dict[str, Path], tmp_path: Path) -> None:
+    folder = pairs_of(tmp_path / "own", {"a.png": (16, 32)})
+    output = translate.run(tmp_path / "run", settings(trained["cyclegan"], f"input={folder}"), console=QUIET)
+    assert written(output) == {"a.png": (32, 16)}
+
+
+@pytest.fixture(scope="module")
+def grey(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A pix2pix of grey pictures of 12 bits."""
+    root = tmp_path_factory.mktemp("grey")
+    for part in ("train", "val"):
+        (root / "scans" / part).mkdir(parents=True)
+        for i in range(4):
+            values = np.random.default_rng(i).integers(0, 4096, (16, 32)).astype(np.uint16)
+            values[0, :2] = 0, 4095
+            Image.fromarray(values).save(root / "scans" / part / f"{i}.png")
+    for folder in ("checkpoints", "samples"):
+        (root / "run" / folder).mkdir(parents=True)
+    words = ["model=pix2pix", "data=paired", f"data.root={root / 'scans'}", "data.size=16", "data.channels=1"]
+    composed = compose("train", [*SMALL, *words, "data.range=auto"])
+    assert composed is not None
+    train.run(root / "run", composed.config, console=QUIET)
+    return sorted((root / "run" / "checkpoints").glob("step*.ckpt"))[-1]
+
+
+def test_grey_translations_are_grey_files(grey: Path, tmp_path: Path) -> None:
+    (tmp_path / "own").mkdir()
+    ramp = np.linspace(0, 4095, 256).astype(np.uint16).reshape(16, 16)
+    Image.fromarray(ramp).save(tmp_path / "own" / "a.png")
+    (tmp_path / "own" / "b.npy").write_bytes(b"")
+    output = translate.run(tmp_path / "run", settings(grey, f"input={tmp_path / 'own'}"), console=QUIET)
+    assert Image.open(output / "a.png").mode == "L"
+    assert inputs(tmp_path / "run").max() > 150  # the range of training: no black scans
+    notes = json.loads((tmp_path / "run" / "summary.json").read_text())["notes"]
+    assert any("files that are not read: 1 .npy" in note for note in notes)
+    assert any("0 to 4095; black is 0, white is 4095" in note for note in notes)
+
+
+def test_another_folder_is_read_with_the_range_of_training(grey: Path, tmp_path: Path) -> None:
+    loaded = load(grey, trust=[], device=torch.device("cpu"))
+    assert loaded.spec.value_range == (0, 4095)
+    for part in ("train", "val"):
+        (tmp_path / "dark" / part).mkdir(parents=True)
+        for i in range(3):
+            Image.fromarray(np.full((16, 32), 400 + i, np.uint16)).save(tmp_path / "dark" / part / f"{i}.png")
+    x = loaded.dataset(root=str(tmp_path / "dark"), trust=[]).test.x
+    assert x.unique().tolist() == [25]

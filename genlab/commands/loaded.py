@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from genlab import build, checkpoint
+from genlab.data.classes import aligned
 from genlab.data.spec import Dataset, DataSpec
 from genlab.errors import CheckpointError, ConfigError
 from genlab.models.base import GenerativeModel
@@ -35,8 +36,16 @@ class Loaded:
     model: GenerativeModel
 
     def dataset(self, *, root: str | None, trust: Sequence[str]) -> Dataset:
-        """The data that it was trained on."""
-        data = build.dataset(self.config["data"], trust=trust, root=root)
+        """The data that it was trained on, its labels numbered as the model numbers them.
+
+        Raises:
+            DataError: the files are missing or damaged, or hold classes that the model does not know.
+            CheckpointError: the data are of another type.
+        """
+        node = dict(self.config["data"])
+        if self.spec.value_range is not None and "range" in node:  # that of the training pictures, not of these
+            node["range"] = list(self.spec.value_range)
+        data = aligned(build.dataset(node, trust=trust, root=root), self.spec)
         if data.spec != self.spec:
             raise CheckpointError(f"{self.path}: was trained on data of type {self.spec}, this data is {data.spec}")
         return data

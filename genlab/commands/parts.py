@@ -101,6 +101,7 @@ def loader(config: Mapping[str, Any], data: Dataset, trainer: pl.Trainer, *, sta
         rank=trainer.global_rank,
         world_size=trainer.world_size,
         transform=data.train_transform,
+        transform_b=data.train_transform_b,
         paired=data.spec.layout == "paired",
     )
     total = options["max_epochs"] * loader.steps_per_epoch

@@ -16,6 +16,7 @@ from genlab import runs
 from genlab.atomic import disk_errors
 from genlab.commands.loaded import Loaded, device_of, load
 from genlab.commands.tasks import DEFAULTS, TASKS, Drawn
+from genlab.data.classes import class_index
 from genlab.errors import ConfigError, GenlabError, TrainingError
 from genlab.evaluation.pictures import save_png
 from genlab.models.base import (
@@ -38,9 +39,13 @@ def run(run_dir: Path, config: Mapping[str, Any], *, console: Console) -> dict[s
     if not isinstance(loaded.model, GenerativeModel):
         raise ConfigError(f"{type(loaded.model).__name__} translates pictures and has no samples; use genlab translate")
     _check(loaded, config)
+    if config["label"] is not None:
+        config = {**config, "label": class_index(config["label"], loaded.spec)}
     config = {**config, **{name: DEFAULTS[name] for name in DEFAULTS if config[name] is None}}
     with torch.no_grad():
         drawn = TASKS[config["task"]].run(loaded, config)
+    if "y" in drawn.arrays and loaded.spec.classes is not None:
+        drawn.arrays["classes"] = np.array(loaded.spec.classes)
     stem = run_dir / config["task"]
     paths = {"arrays": stem.with_suffix(".npz")}
     save_npz(paths["arrays"], drawn.arrays)
@@ -83,8 +88,6 @@ def _check(loaded: Loaded, config: Mapping[str, Any]) -> None:
             f"label={label}: {type(model).__name__} is not class-conditional; train with model=cvae, "
             "conditional_dcgan, conditional_gated_pixelcnn or naive_bayes"
         )
-    if label is not None and label >= (loaded.spec.num_classes or 0):
-        raise ConfigError(f"label={label}: this data has the classes 0 to {(loaded.spec.num_classes or 0) - 1}")
     if temperature != 1 and (task != "sample" or not isinstance(model, Tempered)):
         who = f"task={task}" if task != "sample" else type(model).__name__
         raise ConfigError(f"temperature={temperature}: {who} has none; it is for task=sample of a flow: model=realnvp")

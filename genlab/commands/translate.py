@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -16,18 +16,16 @@ from genlab import runs
 from genlab.callbacks.progress import track
 from genlab.commands.loaded import Loaded, device_of, load
 from genlab.commands.naming import targets
-from genlab.data.decode import bad_message, converted_message
-from genlab.data.pictures import SUFFIXES, BadPictureError, Whole, list_pictures, printable, read_whole
+from genlab.commands.pairs import half_of
+from genlab.commands.sheets import Sheets
+from genlab.data.convert import BadPictureError, Facts
+from genlab.data.decode import bad_message, converted_message, file_notes
+from genlab.data.layout import left_out
+from genlab.data.pictures import SUFFIXES, Whole, list_pictures, printable, read_whole
 from genlab.errors import ConfigError, DataError
 from genlab.evaluation.pictures import save_png
 from genlab.evaluation.translation import PIXELS, translated
 from genlab.models.base import FullyConvolutional, Translator, TwoWayTranslator
-
-CELL = 256
-"""Side of a picture in a sheet, pixels, at most."""
-
-ROWS = 8
-"""Pictures in a sheet."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +47,9 @@ class Sizes:
 
     Attributes:
         channels: of the pictures.
+        resample: how they are resized, as in training.
+        value_range: what becomes black and white of pictures with more than 8 bits, as in training.
+        half: of pairs A|B, the half that is translated; None: the inputs are single pictures.
         fixed: height and width of all, for a network that knows no other size; None: as they are.
         max_side: the longer side, at most, of those that are not `fixed`.
     """
@@ -56,6 +57,9 @@ class Sizes:
     channels: int
     fixed: tuple[int, int] | None
     max_side: int | None
+    resample: str = "bilinear"
+    value_range: tuple[float, float] | None = None
+    half: Literal["left", "right"] | None = None
 
     def read(self, item: Item) -> Whole:
         """What goes into the network; the result is to have its size.
@@ -64,8 +68,16 @@ class Sizes:
             BadPictureError: the file is no usable picture.
         """
         if isinstance(item.source, np.ndarray):
-            return Whole(item.source, (item.source.shape[1], item.source.shape[2]), "as is")
-        return read_whole(item.source, channels=self.channels, size=self.fixed, max_side=self.max_side)
+            return Whole(item.source, (item.source.shape[1], item.source.shape[2]), Facts("as is"))
+        return read_whole(
+            item.source,
+            channels=self.channels,
+            size=self.fixed,
+            max_side=self.max_side,
+            half=self.half,
+            resample=self.resample,
+            value_range=self.value_range,
+        )
 
 
 def run(run_dir: Path, config: Mapping[str, Any], *, console: Console) -> Path:
@@ -91,8 +103,19 @@ def run(run_dir: Path, config: Mapping[str, Any], *, console: Console) -> Path:
     items = _items(loaded, config, output=output, back=back)
     height, width = loaded.spec.event_shape[1:]
     fixed = None if isinstance(model, FullyConvolutional) else (height, width)
-    sizes = Sizes(loaded.spec.event_shape[0], fixed, config["max_side"])
-    items, notes = _readable(items, sizes, given=Path(config["input"] or "."), skip_bad=config["skip_bad"])
+    half, told = half_of(items, loaded, pairs=config["pairs"], way=way)
+    sizes = Sizes(
+        loaded.spec.event_shape[0],
+        fixed,
+        config["max_side"],
+        loaded.config["data"].get("resample", "bilinear"),
+        loaded.spec.value_range,
+        half,
+    )
+    given = Path(config["input"] or ".")
+    rest = left_out(given, _files(items)) if config["input"] is not None and given.is_dir() else []
+    items, notes = _readable(items, sizes, given=given, skip_bad=config["skip_bad"])
+    notes = [*told, *notes, *rest]
     taken = [str(item.target) for item in items if item.target.exists()]
     if taken:
         raise ConfigError(f"output: {taken[0]} is there already ({len(taken)} such files); give another output=FOLDER")
@@ -108,7 +131,7 @@ def run(run_dir: Path, config: Mapping[str, Any], *, console: Console) -> Path:
             resized.append(item)
             y = _resized(y, size)
         try:
-            save_png(item.target, _picture(y))
+            save_png(item.target, y[0] if len(y) == 1 else _picture(y))
         except OSError as error:
             raise ConfigError(f"output: {item.target} cannot be written ({error.strerror}); give another") from error
         shown.add(_picture(x), _picture(y))
@@ -193,27 +216,39 @@ def _readable(items: Sequence[Item], sizes: Sizes, *, given: Path, skip_bad: boo
         DataError: some cannot, and ``skip_bad`` is false; or none can.
     """
 
-    def kind(item: Item) -> str | BadPictureError:
+    def facts_of(item: Item) -> Facts | BadPictureError:
         try:
-            return sizes.read(item).kind
+            return sizes.read(item).facts
         except BadPictureError as error:
             return error
 
     with ThreadPoolExecutor(4) as pool:  # Pillow releases the interpreter lock
-        kinds = list(pool.map(kind, items))
-    reasons = {i: str(error) for i, error in enumerate(kinds) if isinstance(error, BadPictureError)}
-    converted = converted_message(each for each in kinds if isinstance(each, str))
+        found = list(pool.map(facts_of, items))
+    reasons = {i: str(error) for i, error in enumerate(found) if isinstance(error, BadPictureError)}
+    facts = [each for each in found if isinstance(each, Facts)]
+    names = [
+        item.source.name
+        for item, each in zip(items, found, strict=True)
+        if isinstance(item.source, Path) and isinstance(each, Facts)
+    ]
+    converted = converted_message(each.kind for each in facts)
     notes = [f"{given}: {converted}"] if converted else []
+    if names:
+        notes += [f"{given}: {note}" for note in file_notes(facts, names, value_range=sizes.value_range)]
     if not reasons:
         return list(items), notes
     if given.is_file():
         raise DataError(f"input={printable(str(given))} cannot be used: {reasons[0]}; give another picture")
-    files = [item.source for item in items if isinstance(item.source, Path)]
+    files = _files(items)
     message = bad_message(reasons, files, base=given, remedy="set skip_bad=true")
     if not skip_bad or len(reasons) == len(items):
         raise DataError(message)
     kept = [item for i, item in enumerate(items) if i not in reasons]
     return kept, [*notes, message.partition(";")[0].replace("cannot be used", "were skipped")]
+
+
+def _files(items: Sequence[Item]) -> list[Path]:
+    return [item.source for item in items if isinstance(item.source, Path)]
 
 
 def _translated(
@@ -248,40 +283,3 @@ def _resized(x: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
     picture = Image.fromarray(_picture(x)).resize(size[::-1], Image.Resampling.BICUBIC)
     return np.asarray(picture).transpose(2, 0, 1)[: len(x)]
-
-
-class Sheets:
-    """Inputs beside their translations, `ROWS` pairs a sheet, written to ``folder`` as they fill up."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.written = 0
-        self.pairs: list[np.ndarray] = []
-
-    def add(self, left: np.ndarray, right: np.ndarray) -> None:
-        """One pair, ``(H, W, 3) uint8`` each; both are made to fit a cell."""
-        self.pairs.append(np.concatenate([_cell(left), _cell(right)], 1))
-        if len(self.pairs) == ROWS:
-            self.flush()
-
-    def flush(self) -> None:
-        """Write what there is."""
-        if self.pairs:
-            self.written += 1
-            save_png(self.folder / f"sheet-{self.written:04d}.png", np.concatenate(self.pairs))
-            self.pairs.clear()
-
-
-def _cell(picture: np.ndarray) -> np.ndarray:
-    """The picture in the middle of a grey square: reduced if large, enlarged by a whole factor if small."""
-    from PIL import Image
-
-    inner = CELL - 2
-    height, width = picture.shape[:2]
-    enlarge = max(1, inner // max(height, width))
-    image = Image.fromarray(picture.repeat(enlarge, 0).repeat(enlarge, 1))
-    image.thumbnail((inner, inner), Image.Resampling.BILINEAR)
-    cell = np.full((CELL, CELL, 3), 64, np.uint8)
-    top, left = (CELL - image.height) // 2, (CELL - image.width) // 2
-    cell[top : top + image.height, left : left + image.width] = np.asarray(image)
-    return cell

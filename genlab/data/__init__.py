@@ -9,7 +9,8 @@ from genlab.data.celeba import celeba
 from genlab.data.cifar10 import cifar10
 from genlab.data.densities import Density
 from genlab.data.digits import digits
-from genlab.data.folder import image_folder, paired, unpaired
+from genlab.data.domains import paired, unpaired
+from genlab.data.folder import image_folder
 from genlab.data.mnist import binarized_mnist, fashion_mnist, mnist
 from genlab.data.spec import Dataset, DataSpec, Split
 from genlab.data.toy2d import DENSITIES, toy2d

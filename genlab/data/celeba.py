@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 import shutil
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -49,7 +50,7 @@ def celeba(
             ``~/.cache/genlab``.
         size: side of the result.
         crop: side of the central square that is cut out before resizing (antialiased, bilinear).
-        label: an attribute such as "Male", to give labels 0 and 1.
+        label: an attribute such as "Male", to give the labels ``not_Male`` and ``Male``.
         skip_bad: skip unreadable pictures and count them in the notes.
         val_size: least number of pictures in val, and in test, where the official partition does not serve; None:
             a tenth each.
@@ -81,9 +82,12 @@ def celeba(
             y = torch.tensor([values[names[i]] for i in here], dtype=torch.int64)
         parts.append(Split(x[start : start + len(here)], y))
         seen, start = seen + len(indices), start + len(here)
+    spec = DataSpec((3, size, size), levels=256)
+    if label is not None:
+        spec = replace(spec, num_classes=2, classes=(f"not_{label}", label))
     return Dataset(
         name="celeba",
-        spec=DataSpec((3, size, size), levels=256, num_classes=2 if label is not None else None),
+        spec=spec,
         train=parts[0],
         val=parts[1],
         test=parts[2],

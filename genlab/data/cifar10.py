@@ -84,7 +84,7 @@ def cifar10(*, root: str | os.PathLike[str] | None = None, download: bool = True
 
     return Dataset(
         name="cifar10",
-        spec=DataSpec(event_shape=(3, 32, 32), levels=256, num_classes=10),
+        spec=DataSpec(event_shape=(3, 32, 32), levels=256, num_classes=10, classes=CLASSES),
         train=split(kept),
         val=split(held),
         test=split(slice(num_train, None)),

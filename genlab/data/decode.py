@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import warnings
 from collections import Counter
@@ -14,14 +15,16 @@ import numpy as np
 import torch
 
 from genlab.data.cache import decoded, file_keys
-from genlab.data.pictures import BAD, KINDS, BadPictureError, Crop, printable, read_picture
+from genlab.data.convert import BAD, FULL, KINDS, BadPictureError, Facts
+from genlab.data.pictures import Crop, measure, printable, read_picture
 from genlab.errors import DataError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-VERSION = 1  # part of the cache key: raise it when the same files decode to other pixels
+VERSION = 2  # part of the cache key: raise it when the same files decode to other pixels
+DARK = 0.5  # share of the full range below which pictures of more than 8 bits look alike
 BLOCK = 64  # files that a thread takes at a time
 NOTES = {
     "grey": "grey, repeated to 3 channels",
@@ -30,7 +33,9 @@ NOTES = {
     "alpha": "with alpha, composited on white",
     "CMYK": "CMYK, converted",
     "16-bit": "16-bit, reduced to 8",
+    "floating-point": "floating-point, reduced to 8 bits",
 }
+FACTS = 4  # numbers of a file beside its pixels: its kind, pages, least and greatest value
 
 
 @dataclass(frozen=True)
@@ -63,20 +68,20 @@ def decode(files: Sequence[Path], crop: Crop, *, base: Path, skip_bad: bool) -> 
     """
     memory: dict[str, np.ndarray] = {}
 
-    def build(part: Literal["pixels", "kinds"]) -> np.ndarray:
+    def build(part: Literal["pixels", "facts"]) -> np.ndarray:
         if part not in memory:  # what is asked for first brings the other along
-            memory["pixels"], memory["kinds"] = _decode_all(files, crop, base=base, skip_bad=skip_bad)
+            memory["pixels"], memory["facts"] = _decode_all(files, crop, base=base, skip_bad=skip_bad)
         return memory.pop(part)
 
     keys = (VERSION, crop, file_keys(files, base=base))
 
-    def right_kinds(array: np.ndarray) -> bool:
+    def right_facts(array: np.ndarray) -> bool:
         # Bad files found under skip_bad are in the cache; without it they must be told, so they are read again.
-        fits = array.dtype == np.uint8 and array.shape == (len(files),) and bool((array < len(KINDS)).all())
-        return fits and (skip_bad or not bool((array == BAD).any()))
+        fits = array.dtype == np.float64 and array.shape == (len(files), FACTS) and bool((array[:, 0] <= BAD).all())
+        return fits and (skip_bad or not bool((array[:, 0] == BAD).any()))
 
-    kinds = decoded((*keys, "kinds"), base, partial(build, "kinds"), check=right_kinds)
-    kept = kinds != BAD
+    facts = decoded((*keys, "facts"), base, partial(build, "facts"), check=right_facts)
+    kept = facts[:, 0] != BAD
 
     def right_pixels(array: np.ndarray) -> bool:
         return array.dtype == np.uint8 and array.shape == (int(kept.sum()), *crop.shape)
@@ -84,7 +89,7 @@ def decode(files: Sequence[Path], crop: Crop, *, base: Path, skip_bad: bool) -> 
     x = decoded((*keys, "pixels"), base, partial(build, "pixels"), check=right_pixels)
     if len(x) == 0:
         raise DataError(f"{base}: none of {len(files)} files is a readable picture")
-    return Decoded(x, kept, tuple(_notes(kinds, files, base=base)))
+    return Decoded(x, kept, tuple(_notes(facts, files, crop, base=base)))
 
 
 def as_tensor(array: np.ndarray) -> torch.Tensor:
@@ -96,29 +101,27 @@ def as_tensor(array: np.ndarray) -> torch.Tensor:
 
 def _decode_all(files: Sequence[Path], crop: Crop, *, base: Path, skip_bad: bool) -> tuple[np.ndarray, np.ndarray]:
     pixels = np.empty((len(files), *crop.shape), np.uint8)
-    kinds = np.empty(len(files), np.uint8)
+    facts = np.full((len(files), FACTS), np.nan)
     reasons: dict[int, str] = {}
 
     def read(start: int) -> None:
         for index in range(start, min(start + BLOCK, len(files))):
             try:
-                pixels[index], kind = read_picture(files[index], crop)
+                pixels[index], found = read_picture(files[index], crop)
             except BadPictureError as error:
-                reasons[index], kind = str(error), "bad"
-            kinds[index] = KINDS.index(kind)
+                reasons[index], found = str(error), Facts("bad")
+            facts[index] = KINDS.index(found.kind), found.pages, found.low, found.high
 
-    # Pillow releases the interpreter lock while it decodes and resizes, so threads are enough.
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    with ThreadPoolExecutor(min(8, cores)) as pool:
+    with _pool() as pool:
         for _ in pool.map(read, range(0, len(files), BLOCK)):
             pass
     if reasons and not skip_bad:
         raise DataError(bad_message(reasons, files, base=base, remedy="set data.skip_bad=true"))
-    kept = np.flatnonzero(kinds != BAD)
+    kept = np.flatnonzero(facts[:, 0] != BAD)
     if len(kept) < len(files):
         for new, old in enumerate(kept):  # in place: a second copy might not fit into memory
             pixels[new] = pixels[old]
-    return pixels[: len(kept)], kinds
+    return pixels[: len(kept)], facts
 
 
 def bad_message(reasons: dict[int, str], files: Sequence[Path], *, base: Path, remedy: str) -> str:
@@ -138,12 +141,74 @@ def converted_message(kinds: Iterable[str]) -> str | None:
     return f"pictures converted: {'; '.join(converted)}" if converted else None
 
 
-def _notes(kinds: np.ndarray, files: Sequence[Path], *, base: Path) -> list[str]:
+def file_notes(facts: Sequence[Facts], names: Sequence[str], *, value_range: tuple[float, float] | None) -> list[str]:
+    """What should be known of pictures beside their conversion: the values of deep ones, and pages that are not read.
+
+    Args:
+        facts: of each picture.
+        names: of each, for messages.
+        value_range: the values that became black and white, if they were given.
+    """
     notes = []
-    if converted := converted_message(KINDS[kind] for kind in kinds.tolist()):
+    deep = [each for each in facts if math.isfinite(each.low)]
+    if deep:
+        low, high = min(each.low for each in deep), max(each.high for each in deep)
+        said = f"values of {len(deep)} pictures of more than 8 bits: {low:g} to {high:g}"
+        if value_range is not None:
+            clamped = " (what lies outside is clamped)" if low < value_range[0] or high > value_range[1] else ""
+            said += f"; black is {value_range[0]:g}, white is {value_range[1]:g}{clamped}"
+        elif 0 < high - low < DARK * FULL[1]:
+            said += f" of 0 to {FULL[1]:g}, all alike: data.range=[{low:g},{high:g}] or data.range=auto spreads them"
+        notes.append(f"{said}.")
+    stacks = [(name, each.pages) for name, each in zip(names, facts, strict=True) if each.pages > 1]
+    if stacks:
+        first = ", ".join(f"{name} {pages}" for name, pages in stacks[:3]) + ", ..." * (len(stacks) > 3)
+        notes.append(
+            f"{len(stacks)} files hold {sum(pages for _, pages in stacks)} pages ({first}): only the first of each is "
+            "read; save the others as files of their own to use them."
+        )
+    return notes
+
+
+def found_range(files: Sequence[Path], *, base: Path) -> tuple[float, float] | None:
+    """The least and the greatest value of all pictures of more than 8 bits, through the cache of `base`; None without.
+
+    Raises:
+        DataError: all values are the same.
+    """
+
+    def build() -> np.ndarray:
+        with _pool() as pool:
+            return np.array(list(pool.map(measure, files)), np.float64).reshape(len(files), 2)
+
+    def right(array: np.ndarray) -> bool:
+        return array.dtype == np.float64 and array.shape == (len(files), 2)
+
+    found = decoded((VERSION, "range", file_keys(files, base=base)), base, build, check=right)
+    found = found[np.isfinite(found).all(1)]
+    if len(found) == 0:
+        return None
+    low, high = float(found[:, 0].min()), float(found[:, 1].max())
+    if low == high:
+        raise DataError(f"{base}: data.range=auto: every value of its pictures is {low:g}")
+    return low, high
+
+
+def _pool() -> ThreadPoolExecutor:
+    # Pillow releases the interpreter lock while it decodes and resizes, so threads are enough.
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return ThreadPoolExecutor(min(8, cores))
+
+
+def _notes(table: np.ndarray, files: Sequence[Path], crop: Crop, *, base: Path) -> list[str]:
+    facts = [Facts(KINDS[int(kind)], int(pages), low, high) for kind, pages, low, high in table.tolist()]
+    names = [_name(file, base) for file in files]
+    notes = []
+    if converted := converted_message(each.kind for each in facts):
         notes.append(f"{base}: {converted}.")
-    if bad := np.flatnonzero(kinds == BAD).tolist():
-        first = ", ".join(_name(files[i], base) for i in bad[:5])
+    notes += [f"{base}: {note}" for note in file_notes(facts, names, value_range=crop.value_range)]
+    if bad := [name for name, each in zip(names, facts, strict=True) if each.kind == "bad"]:
+        first = ", ".join(bad[:5])
         notes.append(f"{base}: {len(bad)} of {len(files)} pictures skipped as bad: {first}{', ...' * (len(bad) > 5)}.")
     return notes
 

@@ -33,7 +33,7 @@ def digits() -> Dataset:
 
     return Dataset(
         name="digits",
-        spec=DataSpec(event_shape=(1, 8, 8), levels=17, num_classes=10),
+        spec=DataSpec(event_shape=(1, 8, 8), levels=17, num_classes=10, classes=tuple("0123456789")),
         train=split(rest[kept]),
         val=split(rest[held]),
         test=split(test),

@@ -9,13 +9,21 @@ https://arxiv.org/abs/1611.07004.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import torch
 from torch.nn import functional as F
 
 GROWTH = 286 / 256
 
 
-def jitter(x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+def jitter_of(resample: str) -> Callable[[torch.Tensor, torch.Generator], torch.Tensor]:
+    """The `jitter` of pictures that are resized in this way: none that makes new values of those of masks."""
+    return partial(jitter, mode="nearest-exact") if resample == "nearest" else jitter
+
+
+def jitter(x: torch.Tensor, generator: torch.Generator, *, mode: str = "bicubic") -> torch.Tensor:
     """Each picture enlarged, cropped to its old size at a place of its own, and mirrored or not.
 
     The same state of the generator makes the same cuts, whatever the pictures show: those of a pair stay aligned.
@@ -23,13 +31,14 @@ def jitter(x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     Args:
         x: ``(B, C, H, W)`` uint8 on the CPU.
         generator: of the places and the mirrors.
+        mode: of `torch.nn.functional.interpolate`, by which they are enlarged.
 
     Returns:
         ``(B, C, H, W)`` uint8.
     """
     n, _, height, width = x.shape
     tall, wide = round(GROWTH * height), round(GROWTH * width)
-    large = F.interpolate(x, (tall, wide), mode="bicubic")  # in integers: twenty times as fast as in float
+    large = F.interpolate(x, (tall, wide), mode=mode)  # in integers: twenty times as fast as in float
     top = torch.randint(tall - height + 1, (n, 1), generator=generator)
     left = torch.randint(wide - width + 1, (n, 1), generator=generator)
     mirrored = torch.rand(n, 1, generator=generator) < 0.5

@@ -44,6 +44,7 @@ class BatchLoader:
         start: the first step to yield.
         rank, world_size: this process and how many share the epoch.
         transform: ``(x, generator) -> x``, applied to each batch (dynamic binarisation, random crops), and to domain B.
+        transform_b: the same for domain B where it is another one; None: `transform`.
         paired: the domains go together: B comes in the order of A, and is transformed with the same random numbers.
             Otherwise it has an order of its own, from the start again where it is the smaller one.
 
@@ -62,6 +63,7 @@ class BatchLoader:
         rank: int = 0,
         world_size: int = 1,
         transform: Callable[[Tensor, torch.Generator], Tensor] | None = None,
+        transform_b: Callable[[Tensor, torch.Generator], Tensor] | None = None,
         paired: bool = False,
     ) -> None:
         self.split = split
@@ -75,6 +77,7 @@ class BatchLoader:
         self.rank = rank
         self.world_size = world_size
         self.transform = transform
+        self.transform_b = transform_b or transform
         self.paired = paired
         self._generator = torch.Generator()
 
@@ -99,18 +102,27 @@ class BatchLoader:
             first = (position * self.world_size + self.rank) * self.batch_size
             index = order[first : first + self.batch_size]
             # rows of bytes: twice as fast as indexing pictures
-            x = self._transformed(flat.index_select(0, index).view(-1, *shape), step=step)
+            x = self._transformed(flat.index_select(0, index).view(-1, *shape), self.transform, step=step)
             x_b = None
             if split.x_b is not None:
                 index_b = index if order_b is None else order_b[torch.arange(first, first + len(index)) % len(order_b)]
-                x_b = self._transformed(split.x_b[index_b], step=step, domain="a" if self.paired else "b")
+                x_b = self._transformed(
+                    split.x_b[index_b], self.transform_b, step=step, domain="a" if self.paired else "b"
+                )
             yield Batch(x, None if split.y is None else split.y[index], x_b)
 
-    def _transformed(self, x: Tensor, *, step: int, domain: str = "a") -> Tensor:
-        if self.transform is None:
+    def _transformed(
+        self,
+        x: Tensor,
+        transform: Callable[[Tensor, torch.Generator], Tensor] | None,
+        *,
+        step: int,
+        domain: str = "a",
+    ) -> Tensor:
+        if transform is None:
             return x
         use = ("transform", step, self.rank) if domain == "a" else ("transform", domain, step, self.rank)
-        return self.transform(x, self._generator.manual_seed(derive(self.seed, *use)))
+        return transform(x, self._generator.manual_seed(derive(self.seed, *use)))
 
 
 def ordered(split: Split, *, batch_size: int, rank: int = 0, world_size: int = 1) -> Iterator[tuple[Tensor, Batch]]:

@@ -174,7 +174,7 @@ def _load(source: Source, *, root: str | os.PathLike[str] | None, download: bool
 
     return Dataset(
         name=source.name,
-        spec=DataSpec(event_shape=(1, 28, 28), levels=256, num_classes=10),
+        spec=DataSpec(event_shape=(1, 28, 28), levels=256, num_classes=10, classes=source.classes),
         train=split(x[kept], y[kept]),
         val=split(x[held], y[held]),
         test=split(x_test, y_test),

@@ -1,33 +1,36 @@
 """One picture file to a uint8 array: any format in, one format out.
 
-Every picture is turned upright (EXIF), cropped to its central square and resized with antialiasing (bilinear).
+Every picture is turned upright (EXIF), cropped to its central square and resized, with antialiasing (bilinear) unless
+something else is asked for.
 """
 
 from __future__ import annotations
 
+import math
 import os
 import struct
 import warnings
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from genlab.data.convert import BadPictureError, Facts, kind_of, to_8bit, to_mode, values_of
 from genlab.errors import ConfigError
 
 if TYPE_CHECKING:
     from PIL import Image
 
-SUFFIXES = frozenset((".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm"))
+SUFFIXES = frozenset(
+    ".png .apng .jpg .jpeg .jpe .jfif .jif .webp .bmp .dib .gif .tif .tiff .ppm .pgm .pbm .pnm".split()  # noqa: SIM905
+)
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "PPM")  # MPO photographs come in through JPEG
+RESAMPLE = ("nearest", "box", "bilinear", "bicubic", "lanczos")
 MAX_PIXELS = 1 << 26
 ORIENTATION = 0x0112  # the tag of EXIF
 
-# What was done to a picture, as one byte per file beside the pixels.
-KINDS = ("as is", "grey", "colour", "palette", "alpha", "CMYK", "16-bit", "bad")
-BAD = KINDS.index("bad")
 # All that Pillow's readers are known to raise on damaged files.
 UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error, IndexError, KeyError, OverflowError)
 
@@ -41,12 +44,18 @@ class Crop:
         channels: 1 or 3.
         crop: side of the central square that is cut out, pixels; None for the largest one.
         halves: whether the picture is two pictures side by side, each of them cropped on its own.
+        resample: how pixels are resized, one of `RESAMPLE`; "nearest" makes no new values (masks, label maps).
+        resample_right: the same for the right one of two halves, None for that of the left one.
+        value_range: the values that become 0 and 255, of pictures of more than 8 bits; None for 0 and 65535.
     """
 
     size: int
     channels: int = 3
     crop: int | None = None
     halves: bool = False
+    resample: str = "bilinear"
+    resample_right: str | None = None
+    value_range: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         if not 1 <= self.size <= 4096:
@@ -55,6 +64,9 @@ class Crop:
             raise ConfigError(f"data.channels={self.channels}: give 1 (grey) or 3 (RGB)")
         if self.crop is not None and self.crop < 1:
             raise ConfigError(f"data.crop={self.crop}: give a positive number of pixels")
+        for name in (self.resample, self.resample_right or self.resample):
+            if name not in RESAMPLE:
+                raise ConfigError(f"data.resample={name}: give {', '.join(RESAMPLE[:-1])} or {RESAMPLE[-1]}")
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -69,16 +81,12 @@ class Whole:
     Attributes:
         x: ``(C, H, W)`` uint8, perhaps reduced.
         size: height and width that it has in its file, upright.
-        kind: what was done to it (one of `KINDS`).
+        facts: what was done to it, and what else is known.
     """
 
     x: np.ndarray
     size: tuple[int, int]
-    kind: str
-
-
-class BadPictureError(Exception):
-    """A file that is no usable picture; the message says why."""
+    facts: Facts
 
 
 def list_pictures(folder: Path, *, deep: bool = False) -> list[Path]:
@@ -89,11 +97,11 @@ def list_pictures(folder: Path, *, deep: bool = False) -> list[Path]:
         deep: also those of its subfolders.
     """
     if not deep:
-        return sorted((path for path in folder.iterdir() if _is_picture(path)), key=lambda path: path.name)
+        return sorted((path for path in folder.iterdir() if is_picture(path)), key=lambda path: path.name)
     found = []
     for here, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
-        found += [path for name in names if _is_picture(path := Path(here) / name)]
+        found += [path for name in names if is_picture(path := Path(here) / name)]
     return sorted(found, key=lambda path: path.as_posix())
 
 
@@ -102,20 +110,24 @@ def printable(name: str) -> str:
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in name)
 
 
-def read_picture(path: Path, crop: Crop) -> tuple[np.ndarray, str]:
+def read_picture(path: Path, crop: Crop) -> tuple[np.ndarray, Facts]:
     """Read one file as a square.
 
     Returns:
-        ``crop.shape`` uint8, and what was done to it (one of `KINDS`).
+        ``crop.shape`` uint8, and what is known of the file.
 
     Raises:
         BadPictureError: if it is empty, truncated, too large or no picture at all.
     """
-    from PIL import Image  # heavy: only those who read pictures pay for it
-
-    # Large photographs: the decoder itself may reduce them.
-    least = None if crop.crop is not None or crop.halves else crop.size
-    picture, kind, _ = _opened(path, channels=crop.channels, least=least, halves=crop.halves)
+    # Large photographs: the decoder itself may reduce them, which makes new values.
+    whole = crop.crop is not None or crop.halves or crop.resample == "nearest"
+    picture, facts, _ = _opened(
+        path,
+        channels=crop.channels,
+        least=None if whole else crop.size,
+        halves=crop.halves,
+        value_range=crop.value_range,
+    )
     width, height = picture.size
     if crop.halves:
         half = width // 2
@@ -123,14 +135,23 @@ def read_picture(path: Path, crop: Crop) -> tuple[np.ndarray, str]:
     else:
         boxes = [_square(0, width, height, crop.crop)]
     views = []
-    for box in boxes:
+    for box, name in zip(boxes, (crop.resample, crop.resample_right or crop.resample), strict=False):
         # Cut before resizing: resize(box=...) lets pixels from outside the box in, and one half into the other.
-        view = picture.crop(box).resize((crop.size, crop.size), Image.Resampling.BILINEAR)
+        view = picture.crop(box).resize((crop.size, crop.size), _filter(name))
         views.append(np.asarray(view).reshape(crop.size, crop.size, crop.channels))
-    return np.stack(views).transpose(0, 3, 1, 2).reshape(crop.shape), kind
+    return np.stack(views).transpose(0, 3, 1, 2).reshape(crop.shape), facts
 
 
-def read_whole(path: Path, *, channels: int, size: tuple[int, int] | None = None, max_side: int | None = None) -> Whole:
+def read_whole(
+    path: Path,
+    *,
+    channels: int,
+    size: tuple[int, int] | None = None,
+    max_side: int | None = None,
+    half: Literal["left", "right"] | None = None,
+    resample: str = "bilinear",
+    value_range: tuple[float, float] | None = None,
+) -> Whole:
     """Read one file as it is, upright: nothing is cut off.
 
     Args:
@@ -138,25 +159,71 @@ def read_whole(path: Path, *, channels: int, size: tuple[int, int] | None = None
         channels: 1 or 3.
         size: height and width to resize it to, or None.
         max_side: reduce a picture whose longer side is longer, or None.
+        half: this half of two pictures side by side, or None.
+        resample: as in `Crop`.
+        value_range: as in `Crop`.
 
     Raises:
         BadPictureError: as for `read_picture`.
     """
-    from PIL import Image
-
-    picture, kind, (width, height) = _opened(path, channels=channels, least=max_side if size is None else max(size))
+    least = max_side if size is None else max(size)
+    picture, facts, (width, height) = _opened(
+        path,
+        channels=channels,
+        least=None if half or resample == "nearest" else least,
+        halves=half is not None,
+        value_range=value_range,
+    )
+    if half is not None:
+        width //= 2
+        left = 0 if half == "left" else width
+        picture = picture.crop((left, 0, left + width, height))
     if size is None:
         shrink = min(1.0, max_side / max(width, height)) if max_side is not None else 1.0
         size = max(1, round(height * shrink)), max(1, round(width * shrink))
     if picture.size != size[::-1]:
-        picture = picture.resize(size[::-1], Image.Resampling.BILINEAR)
-    return Whole(np.asarray(picture).reshape(*size, channels).transpose(2, 0, 1), (height, width), kind)
+        picture = picture.resize(size[::-1], _filter(resample))
+    return Whole(np.asarray(picture).reshape(*size, channels).transpose(2, 0, 1), (height, width), facts)
+
+
+def measure(path: Path) -> tuple[float, float]:
+    """The least and the greatest value of a picture of more than 8 bits; nan for others and for what is none."""
+    from PIL import Image
+
+    try:
+        with path.open("rb") as file, Image.open(file, formats=FORMATS) as image:
+            if image.size[0] * image.size[1] > MAX_PIXELS:
+                return math.nan, math.nan
+            if image.mode != "F" and not image.mode.startswith("I"):
+                return math.nan, math.nan
+            image.load()
+            values = values_of(image)
+    except (BadPictureError, Image.DecompressionBombError, *UNREADABLE):  # told by who reads it
+        return math.nan, math.nan
+    assert values is not None
+    return float(values.min(initial=math.inf)), float(values.max(initial=-math.inf))
+
+
+def upright_size(path: Path) -> tuple[int, int]:
+    """Width and height of a picture as it is looked at, by its header alone.
+
+    Raises:
+        BadPictureError: it is no picture.
+    """
+    from PIL import Image
+
+    try:
+        with path.open("rb") as file, Image.open(file, formats=FORMATS) as image:
+            width, height = image.size
+            return (height, width) if image.getexif().get(ORIENTATION) in (5, 6, 7, 8) else (width, height)
+    except (Image.DecompressionBombError, *UNREADABLE) as error:
+        raise BadPictureError(printable(str(error)) or type(error).__name__) from error
 
 
 def _opened(
-    path: Path, *, channels: int, least: int | None, halves: bool = False
-) -> tuple[Image.Image, str, tuple[int, int]]:
-    """One file upright, in RGB or grey; what was done to it; its width and height in the file, upright.
+    path: Path, *, channels: int, least: int | None, halves: bool, value_range: tuple[float, float] | None
+) -> tuple[Image.Image, Facts, tuple[int, int]]:
+    """One file upright, in RGB or grey; what is known of it; its width and height in the file, upright.
 
     The decoder may reduce a photograph by 2, 4 or 8, to no less than twice ``least`` pixels each way.
     """
@@ -174,20 +241,30 @@ def _opened(
                 raise BadPictureError(f"{width}x{height} pixels, more than {MAX_PIXELS}")
             if halves and width < 2:
                 raise BadPictureError("too narrow for two halves")
-            kind = _kind(image, file, channels=channels)
+            kind = kind_of(image, file, channels=channels)
+            # a photograph of several pictures (MPO) is one with its preview
+            pages = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
             if image.format == "JPEG" and least is not None:
                 image.draft(image.mode, (2 * least, 2 * least))
             image.load()
             if image.getexif().get(ORIENTATION) in (5, 6, 7, 8):  # lies on its side
                 width, height = height, width
-            return _to_mode(ImageOps.exif_transpose(image), channels=channels), kind, (width, height)
+            shallow, facts = to_8bit(ImageOps.exif_transpose(image), kind, value_range)
+            return to_mode(shallow, channels=channels), replace(facts, pages=pages), (width, height)
     except Image.DecompressionBombError as error:
         raise BadPictureError("far too many pixels") from error
     except UNREADABLE as error:
         raise BadPictureError(printable(str(error).split("\n")[0].split(" <")[0]) or type(error).__name__) from error
 
 
-def _is_picture(path: Path) -> bool:
+def _filter(name: str) -> Image.Resampling:
+    from PIL import Image
+
+    return Image.Resampling[name.upper()]
+
+
+def is_picture(path: Path) -> bool:
+    """Whether it is a file with the suffix of a picture; hidden ones are not."""
     return path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and not path.is_dir()
 
 
@@ -197,43 +274,3 @@ def _square(left: int, width: int, height: int, crop: int | None) -> tuple[int, 
         raise BadPictureError(f"{width}x{height} pixels, smaller than the crop of {side}")
     x, y = left + (width - side) // 2, (height - side) // 2
     return (x, y, x + side, y + side)
-
-
-def _kind(image: Image.Image, file: BinaryIO, *, channels: int) -> str:
-    """What has to be done, by the header; the rarest first, for one word must do."""
-    mode = image.mode
-    if mode == "F":
-        raise BadPictureError("floating-point pixels")
-    deep = mode.startswith("I")
-    if image.format == "PNG" and not deep:  # Pillow reads 16-bit RGB as 8-bit without a word: the header knows
-        place = file.tell()
-        file.seek(24)
-        deep = file.read(1) == b"\x10"
-        file.seek(place)
-    if deep:
-        return "16-bit"
-    if mode == "CMYK":
-        return "CMYK"
-    if mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info:
-        return "alpha"
-    if mode == "P":
-        return "palette"
-    if mode in ("1", "L"):
-        return "grey" if channels == 3 else "as is"
-    return "colour" if channels == 1 else "as is"
-
-
-def _to_mode(image: Image.Image, *, channels: int) -> Image.Image:
-    from PIL import Image
-
-    if image.mode.startswith("I"):
-        values = np.asarray(image).astype(np.int64)
-        if values.min() < 0 or values.max() > 65535:
-            raise BadPictureError("pixels of more than 16 bits")
-        image = Image.fromarray(((values * 255 + 32767) // 65535).astype(np.uint8))
-    if image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info:
-        rgba = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", rgba.size, (255, 255, 255, 255)), rgba)
-    if image.mode in ("P", "CMYK", "RGBA"):
-        image = image.convert("RGB")
-    return image.convert("RGB" if channels == 3 else "L")

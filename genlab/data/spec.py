@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 from genlab.data.check import check
+from genlab.errors import ConfigError
 from genlab.seeding import derive
 
 if TYPE_CHECKING:
@@ -32,12 +33,22 @@ class DataSpec:
         levels: number of integer values of a pixel (2 for binary, 256 for 8-bit); None for real data.
         num_classes: number of labels, None where there are none.
         layout: "single" (one set), "unpaired" (two domains, CycleGAN) or "paired" (A and B aligned, pix2pix).
+        classes: names of the labels 0, 1, ..., None where they are not known. Not compared: the labels of data with
+            other names are renumbered, see `genlab.data.classes.aligned`.
+        value_range: the values of pictures with more than 8 bits that became 0 and 255, None for 0 and 65535. Not
+            compared.
     """
 
     event_shape: tuple[int, ...]
     levels: int | None
     num_classes: int | None = None
     layout: Layout = "single"
+    classes: tuple[str, ...] | None = field(default=None, compare=False)
+    value_range: tuple[float, float] | None = field(default=None, compare=False)
+
+    def __post_init__(self) -> None:
+        if self.classes is not None and len(set(self.classes)) != self.num_classes:
+            raise ConfigError(f"{len(set(self.classes))} names for {self.num_classes} classes: each needs one")
 
     @property
     def is_image(self) -> bool:
@@ -67,12 +78,22 @@ class DataSpec:
             "levels": self.levels,
             "num_classes": self.num_classes,
             "layout": self.layout,
+            "classes": None if self.classes is None else list(self.classes),
+            "value_range": None if self.value_range is None else list(self.value_range),
         }
 
     @classmethod
     def from_dict(cls, value: dict) -> DataSpec:
-        """Inverse of `to_dict`."""
-        return cls(tuple(value["event_shape"]), value["levels"], value["num_classes"], value.get("layout", "single"))
+        """Inverse of `to_dict`; checkpoints of before have no names of classes."""
+        classes, value_range = value.get("classes"), value.get("value_range")
+        return cls(
+            tuple(value["event_shape"]),
+            value["levels"],
+            value["num_classes"],
+            value.get("layout", "single"),
+            classes=None if classes is None else tuple(map(str, classes)),
+            value_range=None if value_range is None else (float(value_range[0]), float(value_range[1])),
+        )
 
 
 @dataclass(frozen=True)
@@ -109,6 +130,7 @@ class Dataset:
         train, val, test: the splits; test is the official one where there is one. Of ``train`` as it lies in memory:
             what a model sees of it says `split`.
         train_transform: ``(x, generator) -> x`` applied to training batches only (dynamic binarisation, random crops).
+        train_transform_b: the same for domain B; None: `train_transform`.
         density: the true density where it is known (toy data): has ``log_prob(x)``, ``entropy``, ``bounds``.
         notes: sentences that the user should read once (pictures converted, files skipped, split improvised).
     """
@@ -119,6 +141,7 @@ class Dataset:
     val: Split
     test: Split
     train_transform: Callable[[torch.Tensor, torch.Generator], torch.Tensor] | None = None
+    train_transform_b: Callable[[torch.Tensor, torch.Generator], torch.Tensor] | None = None
     density: object | None = None
     notes: tuple[str, ...] = field(default_factory=tuple)
 
@@ -137,15 +160,18 @@ class Dataset:
         """Training examples as a model sees them: the transform of training batches is applied, once."""
         if self.train_transform is None:
             return examples
-        x = self._transformed(examples.x, seed=seed)
+        x = _transformed(examples.x, self.train_transform, seed=seed)
         x_b = examples.x_b
         if x_b is not None:  # of a pair with the same random numbers
-            x_b = self._transformed(x_b, seed=seed if self.spec.layout == "paired" else seed + 1)
+            seed = seed if self.spec.layout == "paired" else seed + 1
+            x_b = _transformed(x_b, self.train_transform_b or self.train_transform, seed=seed)
         return replace(examples, x=x, x_b=x_b)
 
-    def _transformed(self, x: torch.Tensor, *, seed: int) -> torch.Tensor:
-        import torch
 
-        assert self.train_transform is not None
-        generator = torch.Generator().manual_seed(derive(seed, "transform"))
-        return torch.cat([self.train_transform(part, generator) for part in x.split(AT_ONCE)])
+def _transformed(
+    x: torch.Tensor, transform: Callable[[torch.Tensor, torch.Generator], torch.Tensor], *, seed: int
+) -> torch.Tensor:
+    import torch
+
+    generator = torch.Generator().manual_seed(derive(seed, "transform"))
+    return torch.cat([transform(part, generator) for part in x.split(AT_ONCE)])

@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import math
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from genlab.schema.nodes import External, Positive, Seed, Target, Text
+
+Resample = Literal["nearest", "box", "bilinear", "bicubic", "lanczos"]
+
+
+def _ascending(value: object) -> object:
+    numbers = value if isinstance(value, list) else []
+    ascending = len(numbers) == 2 and all(type(each) in (int, float) and math.isfinite(each) for each in numbers)
+    if value in (None, "auto") or (ascending and numbers[0] < numbers[1]):
+        return value
+    raise ValueError("give the values of black and white, as [0,4095], or auto")
+
+
+Range = Annotated[Any, BeforeValidator(_ascending)]
 
 
 class ExternalData(External):
@@ -62,17 +76,26 @@ class Toy2D(Target):
     batch_size: Positive
 
 
-class ImageFolder(Target):
-    """`genlab.data.image_folder`."""
+class Pictures(Target):
+    """A user's own pictures. What has a default came later than some checkpoints: these say how they read theirs."""
 
     root: Text
     size: Positive
     channels: Literal[1, 3]
+    resample: Resample = "bilinear"
+    range: Range = None
     skip_bad: bool
     batch_size: Positive
 
 
-class Unpaired(ImageFolder):
+class ImageFolder(Pictures):
+    """`genlab.data.image_folder`."""
+
+    stratify: bool = False
+    sort: Literal["natural", "text"] = "text"
+
+
+class Unpaired(Pictures):
     """`genlab.data.unpaired`."""
 
     augment: bool
@@ -82,6 +105,7 @@ class Paired(Unpaired):
     """`genlab.data.paired`."""
 
     direction: Literal["AtoB", "BtoA"]
+    resample_target: Resample | None = None
 
 
 class UnpairedDigits(Target):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from genlab.schema.metrics import Metrics
 from genlab.schema.nodes import Node, NonNegative, NonNegativeFloat, Positive, PositiveFloat, Seed, Text, Unit
@@ -116,6 +116,15 @@ class Train(Node):
     objective: dict[str, Any] | None
 
 
+def _class_of_data(value: object) -> object:
+    if value is None or (isinstance(value, str) and value) or (type(value) is int and value >= 0):
+        return value
+    raise ValueError("give the name of a class, or its index from 0")
+
+
+Label = Annotated[int | str, BeforeValidator(_class_of_data)]
+
+
 class DataRoot(Node):
     """Where the data is now, if it has moved since training."""
 
@@ -131,7 +140,7 @@ class Sample(Node):
     seed: Seed
     temperature: PositiveFloat
     truncation: PositiveFloat | None
-    label: NonNegative | None
+    label: Label | None
     steps: Annotated[int, Field(ge=2)] | None
     trajectory: bool | None
     noise: PositiveFloat | None
@@ -152,6 +161,7 @@ class Translate(Node):
     direction: Literal["AtoB", "BtoA"] | None
     n: Positive
     max_side: Positive | None
+    pairs: bool | None
     skip_bad: bool
     seed: Seed
     accelerator: Literal["auto", "cpu", "gpu", "cuda", "mps"]

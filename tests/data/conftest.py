@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +39,27 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     home = tmp_path / "cache-home"
     monkeypatch.setenv("GENLAB_CACHE", str(home))
     return home
+
+
+@pytest.fixture
+def png16():
+    """``png16(path)`` writes a 16-bit RGB PNG: Pillow cannot."""
+
+    def write(path: Path, width: int = 8, height: int = 8) -> None:
+        row = b"\0" + struct.pack(">3H", 65535, 32768, 0) * width
+
+        def chunk(kind, body):
+            return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+        head = struct.pack(">IIBBBBB", width, height, 16, 2, 0, 0, 0)
+        path.write_bytes(
+            b"\x89PNG\r\n\x1a\n"
+            + chunk(b"IHDR", head)
+            + chunk(b"IDAT", zlib.compress(row * height))
+            + chunk(b"IEND", b"")
+        )
+
+    return write
 
 
 @pytest.fixture
