@@ -22,7 +22,7 @@ from genlab.data.convert import BadPictureError, Facts
 from genlab.data.decode import bad_message, converted_message, file_notes
 from genlab.data.layout import left_out
 from genlab.data.pictures import SUFFIXES, Whole, list_pictures, printable, read_whole
-from genlab.errors import ConfigError, DataError
+from genlab.errors import ConfigError, DataError, TrainingError
 from genlab.evaluation.pictures import save_png
 from genlab.evaluation.translation import PIXELS, translated
 from genlab.models.base import FullyConvolutional, Translator, TwoWayTranslator
@@ -132,8 +132,9 @@ def run(run_dir: Path, config: Mapping[str, Any], *, console: Console) -> Path:
             y = _resized(y, size)
         try:
             save_png(item.target, y[0] if len(y) == 1 else _picture(y))
-        except OSError as error:
-            raise ConfigError(f"output: {item.target} cannot be written ({error.strerror}); give another") from error
+        except TrainingError as error:
+            reason = getattr(error.__cause__, "strerror", None) or error
+            raise ConfigError(f"output: {item.target} cannot be written ({reason}); give another") from error
         shown.add(_picture(x), _picture(y))
     shown.flush()
     if resized:
