@@ -6,7 +6,7 @@ import math
 import os
 import signal
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -16,6 +16,7 @@ import pytorch_lightning as pl
 from genlab import signals
 from genlab.callbacks.chain import StepCallback
 from genlab.callbacks.validation import Validation
+from genlab.data.loader import Place
 from genlab.errors import Interrupted
 from genlab.training.io import save, save_best
 
@@ -36,6 +37,7 @@ class Checkpoints(StepCallback):
         every_n_steps, every_seconds: either, both or none.
         keep: how many step checkpoints stay; beside them, ``best.ckpt`` has the least validation value so far.
         last_step: the run's final step.
+        place: where in its data the run is after a step: another number of devices does not change what it has seen.
         validation: where validation values come from.
         begun: when this process began the run, ``time.monotonic()``.
     """
@@ -49,6 +51,7 @@ class Checkpoints(StepCallback):
         every_seconds: float | None,
         keep: int,
         last_step: int,
+        place: Callable[[int], Place],
         validation: Validation,
         begun: float,
     ) -> None:
@@ -58,6 +61,7 @@ class Checkpoints(StepCallback):
         self.every_seconds = every_seconds
         self.keep = keep
         self.last_step = last_step
+        self.place = place
         self.validation = validation
         self.asked: int | None = None
         self._asked_at = 0.0
@@ -122,7 +126,7 @@ class Checkpoints(StepCallback):
         if record is not None and record.value < self.best and self.validation.due(step):
             self.best = record.value
             if trainer.is_global_zero:
-                save_best(trainer, self.folder, step=step, meta=self.meta)
+                save_best(trainer, self.folder, step=step, meta=self._about(step))
         if due:
             self._save(trainer, pl_module)
         if self._obeys(trainer):
@@ -155,5 +159,9 @@ class Checkpoints(StepCallback):
     def _save(self, trainer: pl.Trainer, pl_module: Any) -> None:
         step = pl_module.batches_done
         if trainer.is_global_zero and step != self._saved_step:
-            save(trainer, self.folder, step=step, meta=self.meta, keep=self.keep)
+            save(trainer, self.folder, step=step, meta=self._about(step), keep=self.keep)
         self._saved_step, self._saved_at = step, time.monotonic()
+
+    def _about(self, step: int) -> dict[str, Any]:
+        place = self.place(step)
+        return {**self.meta, "epoch": place.epoch, "examples": place.examples}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import pytorch_lightning as pl
@@ -72,9 +72,9 @@ def track(batches: Iterable, total: int, *, description: str, console: Console) 
 class ProgressBar(StepCallback):
     """Draws the bar on a terminal; elsewhere prints a line at every tenth of the run."""
 
-    def __init__(self, *, total: int, steps_per_epoch: int, console: Console) -> None:
+    def __init__(self, *, total: int, epochs: Callable[[int], float], console: Console) -> None:
         self.total = total
-        self.steps_per_epoch = steps_per_epoch
+        self.epochs = epochs
         self.console = console
         self.progress: Progress | None = None
         self._drawn = 0.0
@@ -103,7 +103,7 @@ class ProgressBar(StepCallback):
     def _text(self, pl_module: Any) -> str:
         parts = [f"{name} {value:.4g}" for name, value in pl_module.scalars().items()]
         if is_wide(self.console) or not self.console.is_terminal:
-            parts.insert(0, f"epoch {pl_module.batches_done / self.steps_per_epoch:.1f}")
+            parts.insert(0, f"epoch {self.epochs(pl_module.batches_done):.1f}")
         return "  ".join(parts)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytorch_lightning as pl
@@ -16,9 +17,9 @@ class Steps(StepCallback):
     rows of the straight one.
     """
 
-    def __init__(self, *, every: int, steps_per_epoch: int) -> None:
+    def __init__(self, *, every: int, epochs: Callable[[int], float]) -> None:
         self.every = every
-        self.steps_per_epoch = steps_per_epoch
+        self.epochs = epochs
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
         """Set learning rates: an override on resume counts."""
@@ -37,7 +38,7 @@ class Steps(StepCallback):
         """Log if due."""
         step = pl_module.batches_done
         if step % self.every == 0 and trainer.loggers:
-            metrics = {"epoch": step / self.steps_per_epoch}
+            metrics = {"epoch": self.epochs(step)}
             metrics |= {f"train/{name}": value for name, value in pl_module.scalars().items()}
             for name, optimiser in zip(pl_module.recipes, trainer.optimizers, strict=True):
                 metrics[name] = optimiser.param_groups[0]["lr"]

@@ -24,20 +24,20 @@ Draw = Callable[[nn.Module], dict[str, np.ndarray]]
 
 
 class Validation(StepCallback):
-    """Every ``every`` steps and at the last one: the validation record to the loggers, pictures to ``folder``.
+    """At the steps of ``every`` and at the last one: the validation record to the loggers, pictures to ``folder``.
 
     It runs between steps in plain code: Lightning's validation loop would bring loop state of its own into the
     checkpoint, and the same evaluation function serves here, at the end of the run and in ``genlab eval``.
 
     Args:
-        every: in steps.
+        every: whether a step ends with a validation.
         last_step: the run's final step.
         score: the validation number; every rank takes part in it.
         draw: the pictures; rank 0 alone draws them.
         folder: where ``step-<step>-<name>.png`` go.
     """
 
-    def __init__(self, *, every: int, last_step: int, score: Score, draw: Draw, folder: Path) -> None:
+    def __init__(self, *, every: Callable[[int], bool], last_step: int, score: Score, draw: Draw, folder: Path) -> None:
         self.every = every
         self.last_step = last_step
         self.score = score
@@ -48,7 +48,7 @@ class Validation(StepCallback):
 
     def due(self, step: int) -> bool:
         """Whether ``step`` ends with a validation."""
-        return step > 0 and (step % self.every == 0 or step == self.last_step)
+        return step > 0 and (self.every(step) or step == self.last_step)
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
         """Make up for a validation that a kill cut off."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -11,13 +12,14 @@ from typing import Any
 
 import pytorch_lightning as pl
 from lightning_fabric.plugins.environments import LightningEnvironment
+from pytorch_lightning.strategies import DDPStrategy
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from torch import nn
 
 from genlab import build, ranks
 from genlab.bijectors.batchnorm import BatchNorm
 from genlab.callbacks.loggers import open_loggers
-from genlab.data.loader import BatchLoader
+from genlab.data.loader import BatchLoader, Place
 from genlab.data.spec import Dataset
 from genlab.errors import ConfigError
 from genlab.objectives.game import Game
@@ -36,17 +38,12 @@ def trainer(run_dir: Path, config: Mapping[str, Any], *, resume_step: int, first
     """
     options = config["trainer"]
     loggers = open_loggers(run_dir, config["logger"], resume_step=resume_step) if first else []
-    strategy: Any = options["strategy"]
-    if strategy == "ddp":
-        from pytorch_lightning.strategies import DDPStrategy
-
-        strategy = DDPStrategy(timeout=timedelta(seconds=options["timeout"]))
     with available(options):
         made = pl.Trainer(
             accelerator=options["accelerator"],
             devices=options["devices"],
             num_nodes=options["num_nodes"],
-            strategy=strategy,
+            strategy=options["strategy"],
             precision=options["precision"],
             max_epochs=1,  # the loader is the whole run: no seams between epochs, one position to resume
             limit_val_batches=0,
@@ -61,6 +58,8 @@ def trainer(run_dir: Path, config: Mapping[str, Any], *, resume_step: int, first
         )
         environment = made._accelerator_connector.cluster_environment
         environment.validate_settings(num_devices=made.num_devices, num_nodes=made.num_nodes)
+    if isinstance(made.strategy, DDPStrategy):  # asked for, or what several devices come to
+        made.strategy._timeout = timedelta(seconds=options["timeout"])
     # its handlers tell other ranks to die before anything is saved, and requeue a SLURM job that saved nothing
     made._signal_connector.register_signal_handlers = lambda: None  # type: ignore[method-assign]
     return made
@@ -89,26 +88,48 @@ def available(options: Mapping[str, Any]) -> Iterator[None]:
         ) from error
 
 
-def loader(config: Mapping[str, Any], data: Dataset, trainer: pl.Trainer, *, start: int) -> tuple[BatchLoader, int]:
-    """The batches of this rank from step ``start`` on, and the number of steps of the whole run."""
+def loader(
+    config: Mapping[str, Any], data: Dataset, trainer: pl.Trainer, *, held: Mapping[str, Any] | None
+) -> tuple[BatchLoader, int]:
+    """The batches of this rank, and the number of steps of the whole run.
+
+    Args:
+        config: of the run.
+        data: its splits.
+        trainer: says which of how many processes this is.
+        held: the ``genlab`` node of the checkpoint that the run goes on from, or None.
+
+    Raises:
+        ConfigError: the run has gone further than it is to go.
+    """
     options = config["trainer"]
+    start, origin = 0 if held is None else held["step"], Place()
+    if held is not None and "epoch" in held:  # older checkpoints know their step alone, and it counts from the first
+        origin = Place(start, held["epoch"], held["examples"])
     loader = BatchLoader(
         data.train,
         batch_size=config["data"]["batch_size"],
         seed=config["seed"],
         num_steps=0,
         start=start,
+        origin=origin,
         rank=trainer.global_rank,
         world_size=trainer.world_size,
         transform=data.train_transform,
         transform_b=data.train_transform_b,
         paired=data.spec.layout == "paired",
     )
-    total = options["max_epochs"] * loader.steps_per_epoch
-    if options["max_steps"] is not None:
-        total = min(total, options["max_steps"])
-    loader.num_steps = total
-    return loader, total
+    epochs, steps = options["max_epochs"], options["max_steps"]
+    if steps is not None and steps < start:
+        raise ConfigError(f"trainer.max_steps={steps}: the run is already at step {start}; give more than that")
+    seen = loader.epochs(start)
+    if seen > epochs:
+        raise ConfigError(
+            f"trainer.max_epochs={epochs}: the run has seen {seen:.2f} epochs; give at least {math.ceil(seen)}"
+        )
+    total = loader.last_step(epochs)
+    loader.num_steps = total if steps is None else min(total, steps)
+    return loader, loader.num_steps
 
 
 def check_batches(model: nn.Module, loader: BatchLoader) -> None:

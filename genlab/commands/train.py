@@ -80,13 +80,12 @@ def run(run_dir: Path, config: Mapping[str, Any], *, console: Console, first: bo
         raise ConfigError(f"objective, optim: {type(model).__name__} is trained by gradient descent; set both")
     folder = run_dir / runs.CHECKPOINTS
     source = checkpoint.latest(folder) if checkpoint.steps(folder) else None
-    start = checkpoint.read(source)["genlab"]["step"] if source else 0
+    reached = checkpoint.read(source)["genlab"] if source else None
+    start = reached["step"] if reached else 0
 
     trainer = parts.trainer(run_dir, config, resume_step=start, first=first)
-    loader, total = parts.loader(config, data, trainer, start=start)
+    loader, total = parts.loader(config, data, trainer, held=reached)
     parts.check_batches(model, loader)
-    if start > total:
-        raise ConfigError(f"trainer.max_steps/max_epochs: {total} steps, but the run is already at {start}; raise them")
     module = parts.module(config, model, num_batches=total)
     module.batches_done = start
     guard = _callbacks(run_dir, config, data, trainer, module, loader=loader, total=total, begun=begun, console=console)
@@ -105,6 +104,7 @@ def run(run_dir: Path, config: Mapping[str, Any], *, console: Console, first: bo
     summary: dict[str, Any] = {
         "status": "finished",
         "steps": module.batches_done,
+        "epochs": round(loader.epochs(module.batches_done), 4),
         "seconds": round(trained, 2),
         "parameters": sum(p.numel() for p in model.parameters()),
         "version": genlab.__version__,
@@ -145,8 +145,11 @@ def _callbacks(
     console: Console,
 ) -> Checkpoints:
     options, settings = config["trainer"], config["callbacks"]
-    per_epoch = loader.steps_per_epoch
     report = partial(console.print, highlight=False, soft_wrap=True)
+    steps, epochs = options["val_check_interval"], options["check_val_every_n_epoch"]
+
+    def due(step: int) -> bool:
+        return loader.ends_epoch(step, every=epochs) if steps is None else step % steps == 0
 
     def score(model: nn.Module) -> Record | None:
         return validate(
@@ -160,7 +163,7 @@ def _callbacks(
         )
 
     validation = Validation(
-        every=options["val_check_interval"] or options["check_val_every_n_epoch"] * per_epoch,
+        every=due,
         last_step=total,
         score=score,
         draw=partial(draw, data=data, n=settings["samples"]["n"], seed=config["seed"], report=report),
@@ -178,10 +181,11 @@ def _callbacks(
         every_seconds=settings["checkpoint"]["every_seconds"],
         keep=settings["checkpoint"]["keep"],
         last_step=total,
+        place=loader.place,
         validation=validation,
         begun=begun,
     )
-    callbacks: list[StepCallback] = [Steps(every=options["log_every_n_steps"], steps_per_epoch=per_epoch)]
+    callbacks: list[StepCallback] = [Steps(every=options["log_every_n_steps"], epochs=loader.epochs)]
     if isinstance(module.objective, Recoverable):
         every, limit = settings["guard"]["every_n_steps"], settings["guard"]["max_rollbacks"]
         callbacks.append(Guard(every=every, max_rollbacks=limit, report=report))
@@ -189,7 +193,7 @@ def _callbacks(
         callbacks.append(Watch(report=report))
     callbacks.append(validation)
     if options["enable_progress_bar"] and trainer.is_global_zero:
-        callbacks.append(ProgressBar(total=total, steps_per_epoch=per_epoch, console=console))
+        callbacks.append(ProgressBar(total=total, epochs=loader.epochs, console=console))
     chain = Chain([*callbacks, checkpoints])
     module.on_step_end = partial(chain.end_step, trainer, module)
     trainer.callbacks = [chain]  # type: ignore[attr-defined]

@@ -30,6 +30,14 @@ class Batch(NamedTuple):
         return Batch(self.x.to(device, non_blocking=True), y, x_b)
 
 
+class Place(NamedTuple):
+    """Where a run is in its data: ``step`` batches are behind it, of epoch ``epoch`` so many ``examples``."""
+
+    step: int = 0
+    epoch: int = 0
+    examples: int = 0
+
+
 class BatchLoader:
     """All batches of a run, from step ``start`` to ``num_steps``, without epochs' seams.
 
@@ -42,6 +50,8 @@ class BatchLoader:
         seed: with the epoch, gives the permutation; with step and rank, the transform's random numbers.
         num_steps: number of steps of the whole run.
         start: the first step to yield.
+        origin: from where steps are counted with this batch size and number of processes. A run that goes on with
+            others is not at another place of its data for it, nor does an epoch that it began come anew.
         rank, world_size: this process and how many share the epoch.
         transform: ``(x, generator) -> x``, applied to each batch (dynamic binarisation, random crops), and to domain B.
         transform_b: the same for domain B where it is another one; None: `transform`.
@@ -60,6 +70,7 @@ class BatchLoader:
         seed: int,
         num_steps: int,
         start: int = 0,
+        origin: Place = Place(),  # noqa: B008 - immutable
         rank: int = 0,
         world_size: int = 1,
         transform: Callable[[Tensor, torch.Generator], Tensor] | None = None,
@@ -70,7 +81,9 @@ class BatchLoader:
         self.batch_size = min(batch_size, len(split) // world_size)
         if self.batch_size == 0:
             raise DataError(f"0 batches: {len(split)} training examples for {world_size} process(es)")
-        self.steps_per_epoch = len(split) // (self.batch_size * world_size)
+        self.step_size = self.batch_size * world_size
+        self.steps_per_epoch = len(split) // self.step_size
+        self.origin = origin
         self.seed = seed
         self.num_steps = num_steps
         self.start = start
@@ -84,6 +97,34 @@ class BatchLoader:
     def __len__(self) -> int:
         return max(0, self.num_steps - self.start)
 
+    def place(self, step: int) -> Place:
+        """Where the run is when ``step`` batches are behind it."""
+        origin, taken = self.origin, step - self.origin.step
+        left = self._left()
+        if taken < left:
+            return Place(step, origin.epoch, origin.examples + taken * self.step_size)
+        epochs, position = divmod(taken - left, self.steps_per_epoch)
+        return Place(step, origin.epoch + 1 + epochs, position * self.step_size)
+
+    def epochs(self, step: int) -> float:
+        """Epochs seen when ``step`` batches are behind the run."""
+        place = self.place(step)
+        return place.epoch + min(1.0, place.examples / self.step_size / self.steps_per_epoch)
+
+    def last_step(self, epochs: int) -> int:
+        """The step at which ``epochs`` are over; that of the origin if they were before."""
+        further = epochs - self.origin.epoch
+        return self.origin.step + (self._left() + (further - 1) * self.steps_per_epoch if further > 0 else 0)
+
+    def ends_epoch(self, step: int, *, every: int = 1) -> bool:
+        """Whether an epoch whose number is a multiple of ``every`` ends with ``step``."""
+        place = self.place(step)
+        return place.examples == 0 and place.epoch > 0 and place.epoch % every == 0
+
+    def _left(self) -> int:
+        """Steps that are left of the origin's epoch."""
+        return max(0, len(self.split) - self.origin.examples) // self.step_size
+
     def permutation(self, epoch: int, *, size: int, domain: str = "a") -> Tensor:
         """The order of one epoch: ``(size,) int64``, the same in every process."""
         generator = torch.Generator().manual_seed(derive(self.seed, "permutation", domain, epoch))
@@ -94,12 +135,12 @@ class BatchLoader:
         split = self.split
         flat, shape = split.x.flatten(1), split.x.shape[1:]
         for step in range(self.start, self.num_steps):
-            epoch, position = divmod(step, self.steps_per_epoch)
+            _, epoch, seen = self.place(step)
             if order is None or epoch != current:
                 order, current = self.permutation(epoch, size=len(split)), epoch
                 if split.x_b is not None and not self.paired:
                     order_b = self.permutation(epoch, size=len(split.x_b), domain="b")
-            first = (position * self.world_size + self.rank) * self.batch_size
+            first = seen + self.rank * self.batch_size
             index = order[first : first + self.batch_size]
             # rows of bytes: twice as fast as indexing pictures
             x = self._transformed(flat.index_select(0, index).view(-1, *shape), self.transform, step=step)

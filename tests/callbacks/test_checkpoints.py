@@ -19,6 +19,7 @@ def checkpoints(folder: Path, *, ago: float) -> Checkpoints:
         every_seconds=None,
         keep=1,
         last_step=1,
+        place=Mock(),
         validation=Mock(),
         begun=time.monotonic() - ago,
     )
