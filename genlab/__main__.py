@@ -2,7 +2,9 @@
 
 import sys
 
-from genlab.cli import main
-
 if __name__ == "__main__":
+    if not sys.flags.safe_path:
+        del sys.path[0]  # a yaml.py that lies in the working directory is not the library
+    from genlab.cli import main
+
     sys.exit(main())

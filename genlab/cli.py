@@ -132,11 +132,12 @@ def _list(_: str, words: Sequence[str]) -> int:
 
 
 def _worker(_: str, words: Sequence[str]) -> int:
-    """What a DDP rank or a job of a sweep runs: the run directory says everything."""
-    from genlab import process
+    """What a DDP rank or a job of a sweep runs: the run directory says everything but whom to trust."""
+    from genlab import process, trust
 
     tied = "--tied" in words
-    paths = [word for word in words if word != "--tied"]
+    trusted = trust.typed(words)
+    paths = [word for word in words if word != "--tied" and not word.startswith("trust=")]
     if len(paths) != 1 or not Path(paths[0]).is_dir():
         raise ConfigError("_worker takes one run directory")
     if ranks.global_rank() > 0:
@@ -146,7 +147,7 @@ def _worker(_: str, words: Sequence[str]) -> int:
         process.die_with_parent(signal.SIGTERM)  # saves first
     from genlab import launch
 
-    return launch.work(Path(paths[0]).resolve())
+    return launch.work(Path(paths[0]).resolve(), trust=trusted)
 
 
 def _fail(message: str, status: int) -> int:

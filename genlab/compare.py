@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from genlab import __version__, compose, jobs, launch, plainyaml, runs, schema, sweep
 from genlab.arguments import Arguments, parse, quote
 from genlab.errors import CheckpointError, ConfigError
+from genlab.trust import as_word
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -51,7 +52,7 @@ def start(words: Sequence[str], *, flags: Mapping[str, bool]) -> int:
     run_dir = runs.create(Path(config["outputs"]), VERB, _name(found)).resolve()
     runs.write_json(run_dir / RUNS, found)
     launch.write(run_dir, {"verb": VERB, "version": __version__, "overrides": list(words), "config": config})
-    return launch.work(run_dir)
+    return launch.work(run_dir, trust=config["trust"])
 
 
 def asked(words: Sequence[str], *, flags: Mapping[str, bool]) -> tuple[compose.Composed | None, list[str]]:
@@ -69,9 +70,11 @@ def asked(words: Sequence[str], *, flags: Mapping[str, bool]) -> tuple[compose.C
     if settings and not any(word.startswith("models=") for word in own):
         own, settings = parsed.overrides, []  # nothing is trained: Hydra says what is wrong with them
     own += [_listed("runs", [os.path.expanduser(word) for word in parsed.plain])] if parsed.plain else []
-    own += [_listed("settings", settings)] if settings else []
     hydra = [word for word in parsed.hydra if word.startswith("--config-")]
-    return compose.compose(VERB, [*parsed.hydra, *own]), hydra
+    composed = compose.compose(VERB, [*parsed.hydra, *own])
+    if composed is not None:
+        composed.config["settings"] = settings  # as they were typed: a file has none, and they refer to one another
+    return composed, hydra
 
 
 def train(config: Mapping[str, Any], hydra: Sequence[str]) -> tuple[Path, int]:
@@ -105,7 +108,7 @@ def train(config: Mapping[str, Any], hydra: Sequence[str]) -> tuple[Path, int]:
 def shared(config: Mapping[str, Any]) -> list[str]:
     """Settings of all runs that are trained, as ``genlab train`` takes them."""
     words = [*config["settings"], f"outputs={quote(config['outputs'])}"]
-    words += [f"trust=[{','.join(config['trust'])}]"] if config["trust"] else []
+    words += as_word(config["trust"])
     words += [f"data.root={quote(config['root'])}"] if config["root"] else []
     words += [f"trainer.accelerator={config['accelerator']}"] if config["accelerator"] != "auto" else []
     return words
@@ -190,6 +193,8 @@ def _sorted(overrides: Sequence[str]) -> tuple[list[str], list[str]]:
     for word in overrides:
         key, _, value = word.partition("=")
         key = key.lstrip("+")
+        if key.partition(".")[0] == "settings":
+            raise ConfigError(f"{key}: write the settings of the training runs as they are: models=vae optim.lr=1e-3")
         if key == "model":
             raise ConfigError(f"{word}: to train a model first, write models={value}")
         if key in _LISTS and not value.startswith("[") and value != "null":

@@ -23,16 +23,21 @@ from hydra.core.hydra_config import HydraConfig
 
 from genlab import compose, launch, resume, runs, schema, signals
 from genlab.errors import CheckpointError, GenlabError, TrainingError
+from genlab.forbidden import key_of
 from genlab.numerals import decimals
 from genlab.schema import classical
+from genlab.trust import as_word
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from omegaconf import DictConfig
 
-COMMAND = (sys.executable, "-m", "genlab", "_worker", "--tied")
-"""What a job runs; the run directory is added."""
+COMMAND = (sys.executable, "-P", "-m", "genlab", "_worker", "--tied")
+"""What a job runs, importing nothing from the working directory; the run directory is added, and who is trusted."""
+
+PLACES = frozenset({"outputs", "trust"})
+"""Settings that leave a job what it is: a resumed sweep's jobs are known by the others."""
 
 RECORD, STOP, LOG = "job.json", "stop", "log.txt"
 FAILED = TrainingError.exit_code
@@ -80,16 +85,29 @@ def job(config: DictConfig) -> float:
 
 
 def records(sweep_dir: Path) -> list[dict[str, Any]]:
-    """The records of all jobs that a sweep has started, by number; unreadable ones are left out."""
+    """The records of all jobs that a sweep has started, by number; those unlike what `job` writes are left out."""
     found = []
     for path in (sweep_dir / "jobs").glob("*/job*.json"):
         try:
             record = runs.read_json(path)
         except CheckpointError:
             continue  # a job killed before its first line was written
-        if isinstance(record, dict) and isinstance(record.get("number"), int) and "status" in record:
+        if _is_record(record):
             found.append(record)
     return sorted(found, key=lambda record: record["number"])
+
+
+def _is_record(record: Any) -> bool:
+    """Whether a file in a sweep's directory, which anybody may have written, has the types of a job's record."""
+    types = {"number": int, "status": str, "overrides": list}
+    optional = {"run_dir": str, "pid": int, "host": str}
+    return (
+        isinstance(record, dict)
+        and all(isinstance(record.get(key), kind) for key, kind in types.items())
+        and all(isinstance(record.get(key, kind()), (kind, type(None))) for key, kind in optional.items())
+        and all(isinstance(word, str) for word in record["overrides"])
+        and (record["status"] != "running" or (os.path.isabs(record.get("run_dir") or "") and record.get("pid", 0) > 1))
+    )
 
 
 def alive(record: dict[str, Any]) -> bool:
@@ -100,7 +118,7 @@ def alive(record: dict[str, Any]) -> bool:
     if Path("/proc/self").exists():
         # not just the number: it may be another process's by now, and a zombie's command line is empty
         try:
-            return os.fsencode(record["run_dir"]) in command.read_bytes()
+            return os.fsencode(record["run_dir"]) in command.read_bytes().split(b"\0")
         except OSError:
             return False
     try:
@@ -115,23 +133,30 @@ def _run(folder: Path, record: dict[str, Any], config: DictConfig, earlier: dict
     verb = sweep["verb"]
     composed = compose.resolve(config)
     schema.validate(verb, composed.config)
-    run_dir = _interrupted(earlier) if verb == "train" else None
+    trusted = composed.config["trust"]
+    run_dir = _interrupted(earlier, outputs=Path(composed.config["outputs"])) if verb == "train" else None
     if run_dir is None:
         run_dir = launch.prepare(verb, composed, quiet=True)
     else:
         held = resume.read(run_dir)
+        resume.believe(held, trusted, source=run_dir / runs.CONFIG)
         resume.note(held, {})
         launch.write(run_dir, held)
     with (run_dir / LOG).open("ab") as log:
         child = subprocess.Popen(
-            [*COMMAND, str(run_dir)], stdin=subprocess.DEVNULL, stdout=log, stderr=log, process_group=0
+            [*COMMAND, *as_word(trusted), str(run_dir)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            process_group=0,
         )
     record |= {"status": "running", "run_dir": str(run_dir), "pid": child.pid, "host": socket.gethostname()}
     record["status"] = "running"
     runs.write_json(folder / RECORD, record)
     _say(folder, "resumed" if earlier and earlier.get("run_dir") == str(run_dir) else "started", record)
     # a model that is fitted in one pass has nothing to show before its end
-    limit = None if composed.config["model"]["_target_"] in classical.TARGETS else sweep.get("limit")
+    target = composed.config["model"]["_target_"] if verb == "train" else None
+    limit = None if target in classical.TARGETS else sweep.get("limit")
     code, late = _wait(child, record, limit=limit)
     summary = resume.finished(run_dir) if code == 0 else None
     record["exit_code"] = code
@@ -201,25 +226,33 @@ def _earlier(folder: Path, overrides: list[str]) -> dict[str, Any] | None:
 
     A record of *other* overrides in this job's place (a sampler that proposes anew) is moved aside, not lost.
     """
-    same = [record for record in records(folder.parent.parent) if record.get("overrides") == overrides]
+    same = [each for each in records(folder.parent.parent) if _settings(each["overrides"]) == _settings(overrides)]
     path = folder / RECORD
     if path.is_file():
         try:
             mine = runs.read_json(path)
         except CheckpointError:
             mine = {}
-        if mine.get("overrides") == overrides:
+        if _is_record(mine) and _settings(mine["overrides"]) == _settings(overrides):
             return mine
         path.rename(folder / f"job-{path.stat().st_mtime_ns}.json")
     return same[0] if same and not alive(same[0]) else None
 
 
-def _interrupted(earlier: dict[str, Any] | None) -> Path | None:
-    """The run directory of an earlier attempt, if there is something to go on with."""
-    run_dir = Path(earlier.get("run_dir") or "/nonexistent") if earlier else None
+def _settings(overrides: list[str]) -> list[str]:
+    """What makes a job that job, whatever the order."""
+    return sorted(word for word in map(str, overrides) if key_of(word) not in PLACES)
+
+
+def _interrupted(earlier: dict[str, Any] | None, *, outputs: Path) -> Path | None:
+    """The run directory of an earlier attempt, if there is something to go on with.
+
+    It lies where this sweep's runs lie: a record that names another place does not make that place a job's.
+    """
+    run_dir = Path(earlier["run_dir"]).resolve() if earlier and earlier.get("run_dir") else None
     if run_dir is None or not any((run_dir / runs.CHECKPOINTS).glob("*.ckpt")):
         return None
-    return run_dir
+    return run_dir if run_dir.is_relative_to((outputs / "train").resolve()) else None
 
 
 def _message(log: Path, code: int) -> str:

@@ -17,8 +17,11 @@ import yaml
 
 from genlab import __version__, process, ranks, runs
 from genlab.errors import CheckpointError, ConfigError, DataError, TrustError
+from genlab.trust import as_word
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from genlab.compose import Composed
 
 
@@ -30,7 +33,7 @@ def start(verb: str, composed: Composed) -> int:
     """
     run_dir = ranks.together(Path(composed.config["outputs"]), lambda: prepare(verb, composed))
     try:
-        return work(run_dir)
+        return work(run_dir, trust=composed.config["trust"])
     except (ConfigError, DataError, CheckpointError, TrustError):
         if not any((run_dir / name).exists() for name in (runs.SUMMARY, "metrics.csv")):
             shutil.rmtree(run_dir, ignore_errors=True)  # refused before it began: there is nothing to look at
@@ -72,15 +75,19 @@ def write(run_dir: Path, record: dict[str, Any]) -> None:
     runs.write_text(run_dir / runs.CONFIG, yaml.safe_dump(record, sort_keys=False, allow_unicode=True))
 
 
-def work(run_dir: Path) -> int:
-    """Run the worker on ``run_dir`` in this process."""
-    sys.argv = [sys.argv[0], "_worker", str(run_dir)]
+def work(run_dir: Path, *, trust: Sequence[str]) -> int:
+    """Run the worker on ``run_dir`` in this process, with the packages that the command line trusts.
+
+    What the run directory says of trust does not count, so ranks are told again, by their command line.
+    """
+    sys.argv = [sys.argv[0], "_worker", str(run_dir), *as_word(trust)]
     placed = ranks.external()
     if placed is not None and placed[0] > 0:
         process.silence_stdout()
     from genlab.commands import worker  # imports torch: not before the config is known to be right
 
-    return worker.run(run_dir)
+    with process.safe_path():  # for the ranks
+        return worker.run(run_dir, trust=trust)
 
 
 def _name_of(checkpoint: Path) -> str:

@@ -1,36 +1,29 @@
-"""Hydra's config loader with genlab's distrust: what a config file may make Hydra itself do.
+"""Hydra's config loader with genlab's distrust: what a config file may make Hydra, or genlab, do.
 
-Hydra instantiates callbacks, launchers, sweepers and logging handlers from the ``hydra`` node, before any task runs.
-A file from a user's own ``--config-dir`` may have come from anywhere, so it may set plain options of the sweeper and
-the launcher (`OPTIONS`) and nothing else of that node; the command line may set anything that does not build an
-object. Every way Hydra has of composing (run, multirun, ``--cfg``, ``--info``, completion, a job in another process)
-goes through this loader. Interpolations never read the environment: ``${oc.env:...}`` is refused wherever it stands.
+Hydra instantiates callbacks, launchers, sweepers and logging handlers from the ``hydra`` node, before any task runs,
+and a sweeper makes the words of each job. A file that is not genlab's own may have come from anywhere, so it may say
+only what `genlab.forbidden` leaves it; the command line may say anything that does not build an object. Every way that
+Hydra has of composing (run, multirun, ``--cfg``, ``--info``, completion, a job in another process) goes through this
+loader. Interpolations never read the environment: ``${oc.env:...}`` is refused wherever it stands.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra.core.default_element import GroupDefault
 from hydra.core.object_type import ObjectType
+from hydra.plugins.config_source import ConfigSource
 from omegaconf import DictConfig, OmegaConf
 
-from genlab import configsource
+from genlab import configsource, forbidden, trust
 from genlab.arguments import nearest
 from genlab.errors import ConfigError, GenlabError, TrustError
 from genlab.listing import config_dir
-
-OPTIONS = {
-    "sweeper": {"params", "n_trials", "n_jobs", "direction", "max_batch_size", "max_failure_rate", "sampler"},
-    "launcher": {
-        "n_jobs", "verbose", "timeout_min", "cpus_per_task", "gpus_per_node", "gpus_per_task", "cpus_per_gpu",
-        "tasks_per_node", "mem_gb", "mem_per_gpu", "mem_per_cpu", "nodes", "partition", "qos", "constraint", "gres",
-        "account", "array_parallelism",
-    },
-}  # fmt: skip
-"""What a file that is not genlab's own may set of the ``hydra`` node."""
 
 PLUGINS = ("hydra._internal.core_plugins.", "hydra_plugins.")
 """Where a launcher or sweeper may come from: Hydra's own, or an installed plugin."""
@@ -38,6 +31,9 @@ PLUGINS = ("hydra._internal.core_plugins.", "hydra_plugins.")
 SAMPLERS = frozenset(
     f"optuna.samplers.{name}Sampler" for name in ("TPE", "Random", "CmaEs", "Grid", "NSGAII", "MOTPE", "PartialFixed")
 )
+
+INSTALLED = ("structured://", "pkg://hydra.conf", "pkg://hydra_plugins.")
+"""Config files of Hydra and its plugins. Those of another installed package are files like any other."""
 
 
 class Loader(ConfigLoaderImpl):
@@ -47,21 +43,42 @@ class Loader(ConfigLoaderImpl):
         configsource.bound_files()
         super().__init__(*args, **named)
 
-    def load_configuration(self, *args: Any, **named: Any) -> DictConfig:
-        """As Hydra's.
+    def load_configuration(self, config_name: str | None, overrides: list[str], *args: Any, **named: Any) -> DictConfig:
+        """As Hydra's; ``overrides`` are words that a person typed, or those of `load_sweep_config`.
 
         Raises:
-            TrustError: the ``hydra`` node would build something that is neither Hydra's own nor a plugin.
+            TrustError: the ``hydra`` node would build something that is neither Hydra's own nor a plugin, or a key that
+                only the command line may set has a value from elsewhere.
+            ConfigError: ``trust`` is no list of packages.
         """
         if named.get("validate_sweep_overrides") is False:
             # Hydra composes everything once more to learn hydra.mode, which here the command line alone can set
             return OmegaConf.create({"hydra": {"mode": None}})
         OmegaConf.register_new_resolver("oc.env", _refuse_environment, replace=True)
-        config = super().load_configuration(*args, **named)
+        trusted = trust.typed(overrides)
+        config = super().load_configuration(config_name, overrides, *args, **named)
         for key, target in _targets(OmegaConf.to_container(config.hydra, resolve=False), "hydra"):
             plugin = key in {"hydra.launcher", "hydra.sweeper"} and str(target).startswith(PLUGINS)
             if not plugin and not (key == "hydra.sweeper.sampler" and target in SAMPLERS):
                 raise TrustError(f"{key}._target_={target}: neither Hydra's own nor a plugin; refused, nothing ran")
+        _check_typed(config, overrides, trusted)
+        return config
+
+    def load_sweep_config(self, master_config: DictConfig, sweep_overrides: list[str]) -> DictConfig:
+        """As Hydra's: the config of one job.
+
+        Raises:
+            TrustError: the sweeper adds words of its own (``hydra.sweeper.params``) that a file may not say.
+        """
+        given: Any = OmegaConf.to_container(master_config.hydra.overrides, resolve=False)
+        keys = {forbidden.key_of(word) for word in [*given["task"], *given["hydra"]]}
+        for word in sweep_overrides:
+            if forbidden.key_of(word) not in keys:
+                forbidden.check_word(word, "hydra.sweeper.params")
+        config = super().load_sweep_config(master_config, sweep_overrides)
+        trusted, whole = (OmegaConf.select(each, "trust") for each in (config, master_config))
+        if trusted != whole:  # both are as somebody typed them: no interpolations
+            raise TrustError(f"a job sets trust={trusted}, which holds for a whole sweep; nothing ran")
         return config
 
     def get_group_options(self, group_name: str, *args: Any, **named: Any) -> list[str]:
@@ -75,13 +92,20 @@ class Loader(ConfigLoaderImpl):
             if repo.group_exists(override.key_or_group) and any(str(item).startswith("_") for item in values):
                 options = self.get_group_options(override.key_or_group, ObjectType.CONFIG)
                 raise ConfigError(no_choice(override.key_or_group, str(value), options))
-        if config_name is not None:
-            _check_file(repo.load_config(config_path=config_name), "")
+        load = repo.load_config
+
+        def checked(config_path: str) -> Any:
+            loaded = load(config_path)
+            _check_file(loaded, config_path)
+            return loaded
+
+        repo.load_config = checked  # before Hydra follows a search path or a defaults list
         super()._process_config_searchpath(config_name, parsed_overrides, repo)
 
     def _load_single_config(self, default: Any, repo: Any) -> Any:
         loaded = super()._load_single_config(default, repo)
-        _check_file(loaded, default.config_path)
+        if _foreign(loaded, default.config_path) is not None:  # as it is embedded, wherever a package puts it
+            forbidden.check(_plain(loaded.config), str(_foreign(loaded, default.config_path)))
         return loaded
 
 
@@ -91,24 +115,49 @@ def no_choice(group: str, value: str, options: list[str]) -> str:
     return f"{group}={value}: no such choice; choose from {', '.join(shown)}{nearest(value, shown)}"
 
 
+def _foreign(loaded: Any, name: str) -> str | None:
+    """Where a config comes from, if that is neither genlab nor Hydra."""
+    if loaded is None or loaded.path.startswith(INSTALLED):
+        return None
+    if not loaded.path.startswith("file://"):
+        return f"{loaded.path}/{name}"
+    where = os.path.join(loaded.path.removeprefix("file://"), ConfigSource._normalize_file_name(name))
+    # model=../../x is not genlab's own, whatever the folder that it starts from
+    return None if Path(where).resolve().is_relative_to(config_dir().resolve()) else where
+
+
 def _check_file(loaded: Any, name: str) -> None:
-    """Refuse a ``hydra`` node in a file that is neither genlab's nor an installed package's."""
-    if loaded is None or not isinstance(loaded.config, DictConfig) or not loaded.path.startswith("file://"):
+    """Check a foreign file: its defaults list, and its keys where its header or its folder puts them."""
+    where = _foreign(loaded, name)
+    if where is None:
         return
-    if Path(loaded.path.removeprefix("file://")).resolve() == config_dir().resolve():
-        return
-    raw = OmegaConf.to_container(loaded.config, resolve=False)
-    node = raw.get("hydra") if isinstance(raw, dict) else None
-    if node is None:
-        return
-    where = f"{loaded.path.removeprefix('file://')}/{name}".rstrip("/")
-    for group, values in node.items() if isinstance(node, Mapping) else [("", None)]:
-        allowed = OPTIONS.get(str(group), set())
-        bad = [str(key) for key in values if key not in allowed] if isinstance(values, Mapping) and allowed else [""]
-        bad += [key.removeprefix(f"{group}.") + "._target_" for key, _ in _targets(values, str(group))]
-        if bad:
-            key = ".".join(part for part in ("hydra", str(group), bad[0]) if part)
-            raise TrustError(f"{where}: sets {key}, which a config file may not; nothing ran (use the command line)")
+    for item in loaded.defaults_list or ():
+        if isinstance(item, GroupDefault):
+            for value in item.value if isinstance(item.value, list) else [item.value]:
+                forbidden.check_choice(str(item.group), value, item.package, where)
+        else:
+            forbidden.check_choice(str(item.path), None, item.package, where)
+    config = _plain(loaded.config)
+    group = name.strip("/").rpartition("/")[0].replace("/", ".")
+    package = str(loaded.header.get("package") or "_group_").replace("_group_", group)
+    for part in reversed([part for part in package.split(".") if part not in ("", "_global_")]):
+        config = {part: config}
+    forbidden.check(config, where)
+
+
+def _plain(config: Any) -> dict[str, Any]:
+    held = OmegaConf.to_container(config, resolve=False)
+    return {str(key): value for key, value in held.items()} if isinstance(held, dict) else {}
+
+
+def _check_typed(config: DictConfig, words: list[str], trusted: list[str]) -> None:
+    """What only the command line may set is as it was typed, or has a value that any file may give it."""
+    typed = {forbidden.key_of(word) for word in words}
+    held = _plain(config)
+    if "trust" in held and "trust" in typed and held["trust"] != trusted:
+        raise TrustError(f"trust is {held['trust']}, which was not typed: write trust=[mypackage]; nothing ran")
+    rest = {key: value for key, value in held.items() if key != "hydra" and key not in typed}
+    forbidden.check_powers(rest, "the config")
 
 
 def _targets(value: Any, prefix: str) -> Iterator[tuple[str, Any]]:

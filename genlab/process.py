@@ -1,4 +1,4 @@
-"""Ties between a process and those around it: the one that started it, and the readers of what it prints."""
+"""Ties between a process and those around it: the one that started it, those it starts, the readers of its print."""
 
 from __future__ import annotations
 
@@ -8,14 +8,35 @@ import io
 import os
 import sys
 import unicodedata
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import signal
+    from collections.abc import Iterator
 
 _PR_SET_PDEATHSIG = 1
 _SPELLED = {"±": "+-", "×": "x", "·": "*", "≤": "<=", "≥": ">=", "→": "->", "–": "-", "—": "-", "−": "-"}
 _PLAIN = "genlab.plain"
+_SAFE = "PYTHONSAFEPATH"
+
+
+@contextmanager
+def safe_path() -> Iterator[None]:
+    """Python processes started meanwhile import nothing from the working directory, whoever starts them.
+
+    Lightning starts ranks, and Hydra's launchers start jobs, with ``python -m``, which would put the working directory
+    before the libraries. What the user has in ``PYTHONPATH`` stays.
+    """
+    before = os.environ.get(_SAFE)
+    os.environ[_SAFE] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            os.environ.pop(_SAFE, None)
+        else:
+            os.environ[_SAFE] = before
 
 
 def die_with_parent(signum: signal.Signals) -> None:

@@ -12,10 +12,12 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from genlab import checkpoint, launch, plainyaml, ranks, runs, schema
+from genlab import checkpoint, launch, plainyaml, ranks, runs, schema, trust
 from genlab.errors import CheckpointError, ConfigError, TrustError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from genlab.arguments import Arguments
 
 PERMITTED = (
@@ -46,25 +48,25 @@ def resume(arguments: Arguments) -> int:
     Raises:
         CheckpointError: there is no such run, or its ``config.yaml`` is damaged.
         ConfigError: an override that would change what is trained, or another process is writing the run.
-        TrustError: the run's config names a target that is neither genlab's own nor covered by ``trust`` given now.
+        TrustError: the run's config names a target that is neither genlab's own nor covered by ``trust`` given now, or
+            claims more trust than that.
     """
     words = [word for word in arguments.overrides if word.lstrip("+").partition("=")[0] != "resume"]
     path = find(str(arguments.resume), words)
     if path.is_dir() and (path / "sweep.json").is_file():
         from genlab import sweep
 
-        return sweep.resume(path, words)
+        return sweep.resume(path, words, arguments.hydra)
     if arguments.multirun or arguments.hydra:
         raise ConfigError(f"resume goes on with what {path} says; leave out {' '.join(arguments.hydra) or '-m'}")
-    changes, trust = _parsed(words)
+    changes, trusted = _parsed(words), trust.typed(words)
     placed = ranks.external()
     if placed is not None and placed[0] > 0:  # the first rank writes the config, the others wait for it
-        return launch.work(ranks.together(path, lambda: path))
+        return launch.work(ranks.together(path, lambda: path), trust=trusted)
     with runs.lock(path):
         record = read(path)
         record["config"], changed = _applied(record["config"], changes)
-        record["config"]["trust"] = trust
-        schema.validate("train", record["config"])
+        believe(record, trusted, source=path / runs.CONFIG)
         if finished(path) and not any(key in changed for key in _LONGER):
             print(f"{path} is finished; to train on, raise trainer.max_steps or trainer.max_epochs")
             return 0
@@ -79,7 +81,7 @@ def resume(arguments: Arguments) -> int:
             print(f"resume: {key} {_shown(old)} -> {_shown(new)}", flush=True)
         note(record, changed)
         launch.write(path, record)
-    return launch.work(ranks.together(path, lambda: path))
+    return launch.work(ranks.together(path, lambda: path), trust=trusted)
 
 
 def find(target: str, words: list[str]) -> Path:
@@ -124,6 +126,19 @@ def read(run_dir: Path) -> dict[str, Any]:
     return record
 
 
+def believe(record: dict[str, Any], trusted: Sequence[str], *, source: Path) -> None:
+    """Check a run's config with the trust that is given now, which takes the place of what the file says.
+
+    Raises:
+        ConfigError: it does not pass the schema.
+        TrustError: it names a target that is not trusted, or claims more trust.
+    """
+    claimed = record["config"].get("trust")
+    record["config"]["trust"] = list(trusted)
+    schema.validate("train", record["config"])
+    trust.check_claim(claimed, trust=trusted, where=str(source))
+
+
 def note(record: dict[str, Any], changed: dict[str, tuple[Any, Any]]) -> None:
     """Add one entry to the ``resumes`` of a run's record."""
     changes = {key: {"from": old, "to": new} for key, (old, new) in changed.items()}
@@ -132,21 +147,17 @@ def note(record: dict[str, Any], changed: dict[str, tuple[Any, Any]]) -> None:
     record["resumes"] = [*(resumes if isinstance(resumes, list) else []), entry]
 
 
-def _parsed(words: list[str]) -> tuple[dict[str, Any], list[str]]:
+def _parsed(words: list[str]) -> dict[str, Any]:
     from genlab.compose import parse_overrides
 
     changes: dict[str, Any] = {}
-    trust: list[str] = []
     for override in parse_overrides(words):
         key = override.key_or_group
         if override.is_sweep_override() or override.is_delete():
             raise ConfigError(f"{override.input_line}: resume takes plain key=value settings")
-        if key == "trust":
-            value = override.value()
-            trust = [str(name) for name in value] if isinstance(value, list) else [str(value)]
-        elif key != "outputs":  # where to look for `last`; the run stays where it is
+        if key not in {"trust", "outputs"}:  # where to look for `last`; the run stays where it is
             changes[key] = _plain(override.value())
-    return changes, trust
+    return changes
 
 
 def _plain(value: Any) -> Any:

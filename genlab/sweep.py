@@ -10,6 +10,7 @@ them: the sweep's directory, its signals, its closing table, and its resumption.
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import signal
 import time
@@ -19,17 +20,18 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import OmegaConf
 
-from genlab import __version__, compose, jobs, listing, loader, runs, schema, signals, table
+from genlab import __version__, compose, jobs, listing, process, runs, schema, signals, stored, table
 from genlab.arguments import Arguments, quote
-from genlab.errors import CheckpointError, ConfigError, GenlabError, TrustError
+from genlab.errors import ConfigError, GenlabError
+from genlab.forbidden import key_of
+from genlab.stored import SWEEP
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from types import FrameType
 
     from omegaconf import DictConfig
 
-SWEEP = "sweep.json"
 _OURS = ("hydra.sweep.dir", "hydra.sweep.subdir", "hydra.run.dir")
 _NAMED_BY = {"model", "data", "experiment", "name"}
 
@@ -75,8 +77,8 @@ def create(verb: str, arguments: Arguments, *, limit: float | None = None) -> Pa
         for word in arguments.hydra
         for flag, _, value in [word.partition("=")]
     ]
-    argv = [*flags, *arguments.overrides]
-    held = {"verb": verb, "version": __version__, "cwd": os.getcwd(), "argv": argv, "swept": swept, "limit": limit}
+    argv = [*flags, *map(stored.placed, arguments.overrides)]
+    held = {"verb": verb, "version": __version__, "argv": argv, "swept": swept, "limit": limit}
     runs.write_json(sweep_dir / SWEEP, held)
     return sweep_dir
 
@@ -98,34 +100,24 @@ def run(sweep_dir: Path) -> int:
         raise
 
 
-def resume(sweep_dir: Path, words: list[str]) -> int:
+def resume(sweep_dir: Path, words: list[str], flags: Sequence[str] = ()) -> int:
     """Run a sweep again: finished jobs are kept, interrupted ones go on, missing and failed ones run.
+
+    The directory may be anybody's, and so its command may say what a file may say (`genlab.forbidden`); the rest is
+    typed again. Runs are written where the sweep itself lies.
+
+    Args:
+        sweep_dir: its directory.
+        words: settings typed now.
+        flags: Hydra's flags typed now.
 
     Raises:
         CheckpointError: ``sweep.json`` is damaged.
         ConfigError: settings that would make it another sweep.
-        TrustError: the stored command would configure what a file may not.
+        TrustError: the stored command says what a file may not, or the directory holds a link.
     """
-    for word in words:
-        if not word.startswith(("trust=", "hydra.")):
-            raise ConfigError(f"{word}: a sweep is resumed with its own settings; start a new one without resume=")
-    held = runs.read_json(sweep_dir / SWEEP)
-    argv = held.get("argv") if isinstance(held, dict) else None
-    if (
-        not isinstance(argv, list)
-        or not all(isinstance(word, str) for word in argv)
-        or held.get("verb") not in schema.VERBS
-    ):
-        raise CheckpointError(f"{sweep_dir / SWEEP} is damaged: it holds no command")
-    given = {word.partition("=")[0] for word in words}
-    kept = [word for word in argv if word.partition("=")[0] not in given and not word.startswith("trust=")]
-    for word in kept:
-        parts = word.partition("=")[0].lstrip("+~").split(".")
-        if parts[0] == "hydra" and (len(parts) < 3 or parts[2] not in loader.OPTIONS.get(parts[1], ())):
-            raise TrustError(f"{sweep_dir / SWEEP} sets {parts[0]}.{'.'.join(parts[1:])}: if you did, add {word!r}")
-    if Path(str(held.get("cwd"))).is_dir():
-        os.chdir(held["cwd"])  # its paths were written there
-    return _run(sweep_dir, held["verb"], [*kept, *words])
+    verb, argv = stored.command(sweep_dir, [*flags, *words])
+    return _run(sweep_dir, verb, argv)
 
 
 def _run(sweep_dir: Path, verb: str, argv: list[str]) -> int:
@@ -133,12 +125,12 @@ def _run(sweep_dir: Path, verb: str, argv: list[str]) -> int:
     argv = [*argv, f"hydra.sweep.dir={quote(str(sweep_dir))}", "hydra.sweep.subdir=jobs/${hydra.job.num}"]
     if not any(word in {"-m", "--multirun"} for word in argv):
         argv.insert(0, "--multirun")
-    argv += _optuna(argv)
+    argv += [*_optuna(argv), *_submitit(argv, sweep_dir)]
     failure: GenlabError | None = None
     stopped: int | None = None
     with runs.lock(sweep_dir):
         try:
-            with _handling(sweep_dir):
+            with _handling(sweep_dir), process.safe_path():
                 _launch(verb, argv)
         except Stopped as stop:
             stopped = stop.signum
@@ -149,7 +141,7 @@ def _run(sweep_dir: Path, verb: str, argv: list[str]) -> int:
             table.write(sweep_dir, records)
             table.show(sweep_dir, records, swept=runs.read_json(sweep_dir / SWEEP).get("swept") or [])
     if stopped is not None:
-        print(f"stopped; go on with: genlab train resume={sweep_dir}", flush=True)
+        print(f"stopped; go on with: {stored.again(sweep_dir)}", flush=True)
         return 128 + stopped
     if failure is not None:
         raise failure
@@ -159,7 +151,7 @@ def _run(sweep_dir: Path, verb: str, argv: list[str]) -> int:
 def _launch(verb: str, argv: list[str]) -> None:
     try:
         compose.run_hydra(verb, argv, jobs.job)
-    except (RuntimeError, ValueError, TypeError, AssertionError, OSError) as error:
+    except (RuntimeError, ValueError, TypeError, AttributeError, AssertionError, OSError) as error:
         # not a job's: those never raise
         chosen = [word for word in argv if word.startswith(("hydra/", "hydra."))]
         named = next((word for word in chosen if word.startswith(("hydra/launcher", "hydra/sweeper"))), "the sweep")
@@ -221,6 +213,14 @@ def _optuna(argv: list[str]) -> list[str]:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     own = any(word.startswith(("hydra.sweeper.sampler", "hydra/sweeper/sampler")) for word in argv)
     return [] if own else ["hydra.sweeper.sampler.seed=0"]
+
+
+def _submitit(argv: list[str], sweep_dir: Path) -> list[str]:
+    """Submitit reads its jobs' results as pickles: only from a folder that did not exist before."""
+    chosen = any(key_of(word) == "hydra/launcher" and "submitit" in word for word in argv)
+    if not chosen or any(key_of(word) == "hydra.launcher.submitit_folder" for word in argv):
+        return []
+    return [f"hydra.launcher.submitit_folder={quote(f'{sweep_dir}/.submitit-{secrets.token_hex(8)}/%j')}"]
 
 
 @contextmanager

@@ -1,11 +1,16 @@
-"""What a file may ask for: targets in a config, globals in a pickle. Nothing is imported or run to find out."""
+"""Whom a person trusts, and what a file may ask for: targets in a config, globals in a pickle.
+
+Trust is given by the words of a command line alone (`typed`) and handed on from process to process as such a word
+(`as_word`); what a file says of itself never counts (`check_claim`). Nothing is imported or run to find out.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from genlab.errors import TrustError
+from genlab.errors import ConfigError, TrustError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -13,6 +18,8 @@ if TYPE_CHECKING:
 MAX_OPERATIONS = 2_000_000  # of one pickle: some 50,000 tensors, and a few seconds to look through
 _MAX_WORK = 20_000_000  # values reached when every reference is followed: nested references double with each level
 
+_LIST = re.compile(r"\[(.*)\]")
+_PACKAGE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 _HYDRA_KEYS = ("_args_", "_partial_", "_convert_", "_recursive_")  # they change what is called, and how
 
 # What pickle protocol 2 makes of plain types and tensors, by what each does to the stack.
@@ -30,6 +37,52 @@ _ITEM_SIZES = {
     "Double": 8, "Float": 4, "Half": 2, "BFloat16": 2, "Long": 8, "Int": 4, "Short": 2, "Char": 1, "Byte": 1, "Bool": 1,
     "ComplexDouble": 16, "ComplexFloat": 8, "Untyped": 1,
 }  # fmt: skip
+
+
+def typed(words: Sequence[str]) -> list[str]:
+    """The packages that the words of a command line trust: ``trust=[mypackage,other.models]``; the last word counts.
+
+    Raises:
+        ConfigError: it is no plain list of package names.
+        TrustError: it would take the names from elsewhere.
+    """
+    names: list[str] = []
+    for word in words:
+        key, equals, text = word.partition("=")
+        if key.lstrip("+") != "trust" or not equals:
+            continue
+        if "${" in text:
+            raise TrustError(f"{_short(word)}: trust is given by name, never looked up; nothing ran")
+        inside = _LIST.fullmatch(text.strip())
+        names = [_unquoted(name) for name in inside[1].split(",")] if inside and inside[1].strip() else []
+        if inside is None or not all(map(_PACKAGE.fullmatch, names)):
+            raise ConfigError(f"{_short(word)}: must be a list of package names, for example trust=[mypackage]")
+    return names
+
+
+def as_word(trust: Sequence[str]) -> list[str]:
+    """``trust`` as a command line says it, for another process; no word if nothing is trusted."""
+    return [f"trust=[{','.join(trust)}]"] if trust else []
+
+
+def check_claim(claimed: Any, *, trust: Sequence[str], where: str) -> None:
+    """Refuse a file that trusts what the command line does not.
+
+    Args:
+        claimed: what the file says of trust.
+        trust: the packages trusted on the command line.
+        where: the file, for the message.
+
+    Raises:
+        TrustError: it claims more.
+    """
+    names = claimed if isinstance(claimed, list) else [claimed]
+    more = [str(name) for name in names if name is not None and name not in trust]
+    if more:
+        raise TrustError(
+            f"{where} says trust={_short(more)}, which a command line alone can say; nothing ran; if that is yours, "
+            f"add trust=[{','.join([*trust, *more])[:80]}]"
+        )
 
 
 def check_target(target: str, *, allowed: Collection[str], trust: Sequence[str]) -> None:
@@ -160,6 +213,11 @@ def _check_storage(name: Any, records: Mapping[str, int], source: str) -> None:
     kind = str(name[1]).split(" ")[-1].removesuffix("Storage")
     if kind not in _ITEM_SIZES or records.get(name[2]) != name[4] * _ITEM_SIZES[kind]:
         raise TrustError(f"{source} has a storage of another size than its bytes: refused, nothing ran")
+
+
+def _unquoted(name: str) -> str:
+    name = name.strip()
+    return name[1:-1] if len(name) > 1 and name[0] == name[-1] and name[0] in "'\"" else name
 
 
 def _short(value: object) -> str:

@@ -238,8 +238,13 @@ def worker(monkeypatch, tmp_path):
     """A worker that only notes what it was given."""
     seen = {}
 
-    def work(run_dir):
-        seen.update(run_dir=run_dir, argv=list(sys.argv), record=yaml.safe_load((run_dir / "config.yaml").read_text()))
+    def work(run_dir, *, trust):
+        seen.update(
+            run_dir=run_dir,
+            trust=trust,
+            argv=list(sys.argv),
+            record=yaml.safe_load((run_dir / "config.yaml").read_text()),
+        )
         return seen.get("status", 0)
 
     module = type(sys)("genlab.commands.worker")

@@ -15,6 +15,7 @@ from genlab.data.spec import Dataset, DataSpec
 from genlab.errors import CheckpointError, ConfigError
 from genlab.models.base import GenerativeModel
 from genlab.schema import validate
+from genlab.trust import check_claim
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,7 @@ def load(path: Path, *, trust: Sequence[str], device: torch.device) -> Loaded:
     try:
         # foreign code is trusted by this command line only, never by what the file says of itself
         config = validate("train", {**meta["config"], "trust": list(trust)})
+        check_claim(meta["config"].get("trust"), trust=trust, where=str(path))
         spec = DataSpec.from_dict(meta["spec"])
     except (ConfigError, KeyError, TypeError) as error:
         raise CheckpointError(f"{path}: its config cannot be read by this version of genlab: {error}") from error

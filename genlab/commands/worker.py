@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -13,15 +13,16 @@ from rich.console import Console
 from genlab import plainyaml, ranks, runs
 from genlab.commands import lost
 from genlab.errors import ConfigError
-from genlab.schema import validate
+from genlab.schema import VERBS, validate
+from genlab.trust import check_claim
 
 
-def read_config(run_dir: Path) -> tuple[str, dict[str, Any]]:
-    """Verb and checked config of a run directory.
+def read_config(run_dir: Path, *, trust: Sequence[str]) -> tuple[str, dict[str, Any]]:
+    """Verb and checked config of a run directory; ``trust`` as the command line gives it, whatever the file says.
 
     Raises:
         ConfigError: there is no readable ``config.yaml``, or it does not pass the schema.
-        TrustError: it names a target that is not on the positive list.
+        TrustError: it names a target that is not on the positive list, or claims more trust than was given.
     """
     path = run_dir / runs.CONFIG
     try:
@@ -29,10 +30,14 @@ def read_config(run_dir: Path) -> tuple[str, dict[str, Any]]:
         verb, config = held["verb"], held["config"]
     except (OSError, plainyaml.UnreadableError, TypeError, KeyError) as error:
         raise ConfigError(f"{path}: is no run's configuration ({type(error).__name__}: {error})") from error
-    return verb, validate(verb, config)
+    if verb not in VERBS or not isinstance(config, dict):
+        raise ConfigError(f"{path}: is no run's configuration")
+    checked = validate(verb, {**config, "trust": list(trust)})
+    check_claim(config.get("trust"), trust=trust, where=str(path))
+    return verb, checked
 
 
-def run(run_dir: Path) -> int:
+def run(run_dir: Path, *, trust: Sequence[str]) -> int:
     """Do what ``run_dir/config.yaml`` says, print where the artefacts are, and return the exit status.
 
     Raises:
@@ -40,7 +45,7 @@ def run(run_dir: Path) -> int:
         Interrupted: a signal asked to stop.
     """
     run_dir = Path(run_dir)
-    verb, config = read_config(run_dir)
+    verb, config = read_config(run_dir, trust=trust)
     ranks.check_nodes(config)
     rank = ranks.global_rank()
     console = Console(file=sys.stderr, quiet=rank > 0)
