@@ -54,7 +54,7 @@ FREE = {
     *("name", "seed", "test", "trainer", "callbacks", "logger", "optim", "players", "data", "model", "objective"),
     *("ckpt", "task", "n", "temperature", "truncation", "label", "steps", "trajectory", "noise", "keep", "batch_size"),
     *("accelerator", "input", "direction", "max_side", "skip_bad", "split", "devices", "metric", "runs", "models"),
-    *("seeds", "budget", "root"),
+    *("seeds", "budget", "root", "pairs"),
 }
 
 
