@@ -11,6 +11,10 @@ the statistic of the rank test of "A Non-Parametric Test to Detect Data-Copying 
 K. Chaudhuri, S. Dasgupta, 2020, https://arxiv.org/abs/2004.05675. Beside it, the share of samples that are nearer to a
 training example than all but one in twenty test examples: a few copies among many new pictures show there first.
 
+Pictures that are binarised afresh for every batch have training examples that are probabilities: two draws of one
+picture are as far apart as draws of two alike, and a model that only draws training pictures would pass for new. There
+the distance is `surprise`: how many nats worse the likeliest training picture explains a sample than draws of its own.
+
 Distances between pixels are small between smooth pictures: a model that blurs looks like one that copies, and only a
 look at the nearest pairs tells them apart. Samples that are far from everything, noise, score 0.
 """
@@ -18,6 +22,7 @@ look at the nearest pairs tells them apart. Samples that are far from everything
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import torch
@@ -43,7 +48,7 @@ class Neighbour(NamedTuple):
     """The nearest training examples.
 
     Attributes:
-        distance: ``(n,) float64``, Euclidean.
+        distance: ``(n,) float64``, Euclidean; of `surprise` nats, which may be negative.
         position: ``(n,) int64``, where it stands in the training set.
     """
 
@@ -75,6 +80,40 @@ def nearest(x: Tensor, train: Tensor) -> Neighbour:
         ]
     )
     return Neighbour(difference, index)
+
+
+def surprise(x: Tensor, grey: Tensor) -> Neighbour:
+    """How far binary ``x: (n, ...)`` are from being draws of the likeliest of ``grey: (N, ...) uint8``.
+
+        d(x) = -log P(x | p_i) - H(p_i),   i = argmax log P(x | p_i),   p = grey / 255
+
+    A draw of ``p_i`` has 0 on average. The entropy H makes pictures of few and of many grey pixels alike. A grey level
+    is known to half a step, and so is its probability: none is 0 or 1.
+    """
+    flat = x.flatten(1).float()
+    best = torch.full((len(x),), -math.inf)
+    index = torch.zeros(len(x), dtype=torch.int64)
+    first = 0
+    for piece in grey.split(chunks(ROWS)):
+        p = _probabilities(piece)
+        logit, none = torch.logit(p).T, torch.log1p(-p).sum(1)
+        for rows in torch.arange(len(x)).split(ROWS):
+            log_p, where = torch.addmm(none, flat[rows], logit).max(1)
+            better = log_p > best[rows]
+            best[rows] = torch.where(better, log_p, best[rows])
+            index[rows] = torch.where(better, where + first, index[rows])
+        first += len(piece)
+    entropy = torch.cat([torch.special.entr(p).sum(1) + torch.special.entr(1 - p).sum(1) for p in _of(grey, index)])
+    return Neighbour(-best.double() - entropy.double(), index)
+
+
+def _of(grey: Tensor, index: Tensor) -> Iterator[Tensor]:
+    return (_probabilities(grey[rows]) for rows in index.split(ROWS))
+
+
+def _probabilities(grey: Tensor) -> Tensor:
+    """``(N, ...) uint8 -> (N, D)``, of a pixel to be 1."""
+    return (grey.flatten(1).float() / 255).clamp_(0.5 / 255, 1 - 0.5 / 255)
 
 
 def closer(samples: Tensor, test: Tensor) -> Estimate:

@@ -10,6 +10,7 @@ import scipy.linalg
 import torch
 from torch import Tensor
 
+from genlab.data.binarise import binarise
 from genlab.evaluation import frechet, kernels, manifold, modes, novelty, transport
 from genlab.evaluation.estimate import Estimate
 from genlab.evaluation.inception_score import inception_score
@@ -228,6 +229,48 @@ def test_the_nearest_training_example_by_brute_force(monkeypatch: pytest.MonkeyP
     assert torch.allclose(found.distance, distances.min(1).values)
     assert found.position[:2].tolist() == [41, 7]
     assert found.distance[:2].tolist() == [0, 0]  # a copy is at 0 exactly
+
+
+def blobs(n: int, seed: int) -> torch.Tensor:
+    """``(n, 1, 16, 16) uint8``: black, with three bright spots whose edges are grey."""
+    g = torch.Generator().manual_seed(seed)
+    at = 2 + 12 * torch.rand(n, 3, 2, generator=g)
+    grid = torch.arange(16.0)
+    rows, columns = ((grid - at[..., d, None]).square() for d in range(2))
+    height = torch.sigmoid(6 - (rows[..., :, None] + columns[..., None, :]) / 2).amax(1)
+    return (255 * height).round().to(torch.uint8)[:, None]
+
+
+@pytest.mark.parametrize(("share", "seed"), [(0.0, 0), (0.5, 1), (1.0, 2)])
+def test_fresh_binarisations_of_training_pictures_are_told_from_new_samples(share: float, seed: int) -> None:
+    train, g = blobs(600, 0), torch.Generator().manual_seed(seed)
+    n = round(400 * share)
+    samples = torch.cat([binarise(train[:n], g), binarise(blobs(400 - n, 2), g)])
+    to_train = {k: novelty.surprise(x, train) for k, x in (("test", binarise(blobs(500, 1), g)), ("new", samples))}
+    found = novelty.closer(to_train["new"].distance, to_train["test"].distance)
+    assert found.value == pytest.approx(0.5 + share / 2, abs=3 * found.standard_error + 0.03)
+    near = novelty.near_copies(to_train["new"].distance, to_train["test"].distance, seed=0).value
+    assert near == pytest.approx(share + (1 - share) * novelty.QUANTILE, abs=0.12)
+    assert (to_train["new"].position[:n] == torch.arange(n)).double().mean() > 0.9 or n == 0
+    seen = binarise(train, g)
+    blind = novelty.near_copies(
+        *(novelty.nearest(x, seen).distance for x in (samples, binarise(blobs(500, 1), g))), seed=0
+    )
+    assert blind.value < 0.4 * share or share == 0, "between draws, even copies pass for new"
+
+
+def test_the_likeliest_training_picture_by_brute_force(monkeypatch: pytest.MonkeyPatch) -> None:
+    g = torch.Generator().manual_seed(0)
+    grey = torch.randint(256, (60, 1, 5, 5), generator=g, dtype=torch.uint8)
+    x = binarise(grey[:10], g)
+    monkeypatch.setattr(novelty, "ROWS", 4)
+    monkeypatch.setattr(novelty, "chunks", lambda points: 16)
+    found = novelty.surprise(x, grey)
+    p = (grey.flatten(1).double() / 255).clamp(0.5 / 255, 1 - 0.5 / 255)
+    of = torch.distributions.Bernoulli(p)
+    log_p = of.log_prob(x.flatten(1)[:, None].double()).sum(2)
+    assert torch.equal(found.position, log_p.argmax(1))
+    assert torch.allclose(found.distance, -log_p.max(1).values - of.entropy().sum(1)[found.position], atol=1e-3)
 
 
 def test_copies_are_told_from_new_samples() -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,9 +22,20 @@ from genlab.commands.metrics.common import (
     training_examples,
 )
 from genlab.commands.metrics.features import Extractor, no_labelled_pictures, of_classifier
+from genlab.data.binarise import binarise
 from genlab.data.spec import Split
 from genlab.errors import ConfigError
-from genlab.evaluation.novelty import PAIR_DISTANCES, QUANTILE, Neighbour, closer, diversity, near_copies, nearest
+from genlab.evaluation.estimate import Estimate
+from genlab.evaluation.novelty import (
+    PAIR_DISTANCES,
+    QUANTILE,
+    Neighbour,
+    closer,
+    diversity,
+    near_copies,
+    nearest,
+    surprise,
+)
 from genlab.evaluation.pictures import stacked
 from genlab.evaluation.record import Record
 from genlab.seeding import derive
@@ -83,12 +95,18 @@ def _memorisation(subject: Subject, options: Mapping[str, Any]) -> list[Record]:
         raise Unanswerable("metric=memorisation compares with examples that were not trained on: split=test or val")
     extractor = _extractor(subject, options)
     drawn, real = _sides(subject, options, "memorisation", least=LEAST)
-    train = training_examples(subject)
-    placed = [x if extractor is None else extractor(x) for x in (drawn, real, train.x)]
-    of_samples, of_test = nearest(placed[0], placed[2]), nearest(placed[1], placed[2])
-    space = "data" if extractor is None else "features"
+    search, train, space = _search(subject, extractor)
+    of_samples, of_test = search(drawn), search(real)
     name = None if extractor is None else extractor.name
     what = f"nearest of {len(train)} training examples, {len(drawn)} samples against {len(real)} of the split"
+    probability, share = closer(of_samples.distance, of_test.distance), _near(subject, of_samples, of_test)
+    copier = copier_near = ""
+    if subject.data.train_transform is not None:
+        copies = search(_copies(subject, len(drawn)))
+        all_copies = closer(copies.distance, of_test.distance).value
+        near = _near(subject, copies, of_test).value
+        copier = f"; a model that only draws training examples anew has {all_copies:.2f}"
+        copier_near = f", {near:.2f} for nothing but new draws of training examples"
     pairs = ""
     if subject.data.spec.is_image:
         pairs = f"; pictures/{PICTURE}.png has the nearest pairs, training below"
@@ -97,30 +115,56 @@ def _memorisation(subject: Subject, options: Mapping[str, Any]) -> list[Record]:
         record(
             subject,
             "memorisation",
-            closer(of_samples.distance, of_test.distance),
+            probability,
             unit="probability",
             method=f"memorisation: that a sample is nearer to training data than an unseen example is (0.5: as new); "
-            f"{what}, space={space}{pairs}",
+            f"{what}, space={space}{copier}{pairs}",
             n=len(drawn),
             extractor=name,
         ),
         record(
             subject,
             "near_copies",
-            near_copies(of_samples.distance, of_test.distance, seed=derive(subject.seed, "bootstrap")),
+            share,
             unit="share",
             method=f"near_copies: nearer to training data than all but {QUANTILE:.0%} of the split are; "
-            f"{QUANTILE} for new samples",
+            f"{QUANTILE} for new samples{copier_near}",
             n=len(drawn),
             extractor=name,
         ),
     ]
 
 
-def _pairs(subject: Subject, drawn: Tensor, train: Split, found: Neighbour) -> np.ndarray:
+def _search(subject: Subject, extractor: Extractor | None) -> tuple[Callable[[Tensor], Neighbour], Tensor, str]:
+    """What finds the nearest training example, among which, and in which space."""
+    transform, grey = subject.data.train_transform, subject.data.train.x
+    if transform is binarise and extractor is None:
+        # draws of one picture are no nearer to another draw of it than to much else: the picture itself tells
+        return partial(surprise, grey=grey), grey, "data, by how well the grey levels of a picture explain a draw"
+    train = training_examples(subject).x
+    if extractor is None:
+        return partial(nearest, train=train), train, "data"
+    placed = extractor(train)
+    return lambda x: nearest(extractor(x), placed), train, "features"
+
+
+def _copies(subject: Subject, n: int) -> Tensor:
+    """New draws of training examples: what a model that has learned nothing else would sample."""
+    chosen = some(subject.data.train, n, seed=derive(subject.seed, "copied"))
+    return subject.data.as_seen(Split(chosen), seed=derive(subject.seed, "copies")).x
+
+
+def _near(subject: Subject, found: Neighbour, of_test: Neighbour) -> Estimate:
+    return near_copies(found.distance, of_test.distance, seed=derive(subject.seed, "bootstrap"))
+
+
+def _pairs(subject: Subject, drawn: Tensor, train: Tensor, found: Neighbour) -> np.ndarray:
     """Samples that are nearest to a training example, each above it; ``(H, W, 3) uint8``."""
     order = found.distance.argsort(stable=True)[:PAIRS]
-    return stacked([drawn[order], train.x[found.position[order]]], subject.data.spec, columns=COLUMNS)
+    below = train[found.position[order]]
+    if train is subject.data.train.x and subject.data.train_transform is binarise:
+        below = below / 255  # of 0 and 1 the grey levels between
+    return stacked([drawn[order], below], subject.data.spec, columns=COLUMNS)
 
 
 DIVERSITY = Metric(lacks=no_samples, run=_diversity)
