@@ -54,9 +54,10 @@ def check_number(name: str, value: float) -> None:
 def of_records(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Warnings, as a `genlab.callbacks.watch.Watch` words them, of a finished run that is nonsense nevertheless."""
     step, found = summary["steps"], []
-    for split in ("val", "test"):
+    for split in ("test", "val"):
         if (summary.get(split) or {}).get("warning"):
             found.append(f"{split} {summary[split]['warning']}")
+            break  # the other split says the same
     latents = summary.get("latents")
     if latents is not None and latents["active"] == 0:
         found.append(
