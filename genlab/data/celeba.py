@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from genlab.data.classes import class_notes
 from genlab.data.decode import as_tensor, decode
-from genlab.data.download import unpack_zip
+from genlab.data.download import unpack_zip, verify
 from genlab.data.pictures import Crop, list_pictures
 from genlab.data.roots import data_root, is_writable
 from genlab.data.spec import Dataset, DataSpec, Split
@@ -24,6 +25,12 @@ if TYPE_CHECKING:
 PICTURES = "img_align_celeba"
 PAGE = "https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html"
 PARTS = ("train", "val", "test")
+WHOLE = 202_599  # pictures, hence rows, of the whole set
+MD5 = {  # of the whole lists; of a part of the data set nothing is known
+    "list_eval_partition.txt": "d32c9cbf5e040fd4025c592c306e6668",
+    "identity_CelebA.txt": "32bd1bd63d3c78cd57e08160ec5ed1e2",
+    "list_attr_celeba.txt": "75e246fa4810816ffd6ee81facbd244c",
+}
 
 
 def celeba(
@@ -84,7 +91,10 @@ def celeba(
         seen, start = seen + len(indices), start + len(here)
     spec = DataSpec((3, size, size), levels=256)
     if label is not None:
-        spec = replace(spec, num_classes=2, classes=(f"not_{label}", label))
+        classes = f"not_{label}", label
+        spec = replace(spec, num_classes=2, classes=classes)
+        labels = {part: split.y for part, split in zip(PARTS, parts, strict=True) if split.y is not None}
+        notes = [*notes, *(f"{base}: {note}" for note in class_notes(classes, labels))]
     return Dataset(
         name="celeba",
         spec=spec,
@@ -181,6 +191,9 @@ def _attribute(base: Path, label: str) -> dict[str, int]:
 
 def _lines(path: Path) -> list[str]:
     try:
-        return path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path} cannot be read ({error}): put the original file there") from error
+    if len(lines) >= WHOLE:
+        verify(path, md5=MD5[path.name])
+    return lines

@@ -95,7 +95,8 @@ def image_folder(
         listed = [file for part in files.values() for file in part]
         kept = [index[labels[file]] for file, keep in zip(listed, got.kept, strict=True) if keep]
         y = torch.tensor(kept, dtype=torch.int64)
-        notes += [f"{base}: {note}" for note in class_notes(order, {part: y[place] for part, place in slices.items()})]
+        given: dict[str, torch.Tensor] = {part: y[slices[part]] for part in ("train", "val", "test") if part in slices}
+        notes += [f"{base}: {note}" for note in class_notes(order, given)]
     splits = {part: Split(x[place], None if y is None else y[place]) for part, place in slices.items()}
     return Dataset(
         name=data_name(base),

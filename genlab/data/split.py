@@ -55,8 +55,8 @@ def by_name(names: Iterable[str], fractions: tuple[float, ...]) -> list[list[str
     hashes = {name: name_hash(name) for name in names}
     bounds, rest = np.cumsum(fractions), len(fractions)
     place = {name: int(np.searchsorted(bounds, h / 2**64, side="right")) for name, h in hashes.items()}
-    counts = np.bincount(list(place.values()), minlength=rest + 1)
-    if counts.min() == 0 or counts.argmax() != rest:
+    counts = np.bincount(list(place.values()), minlength=rest + 1).tolist()
+    if min(counts) == 0 or counts.index(max(counts)) != rest:
         ranked = iter(sorted(names, key=lambda name: (hashes[name], name)))
         place = dict.fromkeys(names, rest)
         for part, fraction in enumerate(fractions):

@@ -136,6 +136,7 @@ def test_rare_classes_are_in_every_split(make, parts):
     d = image_folder(root=root, size=4, stratify=True)
     blind = image_folder(root=root, size=4)
     assert min(torch.bincount(blind.val.y, minlength=3)[1:].tolist()) == 0
+    assert any("(train/val/test): common " in note for note in d.notes)
     for split in (d.train, d.val, d.test):
         common, rare, single = torch.bincount(split.y, minlength=3).tolist()
         assert common > rare >= 1

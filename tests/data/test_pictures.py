@@ -430,6 +430,8 @@ def test_celeba_by_identity(faces):
     assert int(sum(s.y.sum() for s in (d.train, d.val, d.test))) == 10
     assert "by identity" in d.notes[0]
     assert "no val or no test" in d.notes[0]
+    assert d.spec.classes == ("not_Male", "Male")
+    assert "2 classes (train/val/test): not_Male " in d.notes[1]
     people = {}
     for i, path in enumerate(sorted((faces / "img_align_celeba").iterdir())):
         people[read_picture(path, Crop(16, crop=148))[0].tobytes()] = (i // 3, int(i % 3 == 0))
@@ -489,6 +491,16 @@ def test_celeba_faults(faces, picture):
     shutil.rmtree(faces / "img_align_celeba")
     with pytest.raises(DataError, match=r"img_align_celeba.zip .*mmlab.*celeba"):
         celeba(root=root)
+
+
+def test_whole_lists_of_celeba_are_the_original_ones(faces):
+    """Those of a part of the data set cannot be known; a whole one of other content is refused."""
+    rows = "".join(f"{i:06d}.jpg {i % 3}\n" for i in range(1, 202_600))
+    (faces / "list_eval_partition.txt").write_text(rows)
+    with pytest.raises(DataError, match=r"list_eval_partition\.txt is damaged or another file"):
+        celeba(root=faces.parent, size=16)
+    (faces / "list_eval_partition.txt").write_text(rows[:-20])
+    assert len(celeba(root=faces.parent, size=16).test) > 0
 
 
 def test_celeba_zip(faces):
