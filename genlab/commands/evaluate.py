@@ -142,9 +142,11 @@ def score(
     for name, options in wanted.items():
         if not first and not METRICS[name].shared:
             continue
+        found = None
         try:
             with torch.no_grad():
-                found = [record.checked() for record in METRICS[name].run(subject, options)]
+                found = METRICS[name].run(subject, options)
+            found = [record.checked() for record in found]
         except Exception as error:  # a bug, too, is raised when the other numbers are safe
             if isinstance(error, Unanswerable) and subject.config["metric"].get(ALL) is not None:
                 subject.console.print(f"left out {error}", highlight=False, soft_wrap=True)
@@ -152,6 +154,8 @@ def score(
                 raise
             else:
                 failed[name] = error
+                if found is None and METRICS[name].shared and subject.config["devices"] > 1:
+                    break  # other ranks may wait for this one's part: nothing more can be shared with them
             continue
         records += [
             dataclasses.replace(

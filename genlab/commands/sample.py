@@ -59,8 +59,13 @@ def run(run_dir: Path, config: Mapping[str, Any], *, console: Console) -> dict[s
             print(f"grid     {paths['picture']}")
         shapes = ", ".join(f"{name} {array.shape} {array.dtype}" for name, array in drawn.arrays.items())
         print(f"arrays   {paths['arrays']} ({shapes})")
-        for ending in drawn.files.keys() & paths.keys():
-            print(f"{ending:8s} {paths[ending]}")
+        for ending in drawn.files:
+            if ending in paths:
+                print(f"{ending:8s} {paths[ending]}")
+        for name, array in drawn.arrays.items():
+            if array.dtype.kind == "f" and not np.isfinite(array).all():
+                lost = int((~np.isfinite(array.reshape(len(array), -1))).any(1).sum())
+                print(f"warning  {lost} of {len(array)} {name} are not finite; sample an earlier checkpoint")
     return paths
 
 

@@ -18,6 +18,7 @@ from genlab.compose import compose
 from genlab.errors import ConfigError, DataError, GenlabError, TrainingError
 from genlab.evaluation import draw
 from genlab.evaluation.figures import pairs
+from genlab.models.classical.for_data import GMM
 
 QUIET = Console(quiet=True)
 
@@ -98,6 +99,15 @@ def test_what_is_not_finite_is_counted_and_the_rest_is_drawn() -> None:
     x[3, 5] = torch.inf
     assert pairs({"data": torch.randn(50, 6), "samples": x}).dtype == np.uint8
     assert pairs({"samples": torch.full((4, 1), torch.nan)}).dtype == np.uint8
+
+
+def test_samples_that_are_not_finite_are_told(
+    trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, _ = trained("model=gmm")
+    monkeypatch.setattr(GMM, "sample", lambda self, n, *, generator: torch.full((n, 5), torch.nan))
+    sample.run(tmp_path, asked("sample", run, "n=7"), console=QUIET)
+    assert "warning  7 of 7 samples are not finite" in capsys.readouterr().out
 
 
 def broken(*args: Any, **kwargs: Any) -> np.ndarray:

@@ -7,6 +7,7 @@ import json
 import math
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from genlab import build, checkpoint
 from genlab.atomic import write_json
 from genlab.commands import evaluate, train
 from genlab.commands.loaded import load
-from genlab.commands.metrics import METRICS, Metric
+from genlab.commands.metrics import METRICS, Metric, Subject
 from genlab.compose import compose
 from genlab.data.spec import Dataset, DataSpec, Split
 from genlab.errors import DataError, TrainingError
@@ -178,6 +179,21 @@ def test_a_metric_that_fails_leaves_the_numbers_of_the_others(
     assert [each["metric"] for each in summary["records"]] == ["elbo"]
     assert summary["pictures"]  # asked for after it
     assert "elbo" in capsys.readouterr().out
+
+
+def test_no_collective_follows_one_that_has_failed(score: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = dataclasses.replace(fails(DataError("no file")), shared=True)
+    monkeypatch.setitem(METRICS, "nll", broken)
+    loaded = SimpleNamespace(path=Path("a.ckpt"))
+    split = Split(torch.zeros(1, 1))
+    data = Dataset("any", DataSpec((1,), None), split, split, split)
+    for devices, tried in ((1, {"nll", "bpd"}), (2, {"nll"})):
+        monkeypatch.setitem(METRICS, "bpd", broken)
+        config = {"metric": {}, "devices": devices, "split": "test"}
+        subject: Any = Subject(loaded, loaded, data, config, QUIET, Path())  # type: ignore[arg-type]
+        failed: dict[str, Exception] = {}
+        assert evaluate.score(subject, {"nll": {}, "bpd": {}}, failed=failed) == []
+        assert failed.keys() == tried
 
 
 def test_nothing_is_written_where_nothing_was_measured(score: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
