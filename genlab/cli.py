@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from genlab import __version__, process, ranks, signals
+from genlab import __version__, process, ranks, signals, threads
 from genlab.errors import ConfigError, GenlabError, Interrupted
 
 if TYPE_CHECKING:
@@ -91,6 +91,7 @@ def _dispatch(words: list[str]) -> int:
     if VERBS[name].works:
         if not VERBS[name].hidden:  # a rank or a job was started by one of ours
             ranks.check()
+        threads.prepare()
         process.outlast("stdout")  # of what is only printed, the reader's going is the end; of work it is not
     return VERBS[name].run(name, rest)
 

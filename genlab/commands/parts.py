@@ -11,17 +11,19 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
+import torch
 from lightning_fabric.plugins.environments import LightningEnvironment
 from pytorch_lightning.strategies import DDPStrategy
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from torch import nn
 
-from genlab import build, ranks
+from genlab import build, ranks, threads
 from genlab.bijectors.batchnorm import BatchNorm
 from genlab.callbacks.loggers import open_loggers
 from genlab.data.loader import BatchLoader, Place
 from genlab.data.spec import Dataset
 from genlab.errors import ConfigError
+from genlab.models.classical import Fitted
 from genlab.objectives.game import Game
 from genlab.training.game import GameLoss
 from genlab.training.io import VerifiedCheckpointIO
@@ -86,6 +88,35 @@ def available(options: Mapping[str, Any]) -> Iterator[None]:
             f"accelerator={options['accelerator']}, devices={options['devices']}: {said}; "
             "give the number of devices (on CPUs: of processes), or of GPUs a list of those that there are"
         ) from error
+
+
+def compute(
+    config: Mapping[str, Any], model: nn.Module, data: Dataset, *, held: Mapping[str, Any] | None, processes: int
+) -> tuple[int, str]:
+    """Set the number of this process's threads; it, and why that many.
+
+    Args:
+        config: of the run.
+        model: whose size counts, unless it is fitted in one pass.
+        data: of whose examples there are so many in a batch.
+        held: the ``genlab`` node of the checkpoint that the run goes on from, or None.
+        processes: that share this machine.
+    """
+    shape = data.spec.event_shape
+    size = threads.multiplications(
+        dict(model.named_parameters()), positions=math.prod(shape[1:]), batch=config["data"]["batch_size"]
+    )
+    number, why = threads.choose(
+        asked=config["trainer"]["threads"],
+        before=None if held is None else held.get("threads"),
+        work=math.inf if isinstance(model, Fitted) else size,
+        processes=processes,
+        external=ranks.external() is not None,
+    )
+    torch.set_num_threads(number)
+    if processes > 1:  # the ranks that are started take the same, and Lightning no number of its own
+        os.environ["OMP_NUM_THREADS"] = str(number)
+    return number, why
 
 
 def loader(

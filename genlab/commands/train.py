@@ -63,18 +63,22 @@ def run(run_dir: Path, config: Mapping[str, Any], *, console: Console, first: bo
     quiet()
     begun = time.monotonic()
     options, trust = config["trainer"], config["trust"]
-    if options["threads"]:
-        torch.set_num_threads(options["threads"])
     device_of(options["accelerator"])  # a missing one is told here, in one line
     if config["logger"]["wandb"] and importlib.util.find_spec("wandb") is None:
         raise ConfigError("logger.wandb=true needs Weights & Biases: pip install 'genlab[wandb]', or logger=default")
     torch.set_flush_denormal(True)  # before the first parallel kernel, whose threads inherit it
     data = build.dataset(config["data"], trust=trust)
+
+    def say(what: str, text: str) -> None:
+        console.print(f"{what:<8} {text}", highlight=False, soft_wrap=True)
+
     for note in data.notes:
-        console.print(f"data     {note}", highlight=False, soft_wrap=True)
+        say("data", note)
     torch.manual_seed(config["seed"])
     model = build.model(config["model"], data.spec, trust=trust)
     if isinstance(model, Fitted):
+        number, why = parts.compute(config, model, data, held=None, processes=1)
+        say("threads", f"{number} ({why})")
         return fit.run(run_dir, config, model, data, console=console)
     if config["objective"] is None or (config["optim"] is None and config["players"] is None):
         raise ConfigError(f"objective, optim: {type(model).__name__} is trained by gradient descent; set both")
@@ -86,9 +90,12 @@ def run(run_dir: Path, config: Mapping[str, Any], *, console: Console, first: bo
     trainer = parts.trainer(run_dir, config, resume_step=start, first=first)
     loader, total = parts.loader(config, data, trainer, held=reached)
     parts.check_batches(model, loader)
+    number, why = parts.compute(config, model, data, held=reached, processes=trainer.num_devices)
+    say("threads", f"{number} ({why})")
     module = parts.module(config, model, num_batches=total)
     module.batches_done = start
     guard = _callbacks(run_dir, config, data, trainer, module, loader=loader, total=total, begun=begun, console=console)
+    guard.meta["threads"] = number
     if start < total:
         with build.foreign(config["model"], config["objective"]):
             _fit(trainer, module, loader, source)
@@ -106,6 +113,7 @@ def run(run_dir: Path, config: Mapping[str, Any], *, console: Console, first: bo
         "steps": module.batches_done,
         "epochs": round(loader.epochs(module.batches_done), 4),
         "seconds": round(trained, 2),
+        "threads": number,
         "parameters": sum(p.numel() for p in model.parameters()),
         "version": genlab.__version__,
     }
