@@ -6,6 +6,7 @@ the name. Importing this costs a millisecond: no torch, no json, no tempfile.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import math
 import os
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from genlab import foreign
-from genlab.errors import CheckpointError, TrainingError
+from genlab.errors import CheckpointError, ConfigError, GenlabError, TrainingError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,6 +72,25 @@ def disk_errors(path: Path) -> Iterator[None]:
             f"cannot write {path.name} in {path.parent}: {error.strerror or error}; "
             "free some space there or make it writable, or choose another folder with outputs=FOLDER"
         ) from error
+
+
+def told(error: BaseException) -> GenlabError | None:
+    """What the user can do about an error of the operating system that nobody nearer by has explained; None if nothing.
+
+    Args:
+        error: any error; those of a full disk and of a name that is too long can come from every call.
+    """
+    if not isinstance(error, OSError):
+        return None
+    name = error.filename or "a file"
+    if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG}:
+        return TrainingError(
+            f"cannot write {name}: {error.strerror}; free some space there or make it writable, or choose another "
+            "folder with outputs=FOLDER"
+        )
+    if error.errno == errno.ENAMETOOLONG:
+        return ConfigError(f"{name}: {error.strerror}; give a shorter path")
+    return None
 
 
 def write_text(path: Path, text: str) -> None:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import difflib
 import os
 import re
-import warnings
+import sys
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -24,9 +24,7 @@ from genlab.payload import allowed_globals, extent_fault, header_fault, load, sa
 from genlab.trust import check_pickle
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from torch import nn
+    from collections.abc import Callable, Iterator, Mapping
 
 FORMAT = 1
 BEST = "best.ckpt"
@@ -100,28 +98,53 @@ def write_step(folder: Path, step: int, payload: Mapping[str, Any], *, keep: int
     return path
 
 
-def latest(folder: Path) -> Path:
-    """The newest step checkpoint in ``folder`` that verifies; a warning names each damaged one passed over.
+def say(line: str) -> None:
+    """Tell on stderr what the user should know and need not act upon."""
+    print(f"genlab: {line}", file=sys.stderr, flush=True)
+
+
+def latest(folder: Path, *, report: Callable[[str], None] = say) -> Path:
+    """The newest checkpoint in ``folder`` that verifies: of the last step, or after damage whatever is newest.
+
+    Args:
+        folder: a run's ``checkpoints``.
+        report: is told, in one line, if newer ones are damaged; then ``best.ckpt`` counts too, by its step.
 
     Raises:
         CheckpointError: there is none, or none verifies.
         TrustError: the newest readable file is one that could run code.
     """
-    damaged = []
+    damaged, found = [], None
     for path in reversed(steps(folder)):
         try:
             verify(path)
         except CheckpointError as error:
             damaged.append(str(error))
             continue
-        for message in damaged:
-            warnings.warn(f"{message} -> falling back to {path.name}", stacklevel=2)
-        return path
-    if damaged:
-        raise CheckpointError(f"no checkpoint in {folder} can be read: {damaged[0]}")
-    others = sorted(path.name for path in Path(folder).glob("*.ckpt"))
-    remedy = f"give a file: {', '.join(others[:3])}" if others else "give a run directory or a .ckpt file"
-    raise CheckpointError(f"{folder} is a directory without a step checkpoint: {remedy}")
+        found = (int(_STEP.fullmatch(path.name)[1]), path)  # type: ignore[index]
+        break
+    best = Path(folder) / BEST
+    if (damaged or found is None) and os.path.lexists(best):
+        try:
+            step = read(best)["genlab"]["step"]
+            found = (step, best) if found is None or step > found[0] else found
+        except CheckpointError as error:
+            damaged.append(str(error))
+    if found is None:
+        if damaged:
+            raise CheckpointError(f"no checkpoint in {folder} can be read: {damaged[0]}")
+        others = sorted(path.name for path in Path(folder).glob("*.ckpt"))
+        remedy = f"give a file: {', '.join(others[:3])}" if others else "give a run directory or a .ckpt file"
+        raise CheckpointError(f"{folder} is a directory without a step checkpoint: {remedy}")
+    if damaged or found[1] == best:
+        why = damaged[0] if damaged else f"{folder} has no step checkpoint"
+        report(f"{why} -> falling back to {found[1].name}, of step {found[0]}")
+    return found[1]
+
+
+def any_in(folder: Path) -> bool:
+    """Whether a run has got as far as a checkpoint, damaged or not."""
+    return bool(steps(folder)) or os.path.lexists(Path(folder) / BEST)
 
 
 def verify(path: Path) -> None:
@@ -187,7 +210,7 @@ def _newest(outputs: Path, which: str) -> Path:
     for run in runs.listing(outputs, verb="train"):
         folder = run / runs.CHECKPOINTS
         best = folder / BEST
-        if which == "last" and steps(folder):
+        if which == "last" and any_in(folder):
             return latest(folder)
         if which == "best" and best.exists():
             return best
@@ -197,38 +220,6 @@ def _newest(outputs: Path, which: str) -> Path:
         f"ckpt={which}: no training run with a checkpoint in {outputs}; start one with `genlab train`, "
         "or name the folder with outputs=FOLDER"
     )
-
-
-def load_weights(module: nn.Module, state_dict: Mapping[str, Any], *, source: str) -> None:
-    """Load ``state_dict`` into ``module``, strictly.
-
-    Args:
-        module: takes the weights.
-        state_dict: names and tensors.
-        source: what they come from, for the message; such as ``"RUN/step-000000100.ckpt (VAE)"``.
-
-    Raises:
-        CheckpointError: keys or shapes differ; names the module's class, ``source`` and the first differing key.
-    """
-    try:
-        module.load_state_dict(dict(state_dict), strict=True)
-    except (RuntimeError, TypeError, AttributeError) as error:
-        own = module.state_dict()
-        differing = [key for key in [*own, *state_dict] if _shape(own, key) != _shape(state_dict, key)]
-        count = len(dict.fromkeys(differing))
-        first = (
-            f"{differing[0]!r} is {_shape(state_dict, differing[0])} there and {_shape(own, differing[0])} here"
-            + (f" (and {count - 1} more keys differ)" if count > 1 else "")
-            if differing
-            else _line(error)
-        )
-        raise CheckpointError(f"{source} does not fit {type(module).__name__}: {first}") from error
-
-
-def _shape(values: Mapping[str, Any], key: str) -> str:
-    if key not in values:
-        return "missing"
-    return str(tuple(values[key].shape)) if hasattr(values[key], "shape") else type(values[key]).__name__
 
 
 def _side(path: Path) -> Path:

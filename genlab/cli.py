@@ -14,12 +14,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from genlab import __version__, process, ranks, signals, threads
+from genlab.atomic import told
 from genlab.errors import ConfigError, GenlabError, Interrupted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 PIPE_CLOSED = 128 + signal.SIGPIPE
+LONG = 1024
+"""Characters of a word, such as a path, up to which a message shows it whole."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,9 @@ def main(words: Sequence[str] | None = None) -> int:
             raise
         if isinstance(error, GenlabError):
             return _fail(str(error), error.exit_code)
+        disk = told(error)
+        if disk is not None:
+            return _fail(str(disk), disk.exit_code)
         return _fail(f"unexpected {type(error).__name__}: {error} (a bug in genlab; --debug shows where)", 1)
 
 
@@ -83,6 +89,10 @@ def _dispatch(words: list[str]) -> int:
         shown = [verb for verb, entry in VERBS.items() if not entry.hidden]
         kind = "unknown flag" if name.startswith("-") else "unknown command"
         raise ConfigError(f"{kind} {name}; choose from {', '.join(shown)}{nearest(name, shown)}")
+    try:
+        os.getcwd()
+    except OSError as error:
+        raise ConfigError("the working directory is gone: go to one that exists (cd) and start again") from error
     if not VERBS[name].hidden and any(word in {"--help", "-h"} for word in rest):
         from genlab import usage
 
@@ -152,7 +162,7 @@ def _worker(_: str, words: Sequence[str]) -> int:
 
 
 def _fail(message: str, status: int) -> int:
-    line = " ".join(message.splitlines())
+    line = " ".join(word if len(word) <= LONG else f"{word[:60]}...{word[-20:]}" for word in message.split())
     line = "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in line)
     print(f"genlab: error: {line}", file=sys.stderr, flush=True)
     return status

@@ -11,10 +11,11 @@ import errno
 import os
 import stat
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from io import BufferedReader
 
 TEXT = 64 << 20
 """Bytes of a text that one would read whole: a summary, a log of metrics."""
@@ -23,7 +24,7 @@ MAX_HOLES = 1 << 30
 _MAX_EXTENTS = 10_000
 
 
-def open_plain(path: Path, *, most: int | None, links: bool) -> BinaryIO:
+def open_plain(path: Path, *, most: int | None, links: bool) -> BufferedReader:
     """Open a plain file for reading.
 
     Args:

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from genlab import __version__, process, ranks, runs
-from genlab.errors import CheckpointError, ConfigError, DataError, TrustError
+from genlab.errors import CheckpointError, ConfigError, DataError, TrainingError, TrustError
 from genlab.trust import as_word
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from genlab.compose import Composed
 
@@ -62,7 +62,11 @@ def prepare(verb: str, composed: Composed, *, quiet: bool = False) -> Path:
     else:
         name = config["name"]
     run_dir = runs.create(outputs, verb, name).resolve()
-    write(run_dir, {"verb": verb, "version": __version__, "overrides": composed.overrides, "config": config})
+    try:
+        write(run_dir, {"verb": verb, "version": __version__, "overrides": composed.overrides, "config": config})
+    except TrainingError:
+        shutil.rmtree(run_dir, ignore_errors=True)  # a full disk: what cannot be run leaves nothing behind
+        raise
     return run_dir
 
 
@@ -75,10 +79,22 @@ def write(run_dir: Path, record: dict[str, Any]) -> None:
     runs.write_text(run_dir / runs.CONFIG, yaml.safe_dump(record, sort_keys=False, allow_unicode=True))
 
 
-def work(run_dir: Path, *, trust: Sequence[str]) -> int:
+def work(
+    run_dir: Path,
+    *,
+    trust: Sequence[str],
+    config: dict[str, Any] | None = None,
+    begin: Callable[[], set[str]] | None = None,
+) -> int:
     """Run the worker on ``run_dir`` in this process, with the packages that the command line trusts.
 
     What the run directory says of trust does not count, so ranks are told again, by their command line.
+
+    Args:
+        run_dir: of the run.
+        trust: packages.
+        config: what to train with in place of what ``config.yaml`` says; then the caller has locked the run.
+        begin: called once all is checked and before anything in the run changes; names the settings that it has told.
     """
     sys.argv = [sys.argv[0], "_worker", str(run_dir), *as_word(trust)]
     placed = ranks.external()
@@ -87,7 +103,7 @@ def work(run_dir: Path, *, trust: Sequence[str]) -> int:
     from genlab.commands import worker  # imports torch: not before the config is known to be right
 
     with process.safe_path():  # for the ranks
-        return worker.run(run_dir, trust=trust)
+        return worker.run(run_dir, trust=trust, config=config, begin=begin)
 
 
 def _name_of(checkpoint: Path) -> str:

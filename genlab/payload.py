@@ -85,6 +85,8 @@ def header_fault(payload: object, *, newest: int) -> str | None:
     for key, kind in _HEADER.items():
         if type(header.get(key)) is not kind:
             return f"has a damaged header: genlab.{key} is no {kind.__name__}"
+    if header["step"] < 0:
+        return f"has a damaged header: genlab.step is {header['step']}"
     if not 1 <= header["format"] <= newest:
         return f"has format {header['format']}, and this genlab reads up to {newest}: install the newest genlab"
     return None

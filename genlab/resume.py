@@ -7,36 +7,18 @@ written into ``config.yaml``, whose ``resumes`` list keeps when and from what th
 from __future__ import annotations
 
 import copy
-import fnmatch
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from genlab import checkpoint, launch, plainyaml, ranks, runs, schema, trust
+from genlab import launch, plainyaml, ranks, runs, schema, trust
 from genlab.errors import CheckpointError, ConfigError, TrustError
+from genlab.permitted import PERMITTED, permitted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from genlab.arguments import Arguments
-
-PERMITTED = (
-    "optim.lr",
-    "players.*.lr",
-    "trainer.gradient_clip_val",
-    "trainer.max_steps",
-    "trainer.max_epochs",
-    "trainer.devices",
-    "trainer.accelerator",
-    "trainer.enable_progress_bar",
-    "trainer.threads",
-    "trainer.timeout",
-    "trainer.log_every_n_steps",
-    "callbacks.checkpoint.*",
-    "data.root",
-    "test.*",
-)
-"""What may change when a run goes on; anything else would make it another run."""
 
 _LONGER = ("trainer.max_steps", "trainer.max_epochs")
 _MISSING = object()
@@ -63,25 +45,26 @@ def resume(arguments: Arguments) -> int:
     placed = ranks.external()
     if placed is not None and placed[0] > 0:  # the first rank writes the config, the others wait for it
         return launch.work(ranks.together(path, lambda: path), trust=trusted)
-    with runs.lock(path):
+    with runs.lock(path):  # until the run's end: whoever comes now is refused before it has changed anything
         record = read(path)
         record["config"], changed = _applied(record["config"], changes)
         believe(record, trusted, source=path / runs.CONFIG)
+        config = record["config"]
         if finished(path) and not any(key in changed for key in _LONGER):
             print(f"{path} is finished; to train on, raise trainer.max_steps or trainer.max_epochs")
             return 0
-        folder, step = path / runs.CHECKPOINTS, 0  # a run that was killed before its first checkpoint starts anew
-        if checkpoint.steps(folder):
-            step = int(checkpoint.latest(folder).stem.rpartition("-")[2])  # verified before anything is written
-        limit = record["config"]["trainer"]["max_steps"]
-        if limit is not None and limit < step:
-            raise ConfigError(f"trainer.max_steps={limit}: the run is already at step {step}; give more than that")
-        _reopen(path)
-        for key, (old, new) in changed.items():
-            print(f"resume: {key} {_shown(old)} -> {_shown(new)}", flush=True)
-        note(record, changed)
-        launch.write(path, record)
-    return launch.work(ranks.together(path, lambda: path), trust=trusted)
+
+        def begin() -> set[str]:
+            """All is checked: from here on the run's files change."""
+            _reopen(path)
+            for key, (old, new) in changed.items():
+                print(f"resume: {key} {_shown(old)} -> {_shown(new)}", flush=True)
+            note(record, changed)
+            launch.write(path, record)
+            ranks.together(path, lambda: path)
+            return set(changed)
+
+        return launch.work(path, trust=trusted, config=config, begin=begin)
 
 
 def find(target: str, words: list[str]) -> Path:
@@ -183,7 +166,7 @@ def _applied(config: dict[str, Any], changes: dict[str, Any]) -> tuple[dict[str,
             raise ConfigError(f"unknown key {key}{schema.suggest(key, known, verb='train')}")
         if type(old) is type(value) and old == value:
             continue
-        if isinstance(old, dict) or not any(fnmatch.fnmatchcase(key, pattern) for pattern in PERMITTED):
+        if isinstance(old, dict) or not permitted(key):
             raise ConfigError(
                 f"{key}={_shown(value)} would make it another run; start a new one without resume= "
                 f"(a resumed run may change {', '.join(PERMITTED[:3])}, ...)"

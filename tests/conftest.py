@@ -22,6 +22,12 @@ SMALL = [
 ]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _state(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Keep the key that kept scores are signed with out of the user's own folder, in started processes too."""
+    os.environ["XDG_STATE_HOME"] = str(tmp_path_factory.mktemp("state"))
+
+
 @pytest.fixture
 def config() -> Callable[..., dict[str, Any]]:
     """``config("model=vae", "trainer.max_steps=3")`` composes and validates a small training config."""

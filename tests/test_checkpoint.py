@@ -22,6 +22,7 @@ import torch
 from genlab import archive, atomic, checkpoint, runs
 from genlab.errors import CheckpointError, TrainingError, TrustError
 from genlab.trust import check_config, check_target
+from genlab.weights import load_weights
 
 SWITCHES = ("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD", "TORCH_FORCE_WEIGHTS_ONLY_LOAD")
 
@@ -411,17 +412,36 @@ def test_the_newest_steps_are_kept_and_found_by_number(tmp_path):
     assert checkpoint.write_step(tmp_path / "..", 7, payload(7), keep=1).name == "step-000000007.ckpt"
 
 
-def test_a_damaged_newest_is_passed_over_with_a_warning_and_never_costs_the_good_one(tmp_path):
+def test_a_damaged_newest_is_passed_over_with_a_line_and_never_costs_the_good_one(tmp_path, capsys):
     first, second = (checkpoint.write_step(tmp_path, step, payload(step)) for step in (1, 9))
     second.write_bytes(second.read_bytes()[:-1])
-    with pytest.warns(UserWarning, match=rf"{second.name} is damaged.*{first.name}"):
-        assert checkpoint.latest(tmp_path) == first
+    assert checkpoint.latest(tmp_path) == first
+    (line,) = capsys.readouterr().err.splitlines()
+    assert re.search(rf"^genlab: .*{second.name} is damaged.*{first.name}, of step 1$", line)
     third = checkpoint.write_step(tmp_path, 2, payload(2), keep=1)  # resumed from the first
-    with pytest.warns(UserWarning, match="damaged"):
-        assert checkpoint.latest(tmp_path) == third
+    assert checkpoint.latest(tmp_path) == third
     third.write_bytes(b"")
     with pytest.raises(CheckpointError, match="can be read"):
         checkpoint.latest(tmp_path)
+
+
+def test_the_best_counts_by_its_step_where_the_last_is_damaged(tmp_path):
+    said: list[str] = []
+    older, last = (checkpoint.write_step(tmp_path, step, payload(step)) for step in (0, 9))
+    best = tmp_path / checkpoint.BEST
+    checkpoint.write(best, payload(7))
+    assert checkpoint.latest(tmp_path, report=said.append) == last
+    assert said == []
+    last.write_bytes(last.read_bytes()[:-1])
+    assert checkpoint.latest(tmp_path, report=said.append) == best
+    assert "best.ckpt, of step 7" in said[0]
+    checkpoint.write_step(tmp_path, 8, payload(8))
+    assert checkpoint.latest(tmp_path, report=said.append).name == "step-000000008.ckpt"
+    best.write_bytes(b"")
+    for path in checkpoint.steps(tmp_path)[1:]:
+        path.write_bytes(b"")
+    assert checkpoint.latest(tmp_path, report=said.append) == older
+    assert len(said) == 3
 
 
 def test_only_temporary_files_of_the_dead_are_removed(tmp_path):
@@ -623,7 +643,7 @@ def test_nothing_found_is_one_line_with_near_misses(tmp_path):
 
 def test_weights_load_or_the_first_difference_is_named(tmp_path):
     module, other = torch.nn.Linear(3, 4), torch.nn.Linear(3, 4)
-    checkpoint.load_weights(module, other.state_dict(), source="a.ckpt (Linear)")
+    load_weights(module, other.state_dict(), source="a.ckpt (Linear)")
     assert torch.equal(module.weight, other.weight)
     for weights, words in [
         (torch.nn.Linear(5, 4).state_dict(), r"'weight' is \(4, 5\) there and \(4, 3\) here"),
@@ -633,6 +653,6 @@ def test_weights_load_or_the_first_difference_is_named(tmp_path):
         ({"weight": other.weight, "bias": "x"}, r"'bias' is str there"),
     ]:
         with pytest.raises(CheckpointError, match=words) as caught:
-            checkpoint.load_weights(module, weights, source="a.ckpt (VAE)")
+            load_weights(module, weights, source="a.ckpt (VAE)")
         assert str(caught.value).startswith("a.ckpt (VAE) does not fit Linear: ")
         assert "\n" not in str(caught.value)

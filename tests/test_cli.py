@@ -238,7 +238,9 @@ def worker(monkeypatch, tmp_path):
     """A worker that only notes what it was given."""
     seen = {}
 
-    def work(run_dir, *, trust):
+    def work(run_dir, *, trust, config=None, begin=None):
+        if begin is not None:
+            begin()
         seen.update(
             run_dir=run_dir,
             trust=trust,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import html
 import json
@@ -19,7 +20,7 @@ import yaml
 from PIL import Image
 from rich.console import Console
 
-from genlab import checkpoint, compare, runs
+from genlab import checkpoint, compare, own, runs
 from genlab.cli import VERBS, main
 from genlab.commands import scores, train
 from genlab.commands.compare import run as compare_runs
@@ -388,3 +389,83 @@ def test_models_are_trained_within_a_budget_and_compared(tmp_path):
     (vae,) = held["groups"][0]["rows"]
     assert vae["cells"]["steps"]["number"] > 0
     assert vae["cells"]["seconds"]["number"] == 1.0
+
+
+def kept(outputs, name="histogram-digits"):
+    """The files of a run's kept scores, by metric."""
+    files = (outputs / "train" / name).glob("*/compare/*/*.json")
+    return {path.name.partition("-")[0]: path for path in files}
+
+
+def test_a_forged_kept_score_is_not_believed(outputs, tmp_path):
+    word = "outputs/train/histogram-digits"
+    true = compared(tmp_path, word)[2]["histogram"]["cells"]["nll"]
+    path = kept(outputs)["nll"]
+    held = json.loads(path.read_text())
+    held["value"]["records"][0]["value"] = -1e9
+    for forged in (held, {key: value for key, value in held.items() if key != "signature"}):
+        path.write_text(json.dumps(forged))
+        assert compared(tmp_path, word)[2]["histogram"]["cells"]["nll"] == true
+
+
+@pytest.mark.parametrize("kind", ["absolute", "above", "link", "text"])
+def test_a_page_shows_no_file_but_pictures_of_the_run(kind, outputs, tmp_path):
+    word, secret = "outputs/train/histogram-digits", tmp_path / "secret.png"
+    compared(tmp_path, word)
+    Image.new("RGB", (7, 7)).save(secret)
+    path = kept(outputs)["pictures"]
+    held = json.loads(path.read_text())
+    if kind in {"absolute", "above"}:
+        told = str(secret) if kind == "absolute" else f"{'../' * 9}{str(secret).lstrip('/')}"
+        path.write_text(json.dumps(own.signed({"key": held["key"], "value": {"samples": told}})))
+    else:
+        picture = path.parent / held["value"]["samples"]
+        picture.unlink()
+        picture.symlink_to(secret) if kind == "link" else picture.write_text("password")
+    _, folder, rows = compared(tmp_path, word)
+    page = (folder / "compare.html").read_text()
+    assert base64.b64encode(secret.read_bytes()).decode() not in page
+    assert base64.b64encode(b"password").decode() not in page
+    assert rows
+
+
+def test_a_folder_of_scores_that_is_a_link_is_not_written(outputs, tmp_path):
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (run,) = (outputs / "train" / "histogram-digits").iterdir()
+    (run / "compare").symlink_to(mine)
+    _, _, rows = compared(tmp_path, "outputs/train/histogram-digits")
+    assert "is a link" in rows["histogram"]["runs"][0]["error"]
+    assert list(mine.iterdir()) == []
+
+
+DAMAGE = {
+    "weights": lambda run: altered(run, lambda held: held.update(state_dict=[1])),
+    "config": lambda run: (run / "config.yaml").write_text(
+        "verb: train\noverrides: [1]\nconfig: {name: 1, data: [2]}\n"
+    ),
+    "summary": lambda run: (run / "summary.json").write_text("[1]"),
+    "edited": lambda run: (run / "config.yaml").write_text(
+        (run / "config.yaml").read_text().replace("seed: 0", "seed: 7")
+    ),
+    "cut": lambda run: [path.write_bytes(b"PK") for path in (run / "checkpoints").glob("*.ckpt")],
+}
+
+
+def altered(run, change):
+    path = checkpoint.latest(run / "checkpoints")
+    held = checkpoint.read(path)
+    change(held)
+    checkpoint.write(path, held)
+
+
+@pytest.mark.parametrize("kind", DAMAGE)
+def test_one_damaged_run_does_not_end_the_comparison(kind, outputs, tmp_path):
+    (bad,) = (outputs / "train" / "histogram-digits").iterdir()
+    DAMAGE[kind](bad)
+    status, folder, rows = compared(tmp_path, str(bad), "outputs/train/ebm-digits")
+    assert status == 0
+    assert "number" not in rows["ebm"]["cells"]["nll"]
+    (run,) = next(row for row in rows.values() if row["runs"][0]["path"] == str(bad))["runs"]
+    assert run["error"]
+    assert (folder / "compare.html").is_file()

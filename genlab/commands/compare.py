@@ -62,6 +62,7 @@ def scored(run: Run, config: Mapping[str, Any], *, spare: Path, console: Console
         return run
     try:
         scores = Scores(run.path, config, spare=spare, console=console)
+        scores.check_settings(run.config)
         records, lacks = {}, {}
         for name in METRICS:
             if config["metric"].get(name) is None:
@@ -74,6 +75,10 @@ def scored(run: Run, config: Mapping[str, Any], *, spare: Path, console: Console
         facts, pictures = scores.facts(), scores.pictures()
     except GenlabError as error:
         return replace(run, error="; ".join([*run.notes, str(error)]))
+    except Exception as error:  # of a damaged run, or one with code of its own: the others are compared all the same
+        return replace(
+            run, error="; ".join([*run.notes, f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"])
+        )
     warned = [each["warning"] for each in records.get("nll", []) if each.get("warning")]
     notes = tuple(dict.fromkeys([*run.notes, *scores.notes, *warned]))
     return replace(run, facts=facts, records=records, lacks=lacks, pictures=pictures, notes=notes)

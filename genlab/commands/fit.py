@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -18,10 +18,10 @@ from genlab import checkpoint, ranks, runs
 from genlab.callbacks.loggers import open_loggers
 from genlab.callbacks.progress import track
 from genlab.callbacks.validation import show
-from genlab.commands import closing
+from genlab.commands import closing, continued
 from genlab.commands.loaded import device_of
 from genlab.data.spec import Dataset
-from genlab.errors import ConfigError, TrainingError
+from genlab.errors import CheckpointError, ConfigError, TrainingError
 from genlab.evaluation import likelihood
 from genlab.evaluation.draw import draw
 from genlab.evaluation.energies import ENERGIES, energies
@@ -31,12 +31,21 @@ from genlab.evaluation.reference import judged
 from genlab.models.base import ExactLikelihood, LikelihoodBound, UnnormalisedDensity
 from genlab.models.classical import Fit, Fitted
 from genlab.seeding import derive
+from genlab.weights import load_weights
 
 STEP = 1
 """The step at which a fitted model's checkpoint stands."""
 
 
-def run(run_dir: Path, config: Mapping[str, Any], model: Fitted, data: Dataset, *, console: Console) -> dict[str, Any]:
+def run(
+    run_dir: Path,
+    config: Mapping[str, Any],
+    model: Fitted,
+    data: Dataset,
+    *,
+    console: Console,
+    begin: Callable[[], set[str]] | None = None,
+) -> dict[str, Any]:
     """Fit ``model``, unless the run's checkpoint holds the fit already, score and draw it, and write ``summary.json``.
 
     The checkpoint is written after the fit and nothing before it: a run that is killed fits again.
@@ -47,6 +56,7 @@ def run(run_dir: Path, config: Mapping[str, Any], model: Fitted, data: Dataset, 
         model: not yet fitted.
         data: its splits; training batches that are drawn afresh (dynamic binarisation) are drawn once.
         console: where notes and bars go.
+        begin: called when all is checked, before anything in the run changes.
 
     Returns:
         The summary: what was chosen, validation and test records where there is a likelihood, seconds.
@@ -68,24 +78,20 @@ def run(run_dir: Path, config: Mapping[str, Any], model: Fitted, data: Dataset, 
         )
     begun = time.monotonic()
     folder = run_dir / runs.CHECKPOINTS
-    meta = {
-        "format": checkpoint.FORMAT,
-        "version": genlab.__version__,
-        "config": dict(config),
-        "spec": data.spec.to_dict(),
-        "step": STEP,
-    }
-    chosen = _restored(model, folder)
-    fresh = chosen is None
+    meta = {**continued.meta(config, data), "step": STEP}
+    source = checkpoint.latest(folder) if checkpoint.any_in(folder) else None
+    chosen = None if source is None else _restored(model, source, config, meta)
+    if begin is not None:
+        begin()
     if chosen is None:
         chosen = _fitted(model, data, config, console=console)
     trained = time.monotonic() - begun
     state = {f"model.{name}": value for name, value in model.state_dict().items()}
     payload = {"state_dict": state, "global_step": STEP, "fit": dict(chosen), "genlab": meta}
-    if fresh:
+    if source is None:
         path = checkpoint.write_step(folder, STEP, payload, keep=config["callbacks"]["checkpoint"]["keep"])
     else:
-        path = checkpoint.latest(folder)
+        path = source
     model.to(device_of(config["trainer"]["accelerator"]))
     summary: dict[str, Any] = {
         "status": "finished",
@@ -138,15 +144,15 @@ def _of_descent(config: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _restored(model: Fitted, folder: Path) -> dict[str, float] | None:
-    """Fill the model in from the run's checkpoint, if there is one; what was chosen when it was fitted."""
-    if not checkpoint.steps(folder):
-        return None
-    path = checkpoint.latest(folder)
+def _restored(model: Fitted, path: Path, config: Mapping[str, Any], meta: Mapping[str, Any]) -> dict[str, float]:
+    """Fill the model in from the run's checkpoint; what was chosen when it was fitted."""
     held = checkpoint.read(path)
-    state = {name.removeprefix("model."): value for name, value in held["state_dict"].items()}
-    checkpoint.load_weights(model, state, source=str(path))
-    return held["fit"]
+    continued.check(held, config, meta, source=str(path))
+    if not isinstance(held.get("state_dict"), Mapping) or not isinstance(held.get("fit"), Mapping):
+        raise CheckpointError(f"{path} holds no fitted model")
+    state = {str(name).removeprefix("model."): value for name, value in held["state_dict"].items()}
+    load_weights(model, state, source=str(path))
+    return dict(held["fit"])
 
 
 def _fitted(model: Fitted, data: Dataset, config: Mapping[str, Any], *, console: Console) -> dict[str, float]:

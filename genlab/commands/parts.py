@@ -32,14 +32,18 @@ from genlab.training.single import SingleLoss
 from genlab.training.stepwise import Stepwise
 
 
-def trainer(run_dir: Path, config: Mapping[str, Any], *, resume_step: int, first: bool) -> pl.Trainer:
-    """Lightning's trainer, which is used for devices, precision, data parallelism and hooks.
+def loggers(run_dir: Path, config: Mapping[str, Any], *, resume_step: int) -> list[Any]:
+    """The loggers of a run; from here on its logs change."""
+    return open_loggers(run_dir, config["logger"], resume_step=resume_step)
+
+
+def trainer(run_dir: Path, config: Mapping[str, Any]) -> pl.Trainer:
+    """Lightning's trainer, which is used for devices, precision, data parallelism and hooks; still without loggers.
 
     Raises:
         ConfigError: devices that this machine or its launcher does not have.
     """
     options = config["trainer"]
-    loggers = open_loggers(run_dir, config["logger"], resume_step=resume_step) if first else []
     with available(options):
         made = pl.Trainer(
             accelerator=options["accelerator"],
@@ -49,7 +53,7 @@ def trainer(run_dir: Path, config: Mapping[str, Any], *, resume_step: int, first
             precision=options["precision"],
             max_epochs=1,  # the loader is the whole run: no seams between epochs, one position to resume
             limit_val_batches=0,
-            logger=loggers or False,
+            logger=False,
             log_every_n_steps=options["log_every_n_steps"],
             enable_checkpointing=False,
             enable_progress_bar=False,

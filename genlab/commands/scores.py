@@ -4,6 +4,9 @@
 ``<settings>`` that of the metric's options, the split, the seed, the data and the code that measured it. The metric's
 pictures are in the folder of that name beside it, so that a page shows those of its own settings.
 
+A score is believed only if it was measured with this user's genlab: it is signed with a key that lies in the user's own
+folder (`genlab.own`), so that a run from elsewhere cannot bring numbers along. Its own are measured anew.
+
 The data is known by its content: examples that changed are noticed wherever they lie, and data that only moved is the
 same. What goes unnoticed are changes within another data set that ``metric.ood.data`` names (its name and ``root`` are
 in the key), and libraries of another version.
@@ -15,7 +18,6 @@ import hashlib
 import json
 import os
 import socket
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cache, cached_property
@@ -24,8 +26,10 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
-from genlab import checkpoint, runs
-from genlab.errors import CheckpointError, GenlabError
+from genlab import checkpoint, foreign, own, runs
+from genlab.errors import CheckpointError, ConfigError, GenlabError, TrustError
+from genlab.permitted import check_config
+from genlab.schema import validate
 
 if TYPE_CHECKING:
     from genlab.commands.metrics import Subject
@@ -39,6 +43,9 @@ ELSEWHERE = frozenset({"ood"})
 
 MEASURED_BY = ("bijectors", "commands/metrics", "data", "evaluation", "models", "nn", "samplers")
 """Folders of genlab whose code a score stands on: a mended metric is not to leave old numbers in a table."""
+
+MAX_PICTURE = 64 << 20
+"""Bytes of a picture on the page, at most."""
 
 _DIGITS = 12
 _BLOCK = 1 << 20
@@ -62,13 +69,16 @@ class Scores:
         self.config, self.console = config, console
         self.notes: list[str] = []
         self._drawn: dict[str, Path] = {}
-        with warnings.catch_warnings(record=True) as said:
-            warnings.simplefilter("always")
-            self.path = choose(run_dir, config["ckpt"])
-        self.notes += [str(each.message) for each in said]
+        link = foreign.linked(run_dir, (FOLDER, runs.CHECKPOINTS))
+        if link is not None:
+            raise TrustError(f"{link} is a link: what a run writes stays in its directory")
+        self.path = choose(run_dir, config["ckpt"], report=self.notes.append)
         self.data = content(self.path, root=config["root"], trust=tuple(config["trust"]))
-        name = digest(self.path)[:_DIGITS]
+        self.checkpoint = digest(self.path)
+        name = self.checkpoint[:_DIGITS]
         self.folder = run_dir / FOLDER / name
+        if self.folder.is_symlink():
+            raise TrustError(f"{self.folder} is a link: what a run writes stays in its directory")
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             writable = os.access(self.folder, os.W_OK)
@@ -78,6 +88,22 @@ class Scores:
             self.folder = spare / name
             self.folder.mkdir(parents=True, exist_ok=True)
             self.notes.append(f"its scores are not kept with the run: {run_dir} cannot be written")
+
+    def check_settings(self, config: Mapping[str, Any]) -> None:
+        """Check that the run's ``config.yaml``, which the table shows, is that of the checkpoint, which is scored.
+
+        Raises:
+            CheckpointError: it was edited, or the checkpoint is of another run.
+        """
+        trust = list(self.config["trust"])
+        try:
+            held, shown = (
+                validate("train", {**each, "trust": trust})
+                for each in (checkpoint.read(self.path)["genlab"]["config"], config)
+            )
+        except ConfigError as error:
+            raise CheckpointError(f"{self.path}: the run's config cannot be read: {error}") from error
+        check_config(held, shown, source=str(self.path))
 
     def facts(self) -> dict[str, Any]:
         """Of the checkpoint: step, parameters, dim, levels, the data's entropy if it is known, file, class, kind."""
@@ -126,7 +152,7 @@ class Scores:
             raise
         except GenlabError as error:
             return [], str(error)  # too few examples, a file that is missing: nothing is kept, it may be mended
-        self._drawn |= {path.stem: path for path in (self.folder / each for each in found["pictures"])}
+        self._drawn |= {path.stem: path for path in map(self._inside, found["pictures"])}
         return found["records"], found["lacks"]
 
     def pictures(self) -> dict[str, Path]:
@@ -154,8 +180,19 @@ class Scores:
             }
 
         names = self._kept("pictures", {key: self.config[key] for key in ("n", "seed", "split")}, draw_all)
-        drawn = {name: self.folder / file for name, file in names.items()} | self._drawn
-        return {name: path for name, path in drawn.items() if path.is_file()}
+        drawn = {name: self._inside(file) for name, file in names.items()} | self._drawn
+        return {name: path for name, path in drawn.items() if is_png(path)}
+
+    def _inside(self, name: str) -> Path:
+        """A picture's file in the folder of the scores.
+
+        Raises:
+            CheckpointError: it would be elsewhere.
+        """
+        path = (self.folder / name).resolve()
+        if not path.is_relative_to(self.folder.resolve()):
+            raise CheckpointError(f"{self.folder}: a picture named {name!r} is not in it")
+        return path
 
     @cached_property
     def subject(self) -> Subject:
@@ -174,22 +211,32 @@ class Scores:
 
     def _kept(self, name: str, settings: Mapping[str, Any], make: Callable[[Path], dict[str, Any]]) -> dict[str, Any]:
         """What ``make(folder)`` makes, from the file of these settings or now; its pictures go to ``folder``."""
-        key = json.dumps({"code": code(), "data": self.data, **settings}, sort_keys=True, default=str)
+        stands_on = {"code": code(), "data": self.data, "checkpoint": self.checkpoint, "metric": name}
+        key = json.dumps({**stands_on, **settings}, sort_keys=True, default=str)
         folder = self.folder / f"{name}-{hashlib.sha256(key.encode()).hexdigest()[:_DIGITS]}"
         path = folder.with_suffix(".json")
         try:
-            held = runs.read_json(path) if path.is_file() else None
+            held = runs.read_json(path) if os.path.lexists(path) else None
         except CheckpointError:
             held = None  # a file of ours that was cut short: measured anew
-        if isinstance(held, dict) and held.get("key") == key:
+        if isinstance(held, dict) and held.get("key") == key and "value" in held and own.signed_here(held):
             return held["value"]
         value = make(folder)
-        runs.write_json(path, {"key": key, "value": value})
+        runs.write_json(path, own.signed({"key": key, "value": value}))
         return value
 
 
-def choose(run_dir: Path, which: str) -> Path:
-    """The checkpoint of a run that is scored: its last that verifies, or its best.
+def is_png(path: Path) -> bool:
+    """Whether a plain file begins as a PNG picture does; nothing else belongs on a page."""
+    try:
+        with foreign.open_plain(path, most=MAX_PICTURE, links=False) as file:
+            return file.read(8) == b"\x89PNG\r\n\x1a\n"
+    except OSError:
+        return False
+
+
+def choose(run_dir: Path, which: str, *, report: Callable[[str], None] = checkpoint.say) -> Path:
+    """The checkpoint of a run that is scored: its last that verifies, or its best; ``report`` hears of damage.
 
     Raises:
         CheckpointError: there is none.
@@ -199,7 +246,7 @@ def choose(run_dir: Path, which: str) -> Path:
     if which == "best" and best.is_file():
         checkpoint.verify(best)
         return best
-    return checkpoint.latest(folder)
+    return checkpoint.latest(folder, report=report)
 
 
 def content(path: Path, *, root: str | None, trust: tuple[str, ...]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import importlib.util
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -25,7 +25,7 @@ from genlab.callbacks.progress import ProgressBar, track
 from genlab.callbacks.steps import Steps
 from genlab.callbacks.validation import Validation
 from genlab.callbacks.watch import Watch
-from genlab.commands import closing, fit, parts
+from genlab.commands import closing, continued, fit, parts
 from genlab.commands.loaded import device_of
 from genlab.commands.quiet import quiet
 from genlab.data.loader import BatchLoader
@@ -39,13 +39,21 @@ from genlab.models.base import GenerativeModel
 from genlab.models.classical import Fitted
 from genlab.objectives.base import Recoverable
 from genlab.training.game import GameLoss
+from genlab.training.state import check_state, restore
 from genlab.training.stepwise import Stepwise, Windows, window_size
 
 VALIDATION_PARTICLES = 1
 """Validation during training is the plain ELBO; the run's end scores both splits with ``test.num_particles``."""
 
 
-def run(run_dir: Path, config: Mapping[str, Any], *, console: Console, first: bool = True) -> dict[str, Any]:
+def run(
+    run_dir: Path,
+    config: Mapping[str, Any],
+    *,
+    console: Console,
+    first: bool = True,
+    begin: Callable[[], set[str]] | None = None,
+) -> dict[str, Any]:
     """Train in ``run_dir``, from its latest checkpoint if it has one, and write ``summary.json``.
 
     Args:
@@ -53,6 +61,7 @@ def run(run_dir: Path, config: Mapping[str, Any], *, console: Console, first: bo
         config: a checked training config.
         console: where notes and bars go.
         first: whether this process is rank 0, which alone writes.
+        begin: called when all is checked, before anything in the run changes; names the changed settings it has told.
 
     Returns:
         The summary: validation and test records, steps, seconds.
@@ -63,6 +72,7 @@ def run(run_dir: Path, config: Mapping[str, Any], *, console: Console, first: bo
     quiet()
     begun = time.monotonic()
     options, trust = config["trainer"], config["trust"]
+    report = partial(console.print, highlight=False, soft_wrap=True)
     device_of(options["accelerator"])  # a missing one is told here, in one line
     if config["logger"]["wandb"] and importlib.util.find_spec("wandb") is None:
         raise ConfigError("logger.wandb=true needs Weights & Biases: pip install 'genlab[wandb]', or logger=default")
@@ -79,32 +89,41 @@ def run(run_dir: Path, config: Mapping[str, Any], *, console: Console, first: bo
     if isinstance(model, Fitted):
         number, why = parts.compute(config, model, data, held=None, processes=1)
         say("threads", f"{number} ({why})")
-        return fit.run(run_dir, config, model, data, console=console)
+        return fit.run(run_dir, config, model, data, console=console, begin=begin)
     if config["objective"] is None or (config["optim"] is None and config["players"] is None):
         raise ConfigError(f"objective, optim: {type(model).__name__} is trained by gradient descent; set both")
     folder = run_dir / runs.CHECKPOINTS
-    source = checkpoint.latest(folder) if checkpoint.steps(folder) else None
-    reached = checkpoint.read(source)["genlab"] if source else None
+    source = checkpoint.latest(folder, report=report if first else _silent) if checkpoint.any_in(folder) else None
+    held = checkpoint.read(source) if source else None
+    reached = held["genlab"] if held else None
     start = reached["step"] if reached else 0
+    meta = continued.meta(config, data)
+    changed = continued.check(held, config, meta, source=str(source)) if held else {}
 
-    trainer = parts.trainer(run_dir, config, resume_step=start, first=first)
+    trainer = parts.trainer(run_dir, config)
     loader, total = parts.loader(config, data, trainer, held=reached)
     parts.check_batches(model, loader)
     number, why = parts.compute(config, model, data, held=reached, processes=trainer.num_devices)
     say("threads", f"{number} ({why})")
     module = parts.module(config, model, num_batches=total)
     module.batches_done = start
-    guard = _callbacks(run_dir, config, data, trainer, module, loader=loader, total=total, begun=begun, console=console)
+    guard = _callbacks(
+        run_dir, config, data, trainer, module, meta=meta, loader=loader, total=total, begun=begun, console=console
+    )
     guard.meta["threads"] = number
+    if held is not None:
+        check_state(held, module, trainer, source=str(source))
+        restore(held, module, trainer, source=str(source))
+        del held
+    told = begin() if begin is not None else set()
+    for key, (old, new) in changed.items():
+        if key not in told:
+            report(f"resume   {key}: {old} -> {new}, as the run's config has it")
+    if first:
+        trainer.loggers = parts.loggers(run_dir, config, resume_step=start)
     if start < total:
         with build.foreign(config["model"], config["objective"]):
             _fit(trainer, module, loader, source)
-    elif source is not None:
-        held = checkpoint.read(source)
-        module.load_state_dict(held["state_dict"])
-        module.on_load_checkpoint(held)
-        for callback in trainer.callbacks:  # type: ignore[attr-defined]
-            callback.load_state_dict(held["callbacks"][callback.state_key])
     guard.release(module.batches_done)
     trained = guard.seconds()
     scored = module.scored.to(trainer.strategy.root_device)
@@ -140,6 +159,10 @@ def run(run_dir: Path, config: Mapping[str, Any], *, console: Console, first: bo
     return summary
 
 
+def _silent(_: str) -> None:
+    """What the first process says, the others need not repeat."""
+
+
 def _callbacks(
     run_dir: Path,
     config: Mapping[str, Any],
@@ -147,6 +170,7 @@ def _callbacks(
     trainer: pl.Trainer,
     module: Stepwise,
     *,
+    meta: dict[str, Any],
     loader: BatchLoader,
     total: int,
     begun: float,
@@ -179,12 +203,7 @@ def _callbacks(
     )
     checkpoints = Checkpoints(
         run_dir / runs.CHECKPOINTS,
-        meta={
-            "format": checkpoint.FORMAT,
-            "version": genlab.__version__,
-            "config": dict(config),
-            "spec": data.spec.to_dict(),
-        },
+        meta=meta,
         every_n_steps=settings["checkpoint"]["every_n_steps"],
         every_seconds=settings["checkpoint"]["every_seconds"],
         keep=settings["checkpoint"]["keep"],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -37,42 +37,67 @@ def read_config(run_dir: Path, *, trust: Sequence[str]) -> tuple[str, dict[str, 
     return verb, checked
 
 
-def run(run_dir: Path, *, trust: Sequence[str]) -> int:
+def run(
+    run_dir: Path,
+    *,
+    trust: Sequence[str],
+    config: dict[str, Any] | None = None,
+    begin: Callable[[], set[str]] | None = None,
+) -> int:
     """Do what ``run_dir/config.yaml`` says, print where the artefacts are, and return the exit status.
+
+    Args:
+        run_dir: of the run.
+        trust: packages that the command line trusts.
+        config: of a training run that goes on and that the caller has locked, in place of what is in the file.
+        begin: see `genlab.commands.train.run`.
 
     Raises:
         GenlabError: by the kind of fault; see `genlab.errors`.
         Interrupted: a signal asked to stop.
     """
     run_dir = Path(run_dir)
-    verb, config = read_config(run_dir, trust=trust)
-    ranks.check_nodes(config)
     rank = ranks.global_rank()
     console = Console(file=sys.stderr, quiet=rank > 0)
-    again = f"go on with: genlab train resume={run_dir}" if verb == "train" else "start it again"
-    with runs.lock(run_dir) if rank == 0 else nullcontext(), lost.ending(advice=again):
-        if verb == "train":
-            from genlab.commands import train
+    with runs.lock(run_dir) if rank == 0 and config is None else nullcontext():
+        verb, config = read_config(run_dir, trust=trust) if config is None else ("train", config)
+        ranks.check_nodes(config)
+        again = f"go on with: genlab train resume={run_dir}" if verb == "train" else "start it again"
+        with lost.ending(advice=again):
+            return _work(verb, run_dir, config, console=console, rank=rank, begin=begin)
 
-            summary = train.run(run_dir, config, console=console, first=rank == 0)
-            if rank == 0:
-                _report_training(run_dir, summary)
-        elif verb == "sample":
-            from genlab.commands import sample
 
-            sample.run(run_dir, config, console=console)
-        elif verb == "translate":
-            from genlab.commands import translate
+def _work(
+    verb: str,
+    run_dir: Path,
+    config: dict[str, Any],
+    *,
+    console: Console,
+    rank: int,
+    begin: Callable[[], set[str]] | None,
+) -> int:
+    if verb == "train":
+        from genlab.commands import train
 
-            translate.run(run_dir, config, console=console)
-        elif verb == "compare":
-            from genlab.commands import compare
+        summary = train.run(run_dir, config, console=console, first=rank == 0, begin=begin)
+        if rank == 0:
+            _report_training(run_dir, summary)
+    elif verb == "sample":
+        from genlab.commands import sample
 
-            return compare.run(run_dir, config, console=console)
-        else:
-            from genlab.commands import evaluate
+        sample.run(run_dir, config, console=console)
+    elif verb == "translate":
+        from genlab.commands import translate
 
-            evaluate.run(run_dir, config, console=console)
+        translate.run(run_dir, config, console=console)
+    elif verb == "compare":
+        from genlab.commands import compare
+
+        return compare.run(run_dir, config, console=console)
+    else:
+        from genlab.commands import evaluate
+
+        evaluate.run(run_dir, config, console=console)
     return 0
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 
+from genlab import foreign
 from genlab.comparison.columns import COLUMNS, ERRORS, Column, Value, record_of
 from genlab.comparison.curves import chart, spark
 from genlab.comparison.groups import Group, Row
@@ -186,7 +187,7 @@ def _article(run: Run, runs: Sequence[Run]) -> Html:
     if run.error is not None:
         where = tag("p", tag("code", run.where), attrs={"class": "facts"}) if run.path else ""
         return tag("article", title, tag("p", run.error, attrs={"class": "error"}), where, attrs=attrs)
-    figures = [_figure(name, path.read_bytes()) for name, path in run.pictures.items()]
+    figures = [_figure(name, foreign.read_bytes(path)) for name, path in run.pictures.items()]
     curve = chart(run.curves)
     if curve:
         figures.append(tag("figure", curve, tag("figcaption", "loss by step"), attrs={"class": "curve"}))

@@ -151,19 +151,24 @@ def read(entry: Mapping[str, Any]) -> Run:
         config, overrides = dict(held["config"]), list(held.get("overrides") or [])
         summary = runs.read_json(path / runs.SUMMARY) if (path / runs.SUMMARY).is_file() else {}
         name = short_name(config)
-    except (OSError, AttributeError, TypeError, KeyError, ValueError, CheckpointError) as error:
+        kept = [word for word in overrides if not word.startswith(_PLACES)]
+        if not isinstance(summary, dict) or not isinstance(summary.get("seconds"), int | float | None):
+            raise ValueError(f"{runs.SUMMARY} holds no summary")
+        curves = read_curves(path / "metrics.csv")
+        rollbacks = _rollbacks(summary, curves)
+        status = str(status or summary.get("status") or "interrupted")
+    except (OSError, AttributeError, TypeError, KeyError, ValueError, OverflowError, CheckpointError) as error:
         return Run(str(entry["name"]), path, {}, status=status, error=f"{path}: cannot be read ({_line(error)})")
-    curves = read_curves(path / "metrics.csv")
     if summary.get("seconds") is not None and not held.get("resumes"):
         seconds = summary["seconds"]  # of training alone; a sweep's record also has the start and the scoring
     return Run(
         name,
         path,
         config,
-        command=shlex.join(["genlab", "train", *(word for word in overrides if not word.startswith(_PLACES))]),
-        status=status or summary.get("status") or "interrupted",
+        command=shlex.join(["genlab", "train", *kept]),
+        status=status,
         seconds=seconds,
-        rollbacks=_rollbacks(summary, curves),
+        rollbacks=rollbacks,
         curves={key: curves[key] for key in CURVES if curves.get(key)},
         notes=tuple(part for part in [entry.get("message"), *_warnings(summary)] if part),
     )

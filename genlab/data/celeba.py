@@ -12,11 +12,12 @@ import torch
 
 from genlab.data.classes import class_notes
 from genlab.data.decode import as_tensor, decode
-from genlab.data.download import unpack_zip, verify
+from genlab.data.download import verify
 from genlab.data.pictures import Crop, list_pictures
 from genlab.data.roots import data_root, is_writable
 from genlab.data.spec import Dataset, DataSpec, Split
 from genlab.data.split import name_hash
+from genlab.data.unpack import unpack_zip
 from genlab.errors import ConfigError, DataError
 
 if TYPE_CHECKING:

@@ -11,10 +11,11 @@ import numpy as np
 
 from genlab.data.cache import decoded, file_keys
 from genlab.data.decode import as_tensor
-from genlab.data.download import fetch, unpack_tar, verify
+from genlab.data.download import fetch, verify
 from genlab.data.roots import data_root
 from genlab.data.spec import Dataset, DataSpec, Split
 from genlab.data.split import held_out
+from genlab.data.unpack import unpack_tar
 from genlab.errors import DataError
 
 if TYPE_CHECKING:

@@ -1,47 +1,29 @@
-"""Fetch files and unpack archives so that nothing false, partial or misplaced is left on disk."""
+"""Fetch files so that nothing false or partial is left on disk."""
 
 from __future__ import annotations
 
 import hashlib
 import http.client
-import lzma
 import os
 import secrets
-import shutil
-import tarfile
 import urllib.parse
 import urllib.request
-import zipfile
-import zlib
-from contextlib import contextmanager
 from functools import partial
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from genlab import foreign
 from genlab.data.roots import is_writable
 from genlab.errors import DataError
 
 if TYPE_CHECKING:
     import io
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
 T = TypeVar("T")
 
 CHUNK = 1 << 20
 MAX_DOWNLOAD = 8 << 30
-MAX_UNPACKED = 64 << 30
-# What tarfile and zipfile raise on damaged archives: also for encrypted members and unknown compressions.
-UNREADABLE = (
-    tarfile.TarError,
-    zipfile.BadZipFile,
-    zipfile.LargeZipFile,
-    zlib.error,
-    lzma.LZMAError,
-    EOFError,
-    OSError,
-    ValueError,
-    RuntimeError,
-)
 
 
 def fetch(
@@ -108,7 +90,7 @@ def verify(path: Path, *, md5: str | None = None, sha256: str | None = None) -> 
     """
     algorithm, expected = _one_checksum(md5, sha256)
     try:
-        with path.open("rb") as file:
+        with foreign.open_plain(path, most=None, links=True) as file:
             found = hashlib.file_digest(file, lambda: _hasher(algorithm)).hexdigest()
     except OSError as error:
         raise DataError(f"{path} cannot be read ({error.strerror})") from error
@@ -117,73 +99,6 @@ def verify(path: Path, *, md5: str | None = None, sha256: str | None = None) -> 
             f"{path} is damaged or another file ({algorithm} {found}, expected {expected}): "
             "move it away and run again, or put the right file there"
         )
-
-
-def unpack_tar(archive: Path, folder: Path) -> Path:
-    """Unpack a tar archive (any compression): plain files and folders only.
-
-    Every member is checked before the first is written. Links are refused altogether: the data filter of
-    Python 3.11 can be led outside through chains of them. The whole is unpacked beside `folder` and then renamed,
-    so that a half-unpacked folder never bears the name.
-
-    Args:
-        archive: the file.
-        folder: what to make; must not exist yet, or be empty.
-
-    Returns:
-        `folder`.
-
-    Raises:
-        DataError: for a link, a device, an absolute path, a ``..``, a bomb or a damaged archive; nothing is left
-            then, neither outside nor inside.
-    """
-    with _staged(archive, folder) as part, tarfile.open(archive) as tar:
-        members, total = [], 0
-        for member in tar:
-            if not (member.isfile() or member.isdir()):
-                raise DataError(f"{archive}: refused, member {member.name!r} is a link or a device, not a file")
-            _check_name(archive, member.name)
-            total = _check_total(archive, total + member.size)
-            members.append(member)
-        for member in members:  # by hand: the data filter is missing from early 3.11 and has had escapes since
-            target = part.joinpath(*PurePosixPath(member.name).parts)
-            if member.isdir():
-                target.mkdir(parents=True, exist_ok=True)
-                continue
-            target.parent.mkdir(parents=True, exist_ok=True)
-            content = tar.extractfile(member)
-            assert content is not None  # a plain file has content
-            with content, target.open("xb") as file:
-                shutil.copyfileobj(content, file)
-    return folder
-
-
-def unpack_zip(archive: Path, folder: Path) -> Path:
-    """Unpack a zip archive: arguments, checks and errors as in `unpack_tar`."""
-    with _staged(archive, folder) as part, zipfile.ZipFile(archive) as file:
-        members, total = file.infolist(), 0
-        for member in members:
-            kind = (member.external_attr >> 16) & 0o170000
-            if kind not in (0, 0o100000, 0o040000):
-                raise DataError(f"{archive}: refused, member {member.filename!r} is a link or a device, not a file")
-            _check_name(archive, member.filename)
-            total = _check_total(archive, total + member.file_size)
-        file.extractall(part, members=members)
-    return folder
-
-
-@contextmanager
-def _staged(archive: Path, folder: Path) -> Iterator[Path]:
-    """A folder beside `folder` that takes its name if all goes well, and is removed if not."""
-    part = folder.with_name(f".{folder.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
-    try:
-        part.mkdir(parents=True)
-        yield part
-        os.replace(part, folder)
-    except UNREADABLE as error:
-        raise DataError(f"{archive}: cannot be unpacked ({_one_line(str(error))}): fetch it again") from error
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
 
 
 def _receive(url: str, part: Path, algorithm: str, *, timeout: float, max_bytes: int) -> tuple[str, bytes]:
@@ -240,16 +155,3 @@ def _host(url: str) -> str:
 
 def _one_line(text: str) -> str:
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())
-
-
-def _check_name(archive: Path, name: str) -> None:
-    posix, windows = PurePosixPath(name), PureWindowsPath(name)
-    outside = posix.is_absolute() or windows.drive or windows.root or ".." in posix.parts or ".." in windows.parts
-    if outside or "\0" in name:
-        raise DataError(f"{archive}: refused, member {name!r} would be written outside the folder")
-
-
-def _check_total(archive: Path, total: int) -> int:
-    if total > MAX_UNPACKED:
-        raise DataError(f"{archive}: refused, it would unpack to more than {MAX_UNPACKED} bytes")
-    return total

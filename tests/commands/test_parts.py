@@ -14,7 +14,7 @@ from genlab.errors import ConfigError
 def test_devices_that_are_not_there(devices: list[int], config: Callable, run_dir: Callable) -> None:
     settings = config(f"trainer.devices={devices}".replace(" ", ""))
     with pytest.raises(ConfigError, match="devices=") as error:
-        parts.trainer(run_dir("a"), settings, resume_step=0, first=True)
+        parts.trainer(run_dir("a"), settings)
     assert "\n" not in str(error.value)
 
 
@@ -22,7 +22,7 @@ def test_a_shell_in_a_slurm_allocation_trains_alone(
     config: Callable, run_dir: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SLURM_NTASKS", "2")  # and neither SLURM_PROCID nor SLURM_LOCALID
-    trainer = parts.trainer(run_dir("a"), config(), resume_step=0, first=True)
+    trainer = parts.trainer(run_dir("a"), config())
     assert (trainer.world_size, trainer.global_rank) == (1, 0)
 
 
@@ -30,6 +30,6 @@ def test_lightning_takes_no_signals(config: Callable, run_dir: Callable) -> None
     import signal
 
     before = signal.getsignal(signal.SIGTERM)
-    trainer = parts.trainer(run_dir("a"), config(), resume_step=0, first=True)
+    trainer = parts.trainer(run_dir("a"), config())
     trainer._signal_connector.register_signal_handlers()
     assert signal.getsignal(signal.SIGTERM) is before

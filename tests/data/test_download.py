@@ -10,8 +10,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from genlab.data import download
-from genlab.data.download import fetch, unpack_tar, unpack_zip, verify
+from genlab.data import download, unpack
+from genlab.data.download import fetch, verify
+from genlab.data.unpack import unpack_tar, unpack_zip
 from genlab.errors import DataError
 
 PAYLOAD = os.urandom(3_000_000)
@@ -221,17 +222,17 @@ def test_zip(tmp_path):
 
 
 @pytest.mark.parametrize("cut", [0, 10, 200, -100])
-@pytest.mark.parametrize("unpack", [unpack_tar, unpack_zip])
-def test_damaged_archives(tmp_path, unpack, cut):
+@pytest.mark.parametrize("unpacked", [unpack_tar, unpack_zip])
+def test_damaged_archives(tmp_path, unpacked, cut):
     path = tmp_path / "a"
-    if unpack is unpack_tar:
+    if unpacked is unpack_tar:
         _tar(path, ("x", REG, PAYLOAD[:5000]))
     else:
         with zipfile.ZipFile(path, "w") as file:
             file.writestr("x", PAYLOAD[:5000])
     path.write_bytes(path.read_bytes()[:cut])
     with pytest.raises(DataError, match="cannot be unpacked"):
-        unpack(path, tmp_path / "out")
+        unpacked(path, tmp_path / "out")
     assert os.listdir(tmp_path) == ["a"]
 
 
@@ -246,16 +247,16 @@ def test_flipped_byte_in_a_zip(tmp_path):
     assert os.listdir(tmp_path) == ["a"]
 
 
-@pytest.mark.parametrize("unpack", [unpack_tar, unpack_zip])
-def test_bombs(tmp_path, monkeypatch, unpack):
-    monkeypatch.setattr(download, "MAX_UNPACKED", 1000)
-    if unpack is unpack_tar:
+@pytest.mark.parametrize("unpacked", [unpack_tar, unpack_zip])
+def test_bombs(tmp_path, monkeypatch, unpacked):
+    monkeypatch.setattr(unpack, "MAX_UNPACKED", 1000)
+    if unpacked is unpack_tar:
         _tar(tmp_path / "a", ("x", REG, bytes(600)), ("y", REG, bytes(600)))
     else:
         with zipfile.ZipFile(tmp_path / "a", "w") as file:
             file.writestr("x", bytes(1200))
-    with pytest.raises(DataError, match="more than 1000 bytes"):
-        unpack(tmp_path / "a", tmp_path / "out")
+    with pytest.raises(DataError, match="1,200 bytes"):
+        unpacked(tmp_path / "a", tmp_path / "out")
     assert os.listdir(tmp_path) == ["a"]
 
 
@@ -267,3 +268,47 @@ def test_an_existing_folder_is_not_overwritten(tmp_path):
         unpack_tar(archive, tmp_path / "out")
     assert (tmp_path / "out" / "x").read_bytes() == b"mine"
     assert sorted(os.listdir(tmp_path)) == ["a", "out"]
+
+
+@pytest.mark.parametrize("ending", ["zip", "tar.gz"])
+def test_an_archive_of_nothing_but_zeros_is_refused_before_it_is_written(tmp_path, ending):
+    archive, zeros = tmp_path / f"a.{ending}", bytes(1 << 20)
+    if ending == "zip":
+        with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as file:
+            for i in range(70):
+                file.writestr(str(i), zeros)
+    else:
+        with tarfile.open(archive, "w:gz", compresslevel=1) as file:
+            for i in range(70):
+                member = tarfile.TarInfo(str(i))
+                member.size = len(zeros)
+                file.addfile(member, io.BytesIO(zeros))
+    with pytest.raises(DataError, match="no data set of its size"):
+        (unpack_zip if ending == "zip" else unpack_tar)(archive, tmp_path / "out")
+    assert os.listdir(tmp_path) == [archive.name]
+
+
+def test_an_archive_that_does_not_fit_on_the_disk_is_refused_before_it_is_written(tmp_path, monkeypatch):
+    archive = _tar(tmp_path / "a", ("x", REG, bytes(600)))
+    monkeypatch.setattr(unpack.shutil, "disk_usage", lambda _: unpack.shutil._ntuple_diskusage(0, 0, 500))
+    with pytest.raises(DataError, match="make room"):
+        unpack_tar(archive, tmp_path / "out")
+    assert os.listdir(tmp_path) == ["a"]
+
+
+def test_what_a_killed_process_left_of_unpacking_is_removed_and_what_another_writes_is_not(tmp_path):
+    archive = _tar(tmp_path / "a", ("x", REG, b"1"))
+    for name in (".out.1-aa.part", ".out.2-bb.part"):
+        (tmp_path / name).mkdir()
+    with unpack._held(tmp_path / ".out.2-bb.part"):
+        unpack_tar(archive, tmp_path / "out")
+    assert sorted(os.listdir(tmp_path)) == [".out.2-bb.part", "a", "out"]
+
+
+def test_an_archive_that_is_a_pipe_does_not_hang(tmp_path):
+    os.mkfifo(tmp_path / "a")
+    for each in (unpack_tar, unpack_zip):
+        with pytest.raises(DataError, match="no plain file"):
+            each(tmp_path / "a", tmp_path / "out")
+    with pytest.raises(DataError, match="no plain file"):
+        verify(tmp_path / "a", md5=MD5)

@@ -1,0 +1,59 @@
+"""A run that goes on: is it the run that its checkpoint is of, and are the data those that it was trained on?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import genlab
+from genlab import checkpoint
+from genlab.data.fingerprint import changed, fingerprint
+from genlab.data.spec import Dataset
+from genlab.errors import CheckpointError, ConfigError, DataError
+from genlab.permitted import check_config
+from genlab.schema import validate
+
+
+def meta(config: Mapping[str, Any], data: Dataset) -> dict[str, Any]:
+    """What makes a checkpoint self-contained and tells its run from others: format, version, config, data."""
+    return {
+        "format": checkpoint.FORMAT,
+        "version": genlab.__version__,
+        "config": dict(config),
+        "spec": data.spec.to_dict(),
+        "data": fingerprint(data),
+    }
+
+
+def check(
+    held: Mapping[str, Any], config: Mapping[str, Any], now: Mapping[str, Any], *, source: str
+) -> dict[str, tuple[Any, Any]]:
+    """The settings that have changed and may, with both values.
+
+    Args:
+        held: the checkpoint that the run is to go on from.
+        config: of the run.
+        now: `meta` of the run and its data as they are.
+        source: the checkpoint, for messages.
+
+    Raises:
+        CheckpointError: it was trained with other settings that may not change: it is of another run.
+        DataError: it was trained on other data.
+    """
+    header = held["genlab"]
+    try:
+        before = validate("train", {**header["config"], "trust": config["trust"]})
+    except (ConfigError, KeyError, TypeError) as error:
+        raise CheckpointError(f"{source}: its config cannot be read by this version of genlab: {error}") from error
+    for key, most in (("epoch", 1 << 40), ("examples", 1 << 60), ("threads", 1024)):
+        if key in header and not (type(header[key]) is int and 0 <= header[key] <= most):
+            raise CheckpointError(f"{source} has a damaged header: genlab.{key} is {header[key]!r}")
+    found = check_config(before, config, source=source)
+    if any(now["spec"].get(key) != value for key, value in header["spec"].items()):
+        raise DataError(f"{source} was trained on data of type {header['spec']}, and this data is {now['spec']}")
+    difference = changed(header.get("data"), now["data"])
+    if difference is not None:
+        raise DataError(
+            f"the data has changed since {source} was written: {difference}; put the data back, or start a new run"
+        )
+    return found
