@@ -113,6 +113,8 @@ def _outputs(sweep_dir: Path) -> Path | None:
 
 def _check_links(sweep_dir: Path) -> None:
     """A link in a sweep's directory would have another file written in place of the sweep's own."""
+    if "${" in str(sweep_dir):
+        raise TrustError(f"{sweep_dir}: its name would be looked up as a key of the config; rename it")
     for folder, names, files in os.walk(sweep_dir):
         if ".submitit" in (*names, *files):  # its results are pickles
             raise TrustError(

@@ -246,7 +246,7 @@ def test_other_ways_to_a_foreign_file(refused, tmp_path):
     refused("train", "experiment=e", f"hydra.searchpath=[file://{tmp_path}/foreign]")
     refused("train", "--config-path", "foreign")
     refused("train", "--config-path=foreign", "--config-name=train")
-    refused("train", f"model={up}/model/e")  # a name that leaves genlab's own folder
+    assert "foreign" in refused("train", f"model={up}/model/e")  # a name that leaves genlab's own folder
     refused("train", "--config-name", f"{os.path.relpath(tmp_path, compose.config_dir())}/foreign/train")
     refused("train", "--config-dir=foreign", "experiment=e", "trust=[os]")  # what was typed does not make it right
     refused("train", "trust=${oc.env:HOME}")
@@ -373,6 +373,12 @@ def test_a_link_in_a_sweeps_directory(name, swept, refused, tmp_path):
     assert (tmp_path / "mine").read_text() == "precious"
 
 
+def test_a_sweeps_name_is_looked_up_nowhere(swept, refused):
+    path = swept()
+    path.rename(path.with_name("${hydra.job.name}"))
+    assert "rename it" in refused("train", "resume=" + str(path.with_name("${hydra.job.name}")))
+
+
 def test_a_sweep_is_resumed_where_it_lies_and_by_typed_words(swept, tmp_path, monkeypatch):
     outputs = f"outputs='{tmp_path}/outputs'"
     path = swept(outputs, "trust=[mypackage]", "--config-dir=/tmp/mine", cwd="/")
@@ -469,7 +475,8 @@ RUNS = "open('ran', 'w').close()\n"
     ],
 )
 def test_a_module_in_the_working_directory_is_not_imported(command, names, tmp_path):
-    for name in names:
+    (tmp_path / "hydra_plugins").mkdir()  # Hydra imports all of them
+    for name in (*names, "hydra_plugins/mine.py"):
         (tmp_path / name).write_text(RUNS)
     words = [sys.executable, *command, "train", "--cfg", "job"]
     done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=60)
