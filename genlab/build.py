@@ -11,7 +11,7 @@ from typing import Any
 from torch import Generator, Tensor, nn
 
 from genlab.data.spec import Dataset, DataSpec, Split
-from genlab.errors import ConfigError, DataError, GenlabError, TrainingError
+from genlab.errors import ConfigError, DataError, GenlabError, TrainingError, out_of_memory
 from genlab.schema import TARGETS
 from genlab.training.optim import OptimiserRecipe
 from genlab.trust import check_target
@@ -119,8 +119,19 @@ def _own(made: Any, target: str) -> Dataset:
 
 
 def model(node: Mapping[str, Any], spec: DataSpec, *, trust: Sequence[str]) -> nn.Module:
-    """The model of a ``model`` node for data of type ``spec``; weights from PyTorch's random state."""
-    return construct(node, spec, trust=trust)
+    """The model of a ``model`` node for data of type ``spec``; weights from PyTorch's random state.
+
+    Raises:
+        TrainingError: it does not fit into memory.
+    """
+    try:
+        return construct(node, spec, trust=trust)
+    except (MemoryError, RuntimeError, TypeError) as error:
+        if not out_of_memory(error):
+            raise
+        sizes = {f"model.{key}": value for key, value in node.items() if isinstance(value, int) and value > 1}
+        largest = max(sizes, key=sizes.__getitem__, default="model")
+        raise TrainingError(f"{largest}={sizes.get(largest)}: the model does not fit into memory; try less") from error
 
 
 def objective(node: Mapping[str, Any], *, trust: Sequence[str]) -> Any:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from genlab import __version__, process, ranks, signals, threads
 from genlab.atomic import told
-from genlab.errors import ConfigError, GenlabError, Interrupted
+from genlab.errors import ConfigError, GenlabError, Interrupted, TrainingError, out_of_memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -66,6 +66,11 @@ def main(words: Sequence[str] | None = None) -> int:
         disk = told(error)
         if disk is not None:
             return _fail(str(disk), disk.exit_code)
+        if out_of_memory(error):
+            return _fail(
+                f"out of memory ({' '.join(str(error).split())[:160]}): try a smaller model, batch_size, n or data set",
+                TrainingError.exit_code,
+            )
         return _fail(f"unexpected {type(error).__name__}: {error} (a bug in genlab; --debug shows where)", 1)
 
 

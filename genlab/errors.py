@@ -39,6 +39,26 @@ class TrainingError(GenlabError):
     exit_code = 5
 
 
+def out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that something is larger than the memory, or than any memory can be."""
+    said = str(error).lower()
+    return isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError | TypeError | ValueError | OverflowError)
+        and any(words in said for words in _MEMORY)
+    )
+
+
+_MEMORY = (
+    "can't allocate memory",
+    "out of memory",
+    "unable to allocate",
+    "storage size calculation overflowed",
+    "overflow when unpacking long",
+    "array is too big",
+    "maximum allowed dimension exceeded",
+)
+
+
 class TrustError(GenlabError):
     """Something that would run foreign code; refused, nothing ran."""
 

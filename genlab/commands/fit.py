@@ -21,7 +21,7 @@ from genlab.callbacks.validation import show
 from genlab.commands import closing, continued
 from genlab.commands.loaded import device_of
 from genlab.data.spec import Dataset
-from genlab.errors import CheckpointError, ConfigError, TrainingError
+from genlab.errors import CheckpointError, ConfigError, TrainingError, out_of_memory
 from genlab.evaluation import likelihood
 from genlab.evaluation.draw import draw
 from genlab.evaluation.energies import ENERGIES, energies
@@ -166,7 +166,7 @@ def _fitted(model: Fitted, data: Dataset, config: Mapping[str, Any], *, console:
             progress=partial(track, description="fit", console=console),
         )
     except (MemoryError, RuntimeError) as error:
-        if isinstance(error, MemoryError) or "can't allocate memory" in str(error):
+        if out_of_memory(error):
             raise TrainingError("out of memory: try a smaller model.max_points, or smaller pictures") from error
         raise
     for note in fit.notes:

@@ -30,7 +30,7 @@ from genlab.commands.loaded import device_of
 from genlab.commands.quiet import quiet
 from genlab.data.loader import BatchLoader
 from genlab.data.spec import Dataset
-from genlab.errors import ConfigError, GenlabError, TrainingError
+from genlab.errors import ConfigError, GenlabError, TrainingError, out_of_memory
 from genlab.evaluation.draw import draw
 from genlab.evaluation.pictures import save_png
 from genlab.evaluation.record import Record
@@ -242,7 +242,7 @@ def _fit(trainer: pl.Trainer, module: Stepwise, loader: BatchLoader, source: Pat
     except OSError as error:
         raise TrainingError(f"cannot write the run: {error}; the previous checkpoint is untouched") from error
     except RuntimeError as error:
-        if "can't allocate memory" in str(error) or "out of memory" in str(error).lower():
+        if out_of_memory(error):
             raise TrainingError(_memory_advice(loader)) from error
         raise
     finally:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
+import numpy as np
 import pytest
 
+from genlab import build
 from genlab.commands import parts
-from genlab.errors import ConfigError
+from genlab.errors import ConfigError, TrainingError
 
 
 @pytest.mark.parametrize("devices", [[5], [0], []])
@@ -33,3 +36,19 @@ def test_lightning_takes_no_signals(config: Callable, run_dir: Callable) -> None
     trainer = parts.trainer(run_dir("a"), config())
     trainer._signal_connector.register_signal_handlers()
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+@pytest.mark.parametrize("size", [10**11, 10**15, 10**30])
+def test_a_model_larger_than_the_memory_names_what_is_large(size: int, config: Callable) -> None:
+    settings = config(f"model.latent_dim={size}")
+    data = build.dataset(settings["data"], trust=[])
+    with pytest.raises(TrainingError, match=rf"model\.latent_dim={size}: the model does not fit"):
+        build.model(settings["model"], data.spec, trust=[])
+
+
+def test_what_else_is_larger_than_the_memory_is_no_bug(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    from genlab import cli
+
+    monkeypatch.setitem(cli.VERBS, "list", cli.Verb("", lambda *_: np.empty(10**16) is None))
+    assert cli.main(["list"]) == 5
+    assert capsys.readouterr().err.startswith("genlab: error: out of memory (Unable to allocate")
