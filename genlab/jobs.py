@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from hydra.core.hydra_config import HydraConfig
 
-from genlab import compose, launch, resume, runs, schema, signals
+from genlab import compose, foreign, launch, resume, runs, schema, signals
 from genlab.errors import CheckpointError, GenlabError, TrainingError
 from genlab.forbidden import key_of
 from genlab.numerals import decimals
@@ -142,7 +142,7 @@ def _run(folder: Path, record: dict[str, Any], config: DictConfig, earlier: dict
         resume.believe(held, trusted, source=run_dir / runs.CONFIG)
         resume.note(held, {})
         launch.write(run_dir, held)
-    with (run_dir / LOG).open("ab") as log:
+    with os.fdopen(foreign.open_own(run_dir / LOG, os.O_WRONLY | os.O_APPEND), "ab") as log:
         child = subprocess.Popen(
             [*COMMAND, *as_word(trusted), str(run_dir)],
             stdin=subprocess.DEVNULL,
@@ -257,7 +257,7 @@ def _interrupted(earlier: dict[str, Any] | None, *, outputs: Path) -> Path | Non
 
 def _message(log: Path, code: int) -> str:
     """The worker's own last word, or how it ended."""
-    with log.open("rb") as file:
+    with foreign.open_plain(log, most=None, links=False) as file:
         file.seek(max(0, file.seek(0, os.SEEK_END) - 16384))
         lines = file.read().decode("utf-8", "replace").splitlines()
     said = [line for line in lines if line.startswith("genlab: error: ")]

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from genlab import runs
+from genlab import foreign, runs
 from genlab.errors import ConfigError, TrainingError
 
 WAIT_SECONDS = 120.0
@@ -107,7 +107,7 @@ def together(outputs: Path, make: Callable[[], Path]) -> Path:
         if time.monotonic() > deadline:
             raise TrainingError(f"rank {rank} waited {WAIT_SECONDS:.0f} s for rank 0 to start a run in {outputs}")
         time.sleep(0.1)
-    return Path(meeting.read_text())
+    return Path(foreign.read_text(meeting, most=1 << 16))
 
 
 def _whole(launcher: str, sign: str, names: tuple[str, ...]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -184,3 +185,24 @@ def test_a_cache_entry_that_is_none_is_made_again(kind: str, tmp_path: Path, mon
 
         entry.write_bytes(raw + cache.TRAILER.pack(cache.MARK, zlib.crc32(raw), len(raw)))
     assert (cache.kept(["k"], lambda: made) == made).all()
+
+
+def test_an_idx_file_that_is_a_pipe_does_not_hang(tmp_path: Path) -> None:
+    from genlab.data.mnist import read_idx
+    from genlab.errors import DataError
+
+    os.mkfifo(tmp_path / "a-idx1-ubyte")
+    with pytest.raises(DataError, match="no plain file"):
+        read_idx(tmp_path / "a-idx1-ubyte", ndim=1)
+
+
+def test_an_idx_file_that_unpacks_without_end_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import gzip
+
+    from genlab.data.mnist import read_idx
+    from genlab.errors import DataError
+
+    monkeypatch.setattr(sys.modules["genlab.data.mnist"], "MAX_IDX", 1000)
+    (tmp_path / "a.gz").write_bytes(gzip.compress(bytes(5000)))
+    with pytest.raises(DataError, match="more than 1000 bytes"):
+        read_idx(tmp_path / "a.gz", ndim=1)

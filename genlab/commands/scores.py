@@ -289,7 +289,7 @@ def code() -> str:
 def digest(path: Path) -> str:
     """The sha256 of a file, in hexadecimal."""
     found = hashlib.sha256()
-    with path.open("rb") as file:
+    with foreign.open_plain(path, most=None, links=True) as file:
         while block := file.read(_BLOCK):
             found.update(block)
     return found.hexdigest()

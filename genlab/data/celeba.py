@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from genlab import foreign
 from genlab.data.classes import class_notes
 from genlab.data.decode import as_tensor, decode
 from genlab.data.download import verify
@@ -192,7 +193,7 @@ def _attribute(base: Path, label: str) -> dict[str, int]:
 
 def _lines(path: Path) -> list[str]:
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = foreign.read_text(path, links=True).splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path} cannot be read ({error}): put the original file there") from error
     if len(lines) >= WHOLE:

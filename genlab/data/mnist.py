@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import math
 import zlib
 from dataclasses import dataclass, replace
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from genlab import foreign
 from genlab.data.binarise import binarise, binarise_once
 from genlab.data.download import fetch, verify
 from genlab.data.roots import data_root
@@ -21,6 +23,9 @@ from genlab.errors import DataError
 if TYPE_CHECKING:
     import os
     from pathlib import Path
+
+MAX_IDX = 1 << 30
+"""Bytes of an IDX file, unpacked, at most: twenty times those of the largest of these sets."""
 
 SPLIT_SEED = 1998
 BINARISE_SEEDS = {"val": 2008, "test": 2016}
@@ -147,7 +152,12 @@ def read_idx(path: Path, *, ndim: int) -> np.ndarray:
         DataError: if the file is unreadable, of another magic number, cut short or too long; the message names it.
     """
     try:
-        raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        raw = foreign.read_bytes(path, most=MAX_IDX, links=True)
+        if path.suffix == ".gz":
+            with gzip.GzipFile(fileobj=io.BytesIO(raw)) as file:
+                raw = file.read(MAX_IDX + 1)
+        if len(raw) > MAX_IDX:
+            raise OSError(f"it holds more than {MAX_IDX} bytes")
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path} cannot be read ({error}): move it away and run again") from error
     start = 4 + 4 * ndim

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from genlab import foreign
 from genlab.data.convert import BadPictureError, Facts, kind_of, to_8bit, to_mode, values_of
 from genlab.errors import ConfigError
 
@@ -32,6 +33,9 @@ MAX_PIXELS = 1 << 26
 ORIENTATION = 0x0112  # the tag of EXIF
 
 # All that Pillow's readers are known to raise on damaged files.
+MAX_FILE = 4 << 30
+"""Bytes of one picture, at most."""
+
 UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error, IndexError, KeyError, OverflowError)
 
 
@@ -191,7 +195,7 @@ def measure(path: Path) -> tuple[float, float]:
     from PIL import Image
 
     try:
-        with path.open("rb") as file, Image.open(file, formats=FORMATS) as image:
+        with foreign.open_plain(path, most=MAX_FILE, links=True) as file, Image.open(file, formats=FORMATS) as image:
             if image.size[0] * image.size[1] > MAX_PIXELS:
                 return math.nan, math.nan
             if image.mode != "F" and not image.mode.startswith("I"):
@@ -213,7 +217,7 @@ def upright_size(path: Path) -> tuple[int, int]:
     from PIL import Image
 
     try:
-        with path.open("rb") as file, Image.open(file, formats=FORMATS) as image:
+        with foreign.open_plain(path, most=MAX_FILE, links=True) as file, Image.open(file, formats=FORMATS) as image:
             width, height = image.size
             return (height, width) if image.getexif().get(ORIENTATION) in (5, 6, 7, 8) else (width, height)
     except (Image.DecompressionBombError, *UNREADABLE) as error:
@@ -235,7 +239,7 @@ def _opened(
     try:
         if path.stat().st_size == 0:
             raise BadPictureError("empty file")
-        with path.open("rb") as file, Image.open(file, formats=FORMATS) as image:
+        with foreign.open_plain(path, most=MAX_FILE, links=True) as file, Image.open(file, formats=FORMATS) as image:
             width, height = image.size
             if width * height > MAX_PIXELS:
                 raise BadPictureError(f"{width}x{height} pixels, more than {MAX_PIXELS}")
