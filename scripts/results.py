@@ -19,8 +19,9 @@ from typing import Any
 
 import yaml
 
-from genlab.comparison.columns import COLUMNS, ERRORS, Column
+from genlab.comparison.columns import COLUMNS, Column
 from genlab.comparison.show import duration
+from genlab.comparison.value import ERRORS
 
 SIGNS = {"exact": "=", "upper bound": "<=", "lower bound": ">=", "estimate": "~"}
 UNITS = {"nats per example": "nats", "bits/dim": "bits/dim"}

@@ -6,6 +6,7 @@ import base64
 import csv
 import html
 import json
+import math
 import shutil
 import statistics
 import subprocess
@@ -24,7 +25,7 @@ from genlab import checkpoint, compare, own, runs
 from genlab.cli import VERBS, main
 from genlab.commands import scores, train
 from genlab.commands.compare import run as compare_runs
-from genlab.comparison.columns import ERRORS
+from genlab.comparison.value import ERRORS
 from genlab.compose import compose
 from genlab.errors import CheckpointError, ConfigError
 
@@ -80,6 +81,11 @@ def test_runs_become_one_table_and_one_page(outputs, tmp_path, capsys):
     summary = json.loads(next((outputs / "train" / "histogram-digits").glob("*/summary.json")).read_text())
     cell = rows["histogram"]["cells"]["nll"]
     assert (cell["number"], cell["error"]) == (summary["test"]["value"], summary["test"]["standard_error"])
+    kept = next((outputs / "train" / "histogram-digits").glob("*/compare/*/nll-*.json"))
+    (record,) = json.loads(kept.read_text())["value"]["records"]
+    assert len(record["influence"]) == record["n"]
+    assert math.hypot(*record["influence"]) == pytest.approx(record["standard_error"], rel=0.01)
+    assert "influence" not in (folder / "compare.json").read_text()
     page = (folder / "compare.html").read_text()
     # samples of four; of two VAEs reconstructions, interpolations and codes, of one pixels' bits, of one the chain
     assert page.count("data:image/png;base64,") == 12

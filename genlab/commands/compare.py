@@ -19,10 +19,11 @@ from rich.text import Text
 
 from genlab import __version__, plainyaml, runs
 from genlab.commands.scores import Scores
-from genlab.comparison.columns import COLUMNS, ERRORS, METRICS, Value
+from genlab.comparison.columns import COLUMNS, METRICS
 from genlab.comparison.groups import Group, Row, arrange
 from genlab.comparison.page import About, columns, page
 from genlab.comparison.run import Run, read
+from genlab.comparison.value import ERRORS, Value
 from genlab.errors import CheckpointError, GenlabError
 
 RUNS = "runs.json"

@@ -137,7 +137,7 @@ class Scores:
                 return {"records": [], "lacks": f"needs {lacks}", "pictures": []}
             self.console.print(f"score    {self.path.parent.parent}: {name}", highlight=False, soft_wrap=True)
             subject = replace(self.subject, folder=folder)  # which shares what metrics compute only once
-            records = [record.to_dict() for record in score(subject, {name: options})]
+            records = [record.to_dict(influence=True) for record in score(subject, {name: options})]
             drawn = sorted(str(path.relative_to(self.folder)) for path in folder.rglob("*.png"))
             return {"records": records, "lacks": None, "pictures": drawn}
 

@@ -13,49 +13,13 @@ from typing import Any
 
 from genlab.comparison.run import FINISHED, Run
 from genlab.comparison.show import duration, percent, probability, significant, two_digits, whole
+from genlab.comparison.value import Cell, Value
 
 EXACT, BOUND, NONE, TRANSLATES, FAILED = "exact", "upper bound", "none", "translates", "failed"
 
 
-@dataclass(frozen=True)
-class Value:
-    """A number in a cell.
-
-    Attributes:
-        number: it.
-        error: its standard error; None where it has none, or where `interval` says it. See `ERRORS`.
-        interval: of 95%.
-        note: a few words beside it.
-        scope: it compares with the values of equal scope; None: with nothing.
-        spread: of a mean over seeds, their standard deviation.
-    """
-
-    number: float
-    error: float | None = None
-    interval: tuple[float, float] | None = None
-    note: str = ""
-    scope: Hashable = None
-    spread: float | None = None
-
-    @property
-    def uncertainty(self) -> float:
-        """The standard error, also where an interval says it; 0 where there is none."""
-        if self.interval is not None:
-            return (self.interval[1] - self.interval[0]) / 4
-        return self.error or 0.0
-
-
-ERRORS = (
-    "± is one standard error: of a run, over examples, samples or timed repetitions; of a mean over k seeds, "
-    "sqrt(e^2 + s^2 / k) of that error e, which more seeds do not average out, and of their standard deviation s."
-)
-"""What ± says, in the terminal and on the page."""
-
 TRIVIAL = "worse than a trivial model"
 """The note beside a likelihood that is a number, and nonsense; what it is worse than stands in the run's own notes."""
-
-Cell = Value | str
-"""A number, or why there is none."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +73,7 @@ def _nll(run: Run) -> Cell:
     if record is None:
         return run.lacks.get("nll", "not measured")
     note = TRIVIAL if record.get("warning") else ""
-    return Value(record["value"], record["standard_error"], _interval(record), note=note, scope=likelihood_scope(run))
+    return replace(_value(record, scope=likelihood_scope(run)), note=note)
 
 
 def _bits_per_dim(run: Run) -> Cell:
@@ -118,8 +82,7 @@ def _bits_per_dim(run: Run) -> Cell:
         return nll
     if run.facts.get("levels") is None:
         return "real data has no bits"
-    error = None if nll.error is None else bits(nll.error, run.facts)
-    return Value(bits(nll.number, run.facts), error, scope=nll.scope)
+    return nll.scaled(bits(1.0, run.facts))
 
 
 def _code(run: Run) -> Cell:
@@ -127,7 +90,13 @@ def _code(run: Run) -> Cell:
     if isinstance(rate, str):
         return rate
     raw = math.log2(run.facts["levels"])
-    return Value(rate.number, rate.error, note=f"of {raw:.2f}", scope=rate.scope)
+    return replace(rate, note=f"of {raw:.2f}")
+
+
+def _value(record: Mapping[str, Any], *, scope: Hashable) -> Value:
+    influence = record.get("influence")
+    each = None if influence is None else tuple(influence)
+    return Value(record["value"], record["standard_error"], _interval(record), scope=scope, influence=each)
 
 
 def _interval(record: Mapping[str, Any]) -> tuple[float, float] | None:
@@ -147,7 +116,7 @@ def measured(metric: str, name: str | None = None, *, alike: tuple[str, ...] = A
         if record is None:
             return run.lacks.get(metric, "not measured")
         scope = (metric, run.examples, *(record.get(key) for key in alike))
-        return Value(record["value"], record["standard_error"], _interval(record), scope=scope)
+        return _value(record, scope=scope)
 
     return of
 

@@ -8,11 +8,12 @@ from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from genlab.comparison.columns import BOUND, COLUMNS, EXACT, FAILED, NONE, TRANSLATES, Cell, Value, likelihood_scope
+from genlab.comparison.columns import BOUND, COLUMNS, EXACT, FAILED, NONE, TRANSLATES, likelihood_scope
 from genlab.comparison.run import FINISHED, SILENT, STOPPED, Run, plain
+from genlab.comparison.value import Cell, Value
 
 SIGMAS = 2.0
-"""Two numbers whose difference is within so many standard errors are told as tied."""
+"""Two numbers whose difference is within so many of its standard errors are told as tied."""
 
 
 @dataclass(frozen=True)
@@ -200,8 +201,25 @@ def mean(cells: Sequence[Cell]) -> Cell:
     numbers = [value.number for value in values]
     spread = statistics.stdev(numbers)
     of_examples = statistics.fmean(value.uncertainty for value in values)
-    error = math.hypot(of_examples, spread / math.sqrt(len(values)))  # 0: a count that is always the same
-    return Value(statistics.fmean(numbers), error or None, note=_note(values), scope=values[0].scope, spread=spread)
+    of_seeds = spread / math.sqrt(len(values))
+    error = math.hypot(of_examples, of_seeds)  # 0: a count that is always the same
+    return Value(
+        statistics.fmean(numbers),
+        error or None,
+        note=_note(values),
+        scope=values[0].scope,
+        spread=spread,
+        of_seeds=of_seeds,
+        influence=_influence(values),
+    )
+
+
+def _influence(values: Sequence[Value]) -> tuple[float, ...] | None:
+    """That of each example on the mean over seeds, which are scored on the same examples."""
+    of_seeds = [value.influence for value in values if value.influence is not None]
+    if len(of_seeds) < len(values) or len({len(each) for each in of_seeds}) > 1:
+        return None
+    return tuple(map(statistics.fmean, zip(*of_seeds, strict=True)))
 
 
 def _note(values: Sequence[Value]) -> str:
@@ -235,9 +253,8 @@ def _marked(groups: Sequence[Group]) -> list[Group]:
             sign = 1 if column.best == "lower" else -1
             best_row, best = min(held, key=lambda pair: sign * pair[1].number)
             for row, cell in held:
-                error = math.hypot(cell.uncertainty, best.uncertainty)
                 if row is best_row:
                     marks[id(row)][column.key] = "best"
-                elif abs(cell.number - best.number) <= SIGMAS * error:
+                elif abs(cell.number - best.number) <= SIGMAS * cell.error_of_difference(best):
                     marks[id(row)][column.key] = "tied"
     return [replace(group, rows=tuple(replace(row, marks=marks[id(row)]) for row in group.rows)) for group in groups]

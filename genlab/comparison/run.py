@@ -118,8 +118,12 @@ class Run:
         return json.dumps(told, sort_keys=True, default=str)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain types for ``compare.json``."""
+        """Plain types for ``compare.json``; what every example has to do with a number is no part of them."""
         plain = {key: value for key, value in vars(self).items() if key not in {"pictures", "curves"}}
+        plain["records"] = {
+            metric: [{key: value for key, value in record.items() if key != "influence"} for record in records]
+            for metric, records in self.records.items()
+        }
         pictures = {name: str(path) for name, path in self.pictures.items()}
         return {**plain, "path": None if self.path is None else str(self.path), "pictures": pictures}
 

@@ -34,9 +34,14 @@ def _placements(values: Tensor, others: Tensor) -> Tensor:
     return (below + up_to).double() / (2 * len(others))
 
 
+def placements(inside: Tensor, outside: Tensor) -> tuple[Tensor, Tensor]:
+    """Of either sample in the other, ``(m,), (n,)``: both have the AUROC as their mean."""
+    return _placements(outside, inside), 1 - _placements(inside, outside)
+
+
 def auroc(inside: Tensor, outside: Tensor) -> Estimate:
     """``P(outside > inside) + P(outside = inside) / 2`` of scores ``(n,), (m,)``."""
-    of_outside, of_inside = _placements(outside, inside), 1 - _placements(inside, outside)
+    of_outside, of_inside = placements(inside, outside)
     variance = of_outside.var() / len(outside) + of_inside.var() / len(inside)
     return Estimate(of_outside.mean().item(), math.sqrt(variance.item()))
 

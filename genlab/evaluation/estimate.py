@@ -37,6 +37,23 @@ def mean(values: Tensor) -> Estimate:
     return Estimate(values.mean().item(), values.std().item() / math.sqrt(len(values)))
 
 
+MOST_INFLUENCES = 10_000
+"""Numbers at most that `influence` gives."""
+
+
+def influence(*samples: Tensor) -> tuple[float, ...]:
+    """``(x_i - mean) / n`` for each ``x: (n,)`` of one or more samples whose means add up to an estimate.
+
+    The squares add up to its variance, and the squared differences from those of another estimate of the same examples
+    to the variance of the difference, in which what is easy for both cancels. Of more than `MOST_INFLUENCES` examples
+    every so many are added up.
+    """
+    each = torch.cat([(x.double() - x.double().mean()) / len(x) for x in samples]).cpu()
+    if len(each) > MOST_INFLUENCES:
+        each = each.new_zeros(MOST_INFLUENCES).index_add_(0, torch.arange(len(each)) % MOST_INFLUENCES, each)
+    return tuple(float(f"{value:.6g}") for value in each.tolist())
+
+
 def resampled(
     statistic: Callable[[Tensor, Tensor], float], sizes: tuple[int, int], *, resamples: int, seed: int
 ) -> Estimate:

@@ -16,6 +16,7 @@ from torch import Tensor, distributed
 from genlab.data.loader import Batch, ordered
 from genlab.data.spec import Split
 from genlab.errors import ConfigError
+from genlab.evaluation.estimate import influence
 from genlab.evaluation.record import Record
 from genlab.models.base import ClassConditional, ExactLikelihood, GenerativeModel, ItemisedBound, LikelihoodBound
 from genlab.models.grid import GridNormalised
@@ -155,6 +156,7 @@ def nll(
         conditional=isinstance(model, ClassConditional),
         terms={name: column.mean().item() for name, column in table.items()},
         method=model.method if isinstance(model, GridNormalised) else None,
+        influence=influence(_total(table)),
     )
 
 

@@ -32,6 +32,8 @@ class Record:
         interval: a bootstrap interval of 95%, ``(low, high)``.
         extractor: the features it stands on, with the hash of their weights.
         warning: why it is not to be relied on, though it is a number.
+        influence: of each example on the value, as `genlab.evaluation.estimate.influence` gives it, where two values of
+            the same examples can be compared by their differences.
     """
 
     metric: str
@@ -50,6 +52,7 @@ class Record:
     interval: tuple[float, float] | None = None
     extractor: str | None = None
     warning: str | None = None
+    influence: tuple[float, ...] | None = field(default=None, repr=False)
 
     def checked(self) -> Record:
         """This record, if it is a number.
@@ -85,11 +88,13 @@ class Record:
             standard_error=None if self.standard_error is None else self.standard_error * factor,
             interval=None if self.interval is None else (self.interval[0] * factor, self.interval[1] * factor),
             terms={name: value * factor for name, value in self.terms.items()},
+            influence=None if self.influence is None else tuple(value * factor for value in self.influence),
         )
 
-    def to_dict(self) -> dict[str, object]:
-        """Plain types for ``summary.json``."""
-        return asdict(self)
+    def to_dict(self, *, influence: bool = False) -> dict[str, object]:
+        """Plain types for ``summary.json``; with its numbers of each example for the scores that are kept."""
+        plain = asdict(self)
+        return plain if influence else {key: value for key, value in plain.items() if key != "influence"}
 
     def __str__(self) -> str:
         sign = {"exact": "=", "upper bound": "<=", "lower bound": ">=", "estimate": "~"}[self.kind]

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import math
+import random
 import statistics
 
 import pytest
 
-from genlab.comparison.columns import COLUMNS, Value, bits
+from genlab.comparison.columns import COLUMNS, bits
 from genlab.comparison.groups import arrange, mean
 from genlab.comparison.show import duration, significant, two_digits
+from genlab.comparison.value import Value
 
 TOY = {"_target_": "genlab.data.toy2d", "name": "two_moons", "seed": 0, "batch_size": 256}
 
@@ -151,6 +154,55 @@ def test_what_is_within_two_standard_errors_of_the_best_is_tied(run):
     near, far = 90.0 + 2 * math.hypot(0.5, 0.5) - 0.01, 90.0 + 2 * math.hypot(0.5, 0.5) + 0.01
     (group,) = arrange([run("best", nll=90.0), run("near", nll=near), run("far", nll=far)])
     assert [row.marks.get("nll") for row in group.rows] == ["best", "tied", None]
+
+
+def paired(run, name, numbers, seed=0):
+    """A run with these numbers of its examples."""
+    made = run(name, seed=seed, nll=statistics.fmean(numbers))
+    n, middle = len(numbers), statistics.fmean(numbers)
+    made.records["nll"][0] |= {
+        "standard_error": statistics.stdev(numbers) / math.sqrt(n),
+        "influence": [(number - middle) / n for number in numbers],
+    }
+    return made
+
+
+def test_models_of_the_same_examples_are_compared_by_the_differences_of_these(run):
+    draw = random.Random(0)
+    hard = [draw.gauss(90, 20) for _ in range(400)]  # 90 ± 1
+    worse = [number + draw.gauss(0.5, 1) for number in hard]  # by 0.5 ± 0.05
+    alike = [number + draw.gauss(0, 1) for number in hard]
+    middle = statistics.fmean(hard) - statistics.fmean(alike) + 0.02
+    runs = [paired(run, "best", hard), paired(run, "worse", worse), paired(run, "alike", [x + middle for x in alike])]
+    (group,) = arrange(runs)
+    for column in ("nll", "bpd", "code"):
+        assert {row.label: row.marks.get(column) for row in group.rows} == {
+            "best": "best",
+            "alike": "tied",
+            "worse": None,
+        }
+    a, b = (runs[i].records["nll"][0] for i in (0, 1))
+    difference = Value(a["value"], influence=tuple(a["influence"])).error_of_difference(
+        Value(b["value"], influence=tuple(b["influence"]))
+    )
+    of_each = [y - x for x, y in zip(hard, worse, strict=True)]
+    assert difference == pytest.approx(statistics.stdev(of_each) / 20, rel=0.01)
+    del runs[1].records["nll"][0]["influence"]  # not known: as of independent examples
+    (group,) = arrange(runs)
+    assert {row.label: row.marks.get("nll") for row in group.rows}["worse"] == "tied"
+    assert "influence" not in json.dumps(runs[0].to_dict())
+
+
+def test_seeds_keep_their_own_error_in_a_paired_difference(run):
+    draw = random.Random(0)
+    hard = [draw.gauss(90, 20) for _ in range(400)]
+    other = [number + draw.gauss(0.5, 0.1) for number in hard]
+    shifts = (-1.0, 0.0, 1.0)
+    steady = [paired(run, "steady", hard, seed) for seed in range(3)]
+    loose = [paired(run, "loose", [x + shift for x in other], seed) for seed, shift in enumerate(shifts)]
+    firm = [paired(run, "firm", other, seed) for seed in range(3)]
+    (group,) = arrange([*steady, *loose, *firm])  # loose is 0.5 ± sqrt(1 / 3) off, firm 0.5 ± 0.005
+    assert {row.label: row.marks.get("nll") for row in group.rows} == {"steady": "best", "loose": "tied", "firm": None}
 
 
 def test_the_error_of_a_mean_over_seeds_shrinks_with_their_number(run):

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from genlab.data.spec import DataSpec, Split
 from genlab.errors import ConfigError
-from genlab.evaluation import likelihood
+from genlab.evaluation import detect, estimate, likelihood
 from genlab.models import VAE
 from genlab.models.base import ExactLikelihood, GenerativeModel
 
@@ -88,3 +88,31 @@ def test_what_a_model_cannot_have_is_refused() -> None:
     record = likelihood.nll(plane, Split(torch.randn(5, 2)), num_particles=3, **settings())
     with pytest.raises(ConfigError, match="needs integer data"):
         likelihood.bpd(record, plane)
+
+
+def test_the_influences_of_two_scores_give_the_error_of_their_difference(monkeypatch: pytest.MonkeyPatch) -> None:
+    g = torch.Generator().manual_seed(0)
+    a = torch.randn(900, generator=g, dtype=torch.float64) * 20
+    b = a + torch.randn(900, generator=g, dtype=torch.float64)
+    for most, tolerance in ((10_000, 0.001), (100, 0.2)):
+        monkeypatch.setattr(estimate, "MOST_INFLUENCES", most)
+        of_a, of_b = estimate.influence(a), estimate.influence(b)
+        assert len(of_a) == min(900, most)
+        assert math.hypot(*of_a) == pytest.approx(estimate.mean(a).standard_error, rel=tolerance)
+        assert math.dist(of_a, of_b) == pytest.approx(estimate.mean(a - b).standard_error, rel=tolerance)
+
+
+def test_the_influence_on_an_auroc_gives_its_error() -> None:
+    inside, outside = (torch.randn(n, generator=torch.Generator().manual_seed(n)) + n / 900 for n in (300, 900))
+    found = estimate.influence(*detect.placements(inside, outside))
+    assert math.hypot(*found) == pytest.approx(detect.auroc(inside, outside).standard_error, rel=0.005)
+
+
+def test_a_kept_score_has_the_influence_of_each_example_and_a_summary_has_not() -> None:
+    model, x = VAE(SPEC, latent_dim=2, hidden=[4]), split()
+    record = likelihood.nll(model, x, split_name="test", num_particles=2, batch_size=9, seed=0)
+    assert "influence" not in record.to_dict()
+    kept = record.to_dict(influence=True)["influence"]
+    assert len(kept) == len(x)
+    assert math.hypot(*kept) == pytest.approx(record.standard_error, rel=0.02)
+    assert likelihood.bpd(record, model).influence[3] == pytest.approx(kept[3] / (16 * math.log(2)))

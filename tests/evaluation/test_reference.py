@@ -12,9 +12,10 @@ import torch
 from rich.console import Console
 
 from genlab.commands import train, worker
-from genlab.comparison.columns import COLUMNS, TRIVIAL, Value
+from genlab.comparison.columns import COLUMNS, TRIVIAL
 from genlab.comparison.run import Run, read
 from genlab.comparison.show import significant, two_digits
+from genlab.comparison.value import Value
 from genlab.data.spec import Dataset, DataSpec, Split
 from genlab.errors import ConfigError
 from genlab.evaluation.record import Record

@@ -15,6 +15,7 @@ from genlab.data.spec import Split
 from genlab.data.subset import subset, training_subset
 from genlab.evaluation.bayes import class_log_likelihoods, class_log_posterior, class_log_prior
 from genlab.evaluation.classify import Labelled, Linear, accuracy, calibration
+from genlab.evaluation.estimate import influence
 from genlab.evaluation.record import Record
 from genlab.models import NaiveBayes
 from genlab.models.base import ClassConditional, ExactLikelihood, LikelihoodBound
@@ -92,6 +93,7 @@ def _bayes(subject: Subject, options: Mapping[str, Any]) -> list[Record]:
                     seed=seed,
                     num_particles=num_particles,
                     method=method,
+                    influence=influence(probabilities.argmax(1) == scored.y) if name == "bayes" else None,
                 )
             )
     return records

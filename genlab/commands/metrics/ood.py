@@ -15,7 +15,8 @@ from genlab.data.spec import Dataset, DataSpec, Split
 from genlab.data.subset import subset, training_subset
 from genlab.errors import ConfigError, DataError, GenlabError
 from genlab.evaluation.bayes import class_log_prior
-from genlab.evaluation.detect import RECALL, detection
+from genlab.evaluation.detect import RECALL, detection, placements
+from genlab.evaluation.estimate import influence
 from genlab.evaluation.figures import Compared, histograms
 from genlab.evaluation.record import Record
 from genlab.evaluation.strangeness import (
@@ -190,6 +191,7 @@ def _ood(subject: Subject, options: Mapping[str, Any]) -> list[Record]:
                     seed=subject.seed,
                     num_particles=options["num_particles"] if bound and score != "energy" else None,
                     method=method,
+                    influence=influence(*placements(of_own, of_strange)) if statistic == "auroc" else None,
                 )
             )
     subject.picture("ood", histograms(panels, names=(own, name)))

@@ -13,6 +13,7 @@ from genlab.commands.metrics.common import Metric, Subject, at_least
 from genlab.data.spec import Split
 from genlab.data.subset import training_subset
 from genlab.evaluation.classify import Labelled, Linear, accuracy, nearest_neighbours
+from genlab.evaluation.estimate import influence
 from genlab.evaluation.latents import encoded
 from genlab.evaluation.record import Record
 from genlab.models import ppca
@@ -111,6 +112,7 @@ def _records(subject: Subject, name: str, max_train: int, classify: Classify) ->
                 split=subject.split_name,
                 seed=subject.seed,
                 method=f"{how} {seen.about}, {len(train):,} of {len(subject.data.train):,} training examples",
+                influence=influence(predicted == y),
             )
         )
     return records
