@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
 
 import pytest
 
@@ -142,6 +143,22 @@ def test_a_share_of_the_time_begins_with_the_first_checkpoint(sweep, tmp_path):
     assert run(folder) == 0
     (row,) = json.loads((folder / "summary.json").read_text())["jobs"]
     assert row["status"] == "finished"  # it took longer than its share to get ready, and nothing to train
+
+
+def test_a_sweep_of_another_verb_runs_and_is_resumed(tmp_path, monkeypatch, capfd):
+    script, ckpt = tmp_path / "worker.py", tmp_path / "step-000000001.ckpt"
+    script.write_text("import sys, pathlib; (pathlib.Path(sys.argv[-1]) / 'summary.json').write_text('{}')")
+    with zipfile.ZipFile(ckpt, "w") as file:
+        file.writestr("x", "")
+    monkeypatch.setattr(jobs, "COMMAND", (sys.executable, str(script)))
+    monkeypatch.chdir(tmp_path)
+    assert main(["eval", "-m", "seed=0,1", f"ckpt={ckpt}"]) == 0
+    (folder,) = (tmp_path / "outputs" / "sweep").glob("*/*")
+    assert main(["train", f"resume={folder}"]) == 0
+    out, err = capfd.readouterr()
+    assert err == ""
+    assert "2 of 2 jobs finished" in out
+    assert "job 0: kept" in out
 
 
 def test_a_sweep_is_resumed_with_its_own_settings(sweep, capfd):
