@@ -21,7 +21,7 @@ from genlab.commands import evaluate, sample, train
 from genlab.commands.loaded import load
 from genlab.compose import compose
 from genlab.data.spec import DataSpec
-from genlab.errors import CheckpointError, ConfigError, DataError, TrustError
+from genlab.errors import CheckpointError, ConfigError, DataError, TrainingError, TrustError
 
 QUIET = Console(quiet=True)
 QUICK = ["trainer.max_steps=3", "model.hidden=[8]", "trainer.accelerator=cpu", "trainer.enable_progress_bar=false"]
@@ -243,3 +243,66 @@ def test_the_value_is_the_same_for_1_2_and_3_ranks(trained: dict[str, Path], tmp
         shutil.rmtree(tmp_path / "outputs")
     assert values[1] == pytest.approx(values[0], rel=1e-6)
     assert values[2] == pytest.approx(values[0], rel=1e-6)
+
+
+def test_a_grid_shows_some_of_many_and_the_arrays_have_all(
+    trained: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number, (name, words, rows, columns, says) in enumerate(
+        [
+            ("vae", ["n=70", "grid=9"], 3, 3, "the grid shows the first 9 of 70"),
+            ("cvae", ["n=70", "grid=25"], 2, 10, "the grid shows the first 20 of 70"),
+            ("vae", ["n=70", "grid=36", "task=reconstruct"], 6, 8, "the grid shows the first 18 of 70"),
+            ("vae", ["n=4", "grid=9", "task=traverse", "steps=4"], 2, 4, "the grid shows the first 2 of 4 dimensions"),
+        ]
+    ):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        paths = sample.run(folder, settings("sample", trained[name], *words), console=QUIET)
+        width, height = Image.open(paths["picture"]).size
+        factor = width // (9 * columns + 1)
+        assert (height // factor - 1, width // factor - 1) == (9 * rows, 9 * columns), words
+        assert says in capsys.readouterr().out
+        with np.load(paths["arrays"]) as arrays:
+            assert {len(arrays[key]) for key in arrays.files if key != "classes"} <= {70, 16}
+
+
+def test_large_arrays_lie_on_the_disk_and_give_the_same_bytes(
+    trained: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = []
+    for limit in (1 << 26, 100):
+        folder = tmp_path / str(limit)
+        folder.mkdir()
+        monkeypatch.setattr("genlab.commands.tasks.store.IN_MEMORY", limit)
+        paths = sample.run(folder, settings("sample", trained["cvae"], "n=70"), console=QUIET)
+        written.append({kind: path.read_bytes() for kind, path in paths.items()})
+        assert sorted(path.name for path in folder.iterdir()) == ["sample.npz", "sample.png", "summary.json"]
+    assert written[0] == written[1]
+
+
+def test_a_full_disk_is_told_before_anything_is_drawn(
+    trained: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("genlab.commands.tasks.store.IN_MEMORY", 100)
+    monkeypatch.setattr("os.posix_fallocate", full)
+    with pytest.raises(TrainingError, match="No space left"):
+        sample.run(tmp_path, settings("sample", trained["vae"], "n=5"), console=QUIET)
+
+
+def test_pictures_for_other_tools(trained: dict[str, Path], tmp_path: Path) -> None:
+    paths = sample.run(tmp_path, settings("sample", trained["cvae"], "n=12", "format=png"), console=QUIET)
+    with np.load(paths["arrays"]) as arrays:
+        for name in ("samples", "means"):
+            files = sorted((tmp_path / name).glob("*.png"))
+            assert [file.name for file in files] == [f"{i:05d}.png" for i in range(12)]
+            for file, picture in zip(files, arrays[name], strict=True):
+                shown = Image.open(file)
+                assert shown.mode == "L"
+                assert np.array_equal(np.asarray(shown), np.round(picture[0].astype(float) * 255 / 16))
+            lines = (tmp_path / name / "metadata.csv").read_text().splitlines()
+            assert lines == ["file_name,label,class", *(f"{i:05d}.png,{i % 10},{i % 10}" for i in range(12))]
+    assert not (tmp_path / "latents").exists()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import io
+import csv
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,14 +17,18 @@ from genlab.atomic import disk_errors
 from genlab.commands.loaded import Loaded, device_of, load
 from genlab.commands.tasks import DEFAULTS, TASKS, Drawn
 from genlab.data.classes import class_index
+from genlab.data.spec import DataSpec
 from genlab.errors import ConfigError, GenlabError, TrainingError
-from genlab.evaluation.pictures import save_png
+from genlab.evaluation.pictures import encoded, save_png, to_8bit
 from genlab.models.base import (
     ClassConditional,
     GenerativeModel,
     Tempered,
     Truncated,
 )
+
+AT_ONCE = 256
+"""Pictures that are made ready to be written at once."""
 
 
 def run(run_dir: Path, config: Mapping[str, Any], *, console: Console) -> dict[str, Path]:
@@ -41,7 +45,7 @@ def run(run_dir: Path, config: Mapping[str, Any], *, console: Console) -> dict[s
     _check(loaded, config)
     if config["label"] is not None:
         config = {**config, "label": class_index(config["label"], loaded.spec)}
-    config = {**config, **{name: DEFAULTS[name] for name in DEFAULTS if config[name] is None}}
+    config = {**config, **{name: DEFAULTS[name] for name in DEFAULTS if config[name] is None}, "folder": run_dir}
     with torch.no_grad():
         drawn = TASKS[config["task"]].run(loaded, config)
     if "y" in drawn.arrays and loaded.spec.classes is not None:
@@ -49,6 +53,7 @@ def run(run_dir: Path, config: Mapping[str, Any], *, console: Console) -> dict[s
     stem = run_dir / config["task"]
     paths = {"arrays": stem.with_suffix(".npz")}
     save_npz(paths["arrays"], drawn.arrays)
+    folders = save_pictures(run_dir, drawn.arrays, loaded.spec) if config["format"] == "png" else []
     runs.write_json(run_dir / runs.SUMMARY, {"checkpoint": str(loaded.path), "step": loaded.step, "note": drawn.note})
     print(f"model    {loaded.config['name']}, step {loaded.step} ({drawn.note})")
     try:
@@ -59,6 +64,8 @@ def run(run_dir: Path, config: Mapping[str, Any], *, console: Console) -> dict[s
             print(f"grid     {paths['picture']}")
         shapes = ", ".join(f"{name} {array.shape} {array.dtype}" for name, array in drawn.arrays.items())
         print(f"arrays   {paths['arrays']} ({shapes})")
+        for folder in folders:
+            print(f"pictures {folder}")
         for ending in drawn.files:
             if ending in paths:
                 print(f"{ending:8s} {paths[ending]}")
@@ -96,6 +103,10 @@ def _check(loaded: Loaded, config: Mapping[str, Any]) -> None:
     if temperature != 1 and (task != "sample" or not isinstance(model, Tempered)):
         who = f"task={task}" if task != "sample" else type(model).__name__
         raise ConfigError(f"temperature={temperature}: {who} has none; it is for task=sample of a flow: model=realnvp")
+    if config["format"] == "png" and not loaded.spec.is_image:
+        raise ConfigError(
+            "format=png: this data is vectors, of which there are no pictures; its arrays are in the .npz"
+        )
     truncation = config["truncation"]
     if truncation is not None and (task != "sample" or not isinstance(model, Truncated)):
         who = f"task={task}" if task != "sample" else type(model).__name__
@@ -119,8 +130,43 @@ def save_npz(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     Raises:
         TrainingError: the disk is full, the folder read-only and the like.
     """
-    with disk_errors(path), zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+    with disk_errors(path), zipfile.ZipFile(path, "w") as archive:
         for name, array in arrays.items():
-            buffer = io.BytesIO()
-            np.lib.format.write_array(buffer, np.ascontiguousarray(array), allow_pickle=False)
-            archive.writestr(zipfile.ZipInfo(f"{name}.npy", date_time=(1980, 1, 1, 0, 0, 0)), buffer.getvalue())
+            member = zipfile.ZipInfo(f"{name}.npy", date_time=(1980, 1, 1, 0, 0, 0))
+            member.file_size = array.nbytes + 1024  # by which zipfile chooses the width of its sizes
+            with archive.open(member, "w") as file:
+                np.lib.format.write_array(file, array, allow_pickle=False)  # in parts of 16 MiB
+
+
+def save_pictures(folder: Path, arrays: Mapping[str, np.ndarray], spec: DataSpec) -> list[Path]:
+    """Each picture of each array as a PNG of its own, for other tools: ``folder/samples/00000.png`` ...
+
+    Where the arrays have labels ``y``, ``metadata.csv`` beside the pictures has ``file_name,label``, and ``class``, the
+    name, if classes have names.
+
+    Returns:
+        The folders.
+
+    Raises:
+        TrainingError: the disk is full, the folder read-only and the like.
+    """
+    found = []
+    for name, array in arrays.items():
+        if array.shape[1:] != spec.event_shape:
+            continue
+        target = folder / name
+        files = [f"{i:05d}.png" for i in range(len(array))]
+        with disk_errors(target):
+            target.mkdir()
+            for start in range(0, len(array), AT_ONCE):
+                pictures = to_8bit(torch.from_numpy(array[start : start + AT_ONCE]), spec)
+                for file, picture in zip(files[start:], pictures, strict=False):
+                    (target / file).write_bytes(encoded(picture))
+            if len(arrays.get("y", ())) == len(array):
+                with (target / "metadata.csv").open("w", encoding="utf-8", newline="") as table:
+                    rows = csv.writer(table, lineterminator="\n")
+                    rows.writerow(["file_name", "label", *(["class"] if spec.classes else [])])
+                    for file, label in zip(files, arrays["y"].tolist(), strict=True):
+                        rows.writerow([file, label, *([spec.classes[label]] if spec.classes else [])])
+        found.append(target)
+    return found

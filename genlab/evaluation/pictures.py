@@ -62,11 +62,11 @@ def stacked(parts: Sequence[Tensor], spec: DataSpec, *, columns: int = 8, pad: i
 
 
 def encoded(picture: np.ndarray) -> bytes:
-    """``(H, W, 3) uint8`` as a PNG; the same pixels give the same bytes."""
+    """``(H, W, 3) uint8``, or ``(H, W, 1)`` in grey, as a PNG; the same pixels give the same bytes."""
     from PIL import Image
 
     buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, format="PNG")
+    Image.fromarray(picture if picture.shape[-1] == 3 else picture[..., 0]).save(buffer, format="PNG")
     return buffer.getvalue()
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from genlab.schema.nodes import Node, Positive, PositiveFloat, Text
+from genlab.schema.nodes import Node, Positive, PositiveFloat, Shown, Text
 
 
 class Particles(Node):
@@ -47,6 +47,12 @@ class Count(Node):
     """How many examples are looked at."""
 
     n: Positive
+
+
+class Drawn(Node):
+    """How many samples the grid shows."""
+
+    n: Shown
 
 
 class Samples(Node):
@@ -105,7 +111,7 @@ class Metrics(Node):
     bayes: Bayes | None = None
     ood: OOD | None = None
     translation: Node | None = None
-    pictures: Count | None = None
+    pictures: Drawn | None = None
     kl: Divergence | None = None
     reverse_kl: Divergence | None = None
     js: Divergence | None = None

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from genlab.schema.metrics import Metrics
-from genlab.schema.nodes import Node, NonNegative, NonNegativeFloat, Positive, PositiveFloat, Seed, Text, Unit
+from genlab.schema.nodes import Node, NonNegative, NonNegativeFloat, Positive, PositiveFloat, Seed, Shown, Text, Unit
 
 
 class Optim(Node):
@@ -53,7 +53,7 @@ class CheckpointCallback(Node):
 class Samples(Node):
     """Pictures drawn at every validation."""
 
-    n: Positive
+    n: Shown
 
 
 class EMA(Node):
@@ -145,6 +145,8 @@ class Sample(Node):
     trajectory: bool | None
     noise: PositiveFloat | None
     keep: Text | None
+    grid: Shown
+    format: Literal["npz", "png"]
     batch_size: Positive
     accelerator: Literal["auto", "cpu", "gpu", "cuda", "mps"]
     outputs: Text
@@ -195,7 +197,7 @@ class Compare(Node):
     ckpt: Literal["last", "best"]
     split: Literal["train", "val", "test"]
     seed: Seed
-    n: Positive
+    n: Shown
     batch_size: Positive
     accelerator: Literal["auto", "cpu", "gpu", "cuda", "mps"]
     outputs: Text

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from genlab.callbacks.progress import track
 from genlab.commands.loaded import Loaded
+from genlab.commands.tasks.store import Stored
 from genlab.errors import DataError
 from genlab.evaluation.draw import class_cycle
 from genlab.evaluation.pictures import stacked
@@ -70,7 +71,11 @@ def labels(loaded: Loaded, config: Mapping[str, Any], n: int) -> dict[str, Tenso
 
 
 def in_blocks(
-    n: int, draw: Callable[[Tensor, torch.Generator], dict[str, Tensor]], *, seed: int, where: torch.device
+    n: int,
+    draw: Callable[[Tensor, torch.Generator], dict[str, Tensor]],
+    *,
+    config: Mapping[str, Any],
+    where: torch.device,
 ) -> dict[str, Tensor]:
     """Named draws of n examples, ``(n, ...)`` each on the CPU, `BLOCK` at a time.
 
@@ -80,16 +85,28 @@ def in_blocks(
     Args:
         n: how many.
         draw: ``(numbers of the examples: (BLOCK,), generator) -> {name: (BLOCK, ...)}``; numbers go beyond n.
-        seed: of all.
+        config: of genlab sample: its ``seed``, and the ``folder`` of the run, where what is large is kept.
         where: the generator's device.
     """
-    parts: dict[str, list[Tensor]] = {}
+    found: dict[str, Stored] = {}
     for block in range(-(-n // BLOCK)):
-        generator = torch.Generator(where).manual_seed(derive(seed, "block", block))
+        generator = torch.Generator(where).manual_seed(derive(config["seed"], "block", block))
         index = torch.arange(block * BLOCK, (block + 1) * BLOCK, device=where)
         for name, value in draw(index, generator).items():
-            parts.setdefault(name, []).append(value.cpu())
-    return {name: torch.cat(values)[:n] for name, values in parts.items()}
+            if name not in found:
+                found[name] = Stored((n, *value.shape[1:]), value.dtype, folder=config["folder"])
+            found[name].write(block * BLOCK, value)
+    return {name: stored.tensor for name, stored in found.items()}
+
+
+def fitting(config: Mapping[str, Any], n: int, *, each: int = 1) -> int:
+    """How many of n examples the picture shows, if each takes ``each`` places of the ``grid``; at least one."""
+    return max(1, min(n, config["grid"] // each))
+
+
+def told(shown: int, n: int, what: str = "") -> str:
+    """What the note says of a picture that does not show everything."""
+    return "" if shown == n else f"; the grid shows the first {shown:,} of {n:,}{what}"
 
 
 def device(model: GenerativeModel) -> torch.device:
@@ -128,13 +145,16 @@ def held_out(loaded: Loaded, config: Mapping[str, Any], n: int) -> tuple[Tensor,
     return test.x[chosen].to(where), given
 
 
-def chained(loaded: Loaded, before: dict[str, Tensor], path: Tensor, *, result: str, note: str) -> Drawn:
+def chained(
+    loaded: Loaded, config: Mapping[str, Any], before: dict[str, Tensor], path: Tensor, *, result: str, note: str
+) -> Drawn:
     """What chains have made of pictures: row by row the pictures ``before``, then the last frame of ``path``.
 
     The arrays also have the whole path, and the note the root mean square errors against the first of ``before``.
     """
     found = {**before, result: path[-1]}
-    picture = partial(stacked, list(found.values()), loaded.spec)
+    shown = fitting(config, path.shape[1], each=len(found))
+    picture = partial(stacked, [part[:shown] for part in found.values()], loaded.spec)
     original, *others = found
     top = (loaded.spec.levels or 256) - 1
     errors = [
@@ -142,4 +162,5 @@ def chained(loaded: Loaded, before: dict[str, Tensor], path: Tensor, *, result: 
         for name in others
     ]
     arrays = {name: value.cpu().numpy() for name, value in {**found, "path": path}.items()}
+    note += told(shown, path.shape[1])
     return Drawn(picture, arrays, f"{note}; root mean square error, white - black = 1: {', '.join(errors)}")

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from genlab.commands.loaded import Loaded
-from genlab.commands.tasks.common import Drawn, Task, bar, device, held_out, in_blocks
+from genlab.commands.tasks.common import Drawn, Task, bar, device, fitting, held_out, in_blocks, told
 from genlab.commands.tasks.keep import keep_mask
 from genlab.evaluation.pictures import stacked
 from genlab.models.base import Autoregressive
@@ -36,10 +36,12 @@ def run(loaded: Loaded, config: Mapping[str, Any]) -> Drawn:
         done = model.complete(x[index], mask.to(where), generator=generator, progress=bar("complete"), **y)
         return {"done": done}
 
-    done = in_blocks(len(x), draw, seed=config["seed"], where=where)["done"]
+    done = in_blocks(len(x), draw, config=config, where=where)["done"]
     originals = x.cpu()
     assert spec.levels is not None
-    shown = torch.where(mask, originals.float(), (spec.levels - 1) / 2)
+    count = fitting(config, len(x), each=3)
+    first = originals[:count]
+    shown = torch.where(mask, first.float(), (spec.levels - 1) / 2)
     conditional = (
         "each a draw from the exact conditional"
         if is_prefix(mask)
@@ -47,7 +49,8 @@ def run(loaded: Loaded, config: Mapping[str, Any]) -> Drawn:
     )
     arrays = {"originals": originals.numpy(), "keep": mask.numpy(), "completions": done.numpy()}
     note = f"test pictures, below each row what is kept, below that the completions, {conditional}"
-    return Drawn(partial(stacked, [originals, shown, done], spec), arrays, note)
+    note += told(count, len(x))
+    return Drawn(partial(stacked, [first, shown, done[:count]], spec), arrays, note)
 
 
 TASK = Task(lambda model: isinstance(model, Autoregressive), run, frozenset({"keep"}))

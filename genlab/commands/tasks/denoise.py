@@ -27,9 +27,10 @@ def run(loaded: Loaded, config: Mapping[str, Any]) -> Drawn:
         path = model.path(len(noisy), frames=config["steps"], start=noisy, generator=generator)
         return {"noisy": noisy, "path": path.transpose(0, 1)}
 
-    drawn = in_blocks(len(x), draw, seed=config["seed"], where=x.device)
+    drawn = in_blocks(len(x), draw, config=config, where=x.device)
     return chained(
         loaded,
+        config,
         {"originals": x.cpu(), "noisy": drawn["noisy"]},
         drawn["path"].transpose(0, 1),
         result="denoised",

@@ -27,9 +27,10 @@ def run(loaded: Loaded, config: Mapping[str, Any]) -> Drawn:
         path = model.path(len(start), frames=config["steps"], start=start, keep=keep, generator=generator)
         return {"path": path.transpose(0, 1)}
 
-    path = in_blocks(len(x), draw, seed=config["seed"], where=x.device)["path"].transpose(0, 1)
+    path = in_blocks(len(x), draw, config=config, where=x.device)["path"].transpose(0, 1)
     return chained(
         loaded,
+        config,
         {"originals": x.cpu(), "masked": path[0]},
         path,
         result="inpainted",

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from genlab.commands.loaded import Loaded
-from genlab.commands.tasks.common import Drawn, Task, device, held_out, labels
+from genlab.commands.tasks.common import Drawn, Task, device, fitting, held_out, labels, told
 from genlab.errors import DataError
 from genlab.evaluation.latents import walk
 from genlab.evaluation.pictures import grid
@@ -33,8 +33,11 @@ def run(loaded: Loaded, config: Mapping[str, Any]) -> Drawn:
         z = model.sample_latents(2 * rows, generator=generator, **given)
         note = "between pairs of prior draws, along great circles"
     path, means = walk(model, z, steps=steps, given=given)  # type: ignore[arg-type]
+    rows = len(z) // 2
+    shown = fitting(config, rows, each=steps)
+    note += told(shown, rows, " paths")
     arrays = {"latents": path.cpu().numpy(), "means": means.cpu().numpy()}
-    return Drawn(partial(grid, means, spec, columns=steps), arrays, note)
+    return Drawn(partial(grid, means[: shown * steps], spec, columns=steps), arrays, note)
 
 
 TASK = Task(lambda model: model.spec.is_image and isinstance(model, DecodesLatents), run, frozenset({"steps"}))

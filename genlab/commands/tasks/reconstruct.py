@@ -9,7 +9,8 @@ from typing import Any
 import torch
 
 from genlab.commands.loaded import Loaded
-from genlab.commands.tasks.common import Drawn, Task, held_out
+from genlab.commands.tasks.common import Drawn, Task, fitting, held_out, told
+from genlab.commands.tasks.store import Stored
 from genlab.evaluation.pictures import stacked
 from genlab.models.base import DecodesLatents, EncodesLatents, GenerativeModel
 
@@ -17,16 +18,20 @@ from genlab.models.base import DecodesLatents, EncodesLatents, GenerativeModel
 def run(loaded: Loaded, config: Mapping[str, Any]) -> Drawn:
     """Draw it; see `genlab.commands.tasks.Task`."""
     x, given = held_out(loaded, config, config["n"])
-    model, parts = loaded.model, []
+    model, n = loaded.model, len(x)
+    again: Stored | None = None
     assert isinstance(model, DecodesLatents)  # `TASK` says so
     assert isinstance(model, EncodesLatents)
     for index in torch.arange(len(x), device=x.device).split(config["batch_size"]):
         y = {name: value[index] for name, value in given.items()}
-        parts.append(model.decode(model.encode(x[index], **y), **y).cpu())
-    again, x = torch.cat(parts), x.cpu()
-    arrays = {"originals": x.numpy(), "reconstructions": again.numpy()}
-    sheet = partial(stacked, [x, again], loaded.spec)
-    return Drawn(sheet, arrays, "test pictures, and below each row its reconstruction E[x | z]")
+        part = model.decode(model.encode(x[index], **y), **y)
+        again = again or Stored((n, *part.shape[1:]), part.dtype, folder=config["folder"])
+        again.write(int(index[0]), part)
+    assert again is not None
+    x, shown = x.cpu(), fitting(config, n, each=2)
+    arrays = {"originals": x.numpy(), "reconstructions": again.tensor.numpy()}
+    sheet = partial(stacked, [x[:shown], again.tensor[:shown]], loaded.spec)
+    return Drawn(sheet, arrays, f"test pictures, and below each row its reconstruction E[x | z]{told(shown, n)}")
 
 
 def _can(model: GenerativeModel) -> bool:

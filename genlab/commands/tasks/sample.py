@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from genlab.commands.loaded import Loaded
-from genlab.commands.tasks.common import BLOCK, Drawn, Task, bar, device, in_blocks, labels
+from genlab.commands.tasks.common import BLOCK, Drawn, Task, bar, device, fitting, in_blocks, labels, told
 from genlab.errors import ConfigError
 from genlab.evaluation.chains import animation, strip
 from genlab.evaluation.draw import plane_density
@@ -47,25 +47,29 @@ def run(loaded: Loaded, config: Mapping[str, Any]) -> Drawn:
             return {"samples": model.sample(len(index), generator=generator, progress=bar("sample"), **y)}
         return {"samples": model.sample(len(index), generator=generator, **y, **heat)}
 
-    drawn = in_blocks(n, draw, seed=config["seed"], where=where)
+    drawn = in_blocks(n, draw, config=config, where=where)
     path = drawn.pop("trajectory").transpose(0, 1) if config["trajectory"] else None
     arrays = {name: value.numpy() for name, value in drawn.items()}
     arrays |= {name: value[:n].cpu().numpy() for name, value in given.items()}
     samples = torch.from_numpy(arrays["samples"])
     files: dict[str, Callable[[], bytes]] = {}
+    shown = fitting(config, n)
     if path is not None:
         arrays["trajectory"] = path.numpy()
+        path = path[:, :shown] if spec.is_image else path
         if spec.is_image or spec.dim == 2:
             files = {"strip.png": lambda: encoded(strip(path, spec)), "gif": partial(animation, path, spec)}
     if spec.is_image:
         means = "means" in arrays and not isinstance(model, ImplicitModel)  # whose sample is its mean, rounded
-        shown = torch.from_numpy(arrays["means"]) if means else samples
+        drawn_now = torch.from_numpy(arrays["means"]) if means else samples
         classes = spec.num_classes or 99
         columns = classes if given and config["label"] is None and classes <= 16 else None
         note = "the grid shows E[x | z], the array also draws x ~ p(x | z)" if means else "samples"
         note = f"samples at temperature {config['temperature']}" if isinstance(model, Tempered) else note
         note = f"samples of latents up to {config['truncation']}" if config["truncation"] is not None else note
-        return Drawn(partial(grid, shown, spec, columns=columns), arrays, note, files)
+        shown -= shown % columns if columns and columns < shown < n else 0  # no row of classes is cut
+        sheet = partial(grid, drawn_now[:shown], spec, columns=columns)
+        return Drawn(sheet, arrays, f"{note}{told(shown, n)}", files)
     if spec.dim != 2:
         return Drawn(partial(pairs, {"samples": samples}), arrays, "samples, one dimension against another", files)
 

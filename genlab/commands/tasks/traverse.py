@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from genlab.commands.loaded import Loaded
-from genlab.commands.tasks.common import Drawn, Task, device, labels
+from genlab.commands.tasks.common import Drawn, Task, device, fitting, labels, told
 from genlab.evaluation.pictures import grid
 from genlab.models.base import DecodesLatents
 
@@ -33,7 +33,9 @@ def run(loaded: Loaded, config: Mapping[str, Any]) -> Drawn:
     means = model.decode(z, **repeated)
     arrays = {"latents": z.cpu().numpy(), "means": means.cpu().numpy()}
     note = f"one row per latent dimension, from -{TRAVERSE_RANGE} to {TRAVERSE_RANGE}"
-    return Drawn(partial(grid, means, spec, columns=steps), arrays, note)
+    shown = fitting(config, dims, each=steps)
+    note += told(shown, dims, " dimensions")
+    return Drawn(partial(grid, means[: shown * steps], spec, columns=steps), arrays, note)
 
 
 TASK = Task(lambda model: model.spec.is_image and isinstance(model, DecodesLatents), run, frozenset({"steps"}))
