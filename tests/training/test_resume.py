@@ -178,7 +178,7 @@ def test_a_finished_run_can_be_extended_and_its_rows_are_neither_lost_nor_double
 
 def test_a_changed_learning_rate_is_applied_on_resume(config: Callable, run_dir: Callable) -> None:
     run = run_dir("a")
-    train.run(run, config(*BASE, "trainer.max_steps=7"), console=QUIET)
+    train.run(run, config(*BASE, "optim.schedule=constant", "trainer.max_steps=7"), console=QUIET)
     train.run(run, config(*BASE, "optim.lr=0.25", "optim.schedule=constant"), console=QUIET)
     rows = list(csv.DictReader((run / "metrics.csv").open()))
     assert float(rows[-2]["lr"]) == 0.25
