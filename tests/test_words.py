@@ -77,3 +77,12 @@ def test_a_key_is_never_its_own_suggestion():
 def test_null_is_no_experiment(capsys):
     assert main(["train", "experiment=null", "--cfg", "job", "--package", "seed"]) == 0
     assert capsys.readouterr().err == ""
+
+
+def test_what_is_advised_after_a_divergence_can_be_done_on_resume():
+    from genlab.resume import _applied
+
+    config = {"trainer": {"gradient_clip_val": None}, "optim": {"lr": 1e-3}}
+    found, changed = _applied(config, {"trainer.gradient_clip_val": 1, "optim.lr": 1e-4})
+    assert found == {"trainer": {"gradient_clip_val": 1}, "optim": {"lr": 1e-4}}
+    assert changed["trainer.gradient_clip_val"] == (None, 1)
