@@ -30,7 +30,7 @@ def test_a_choice_is_a_name(group, refused):
         ("train ~objective=x", "~objective: has another value; write ~objective"),
         ("train objective=5", "objective: is a group of settings, not a value (got 5); write objective.NAME=VALUE"),
         ("train test=[null]", "test=[null]: test is a group of settings; write test.NAME=VALUE"),
-        ("train model.hidden={a:1}", "model.hidden={a:1}: model.hidden is a list; write model.hidden=[a,b]"),
+        ("train optim.betas={a:1}", "optim.betas={a:1}: optim.betas is a list; write optim.betas=[a,b]"),
         ("train name=ünï", "'name=ünï' cannot be parsed; quote special characters"),
         ("train seed=a=b", "'seed=a=b' cannot be parsed (unexpected '='); quote special characters"),
         ("train objective=${model}", "objective._target_: genlab.models.VAE is no objective"),
