@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import os
-import shutil
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -22,6 +20,7 @@ from genlab.data.unpack import unpack_zip
 from genlab.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
+    import os
     from pathlib import Path
 
 PICTURES = "img_align_celeba"
@@ -112,14 +111,7 @@ def _pictures(base: Path) -> list[Path]:
     if not folder.is_dir() and archive.is_file():
         if not is_writable(base):
             raise DataError(f"{archive} is packed and its folder read-only: unpack it into {folder}")
-        staged = unpack_zip(archive, base / f".{PICTURES}-{os.getpid()}")
-        try:
-            if not (staged / PICTURES).is_dir():
-                raise DataError(f"{archive} holds no folder {PICTURES}: get it from {PAGE}")
-            if not folder.exists():  # or another run was faster
-                os.rename(staged / PICTURES, folder)
-        finally:
-            shutil.rmtree(staged, ignore_errors=True)
+        unpack_zip(archive, folder, inner=PICTURES)
     files = list_pictures(folder) if folder.is_dir() else []
     if not files:
         raise DataError(

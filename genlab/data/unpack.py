@@ -79,9 +79,15 @@ def unpack_tar(archive: Path, folder: Path) -> Path:
     return folder
 
 
-def unpack_zip(archive: Path, folder: Path) -> Path:
-    """Unpack a zip archive: arguments, checks and errors as in `unpack_tar`."""
-    with _staged(archive, folder) as part, _opened(archive) as raw, zipfile.ZipFile(raw) as file:
+def unpack_zip(archive: Path, folder: Path, *, inner: str = "") -> Path:
+    """Unpack a zip archive: arguments, checks and errors as in `unpack_tar`.
+
+    Args:
+        archive: the file.
+        folder: what to make; if another process has made it meanwhile, it is that one's.
+        inner: the archive's folder that becomes ``folder``; empty: all that is in it.
+    """
+    with _staged(archive, folder, inner) as part, _opened(archive) as raw, zipfile.ZipFile(raw) as file:
         members, room = file.infolist(), _Room(archive, folder, raw)
         for member in members:
             kind = (member.external_attr >> 16) & 0o170000
@@ -94,15 +100,18 @@ def unpack_zip(archive: Path, folder: Path) -> Path:
 
 
 @contextmanager
-def _staged(archive: Path, folder: Path) -> Iterator[Path]:
-    """A folder beside `folder` that takes its name if all goes well, and is removed if not."""
+def _staged(archive: Path, folder: Path, inner: str = "") -> Iterator[Path]:
+    """A folder beside `folder` that (or whose `inner`) takes its name if all goes well; what is left is removed."""
     part = folder.with_name(f".{folder.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
     try:
         part.mkdir(parents=True)
         with _held(part):
             _remove_abandoned(folder)
             yield part
-            os.replace(part, folder)
+            if inner and not (part / inner).is_dir():
+                raise DataError(f"{archive} holds no folder {inner}: fetch it again")
+            if not (inner and folder.exists()):  # or another run was faster
+                os.replace(part / inner, folder)
     except UNREADABLE as error:
         raise DataError(f"{archive}: cannot be unpacked ({_line(str(error))}): fetch it again") from error
     finally:

@@ -83,6 +83,11 @@ def test_other_names_are_no_splits(name):
         ({"train/train/cat": 9, "train/test/cat": 3}, "train holds test, train: give it as data.root"),
         ({"horses/trainA": 9, "horses/trainB": 9}, "horses holds trainA, trainB"),
         ({"trainA": 9, "testA": 9}, "holds trainA: read it with data=unpaired"),
+        ({"seg_train/sea": 9, "seg_test/sea": 3, "seg_pred": 3}, "holds seg_test, seg_train: if these are splits"),
+        ({"train2017": 9, "val2017": 3}, "holds train2017, val2017: if these are splits, rename them to train, val"),
+        ({"set/train1": 9, "set/test1": 3}, "set holds test1, train1: if these are splits"),
+        ({"01 trn": 9, "02 tst": 3}, "holds 01 trn, 02 tst: if these are splits"),
+        ({"train/ImagesTrain": 9, "train/ImagesValidation": 3}, "train holds ImagesTrain, ImagesValidation: if"),
     ],
 )
 def test_what_is_ambiguous_is_refused_with_what_to_do(make, folders, words):
@@ -96,6 +101,11 @@ def test_what_is_ambiguous_is_refused_with_what_to_do(make, folders, words):
 def test_a_class_may_be_a_train(make):
     d = image_folder(root=make({f"train/{name}": 9 for name in ("bus", "car", "train")}), size=4)
     assert d.spec.classes == ("bus", "car", "train")
+
+
+def test_classes_whose_names_have_the_words_of_splits_are_classes(make):
+    names = ("bullet train", "test tube", "train station", "eval2017")
+    assert image_folder(root=make(dict.fromkeys(names, 9)), size=4).spec.num_classes == 4
 
 
 @pytest.mark.parametrize("function", [unpaired, paired])
