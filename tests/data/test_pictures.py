@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import struct
 import zipfile
 import zlib
@@ -13,7 +14,7 @@ import pytest
 import torch
 from PIL import Image
 
-from genlab.data import celeba, image_folder, paired, unpaired
+from genlab.data import celeba, image_folder, paired, unpack, unpaired
 from genlab.data import decode as decode_module
 from genlab.data.pictures import Crop, read_picture
 from genlab.errors import ConfigError, DataError
@@ -503,6 +504,17 @@ def test_whole_lists_of_celeba_are_the_original_ones(faces):
     assert len(celeba(root=faces.parent, size=16).test) > 0
 
 
+def _killed_while_unpacking(base):
+    """A process that reads CelebA and is killed when its pictures are unpacked and not yet in their place."""
+    if (pid := os.fork()) == 0:
+        unpack.os.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+        try:
+            celeba(root=base.parent, size=16)
+        finally:
+            os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == -signal.SIGKILL
+
+
 def test_celeba_zip(faces):
     expected = celeba(root=faces.parent, size=16)
     with zipfile.ZipFile(faces / "img_align_celeba.zip", "w") as file:
@@ -516,7 +528,14 @@ def test_celeba_zip(faces):
     with pytest.raises(DataError, match=r"img_align_celeba.zip"):
         celeba(root=faces.parent, size=16)
     assert sorted(os.listdir(faces)) == before
+    with zipfile.ZipFile(faces / "img_align_celeba.zip", "w") as file:
+        file.writestr("elsewhere/000001.jpg", b"")
+    with pytest.raises(DataError, match="holds no folder img_align_celeba"):
+        celeba(root=faces.parent, size=16)
+    assert sorted(os.listdir(faces)) == before
     (faces / "img_align_celeba.zip").write_bytes(raw)
+    _killed_while_unpacking(faces)
+    assert any(name not in before for name in os.listdir(faces))
     assert torch.equal(celeba(root=faces.parent, size=16).train.x, expected.train.x)
     assert sorted(os.listdir(faces)) == sorted([*before, "img_align_celeba", ".genlab-cache"])
 
