@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from genlab import archive, atomic, foreign, runs
 from genlab.errors import CheckpointError, TrainingError, TrustError
 from genlab.payload import allowed_globals, extent_fault, header_fault, load, save, type_fault
+from genlab.printable import printable
 from genlab.trust import check_pickle
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ def write_step(folder: Path, step: int, payload: Mapping[str, Any], *, keep: int
 
 def say(line: str) -> None:
     """Tell on stderr what the user should know and need not act upon."""
-    print(f"genlab: {line}", file=sys.stderr, flush=True)
+    print(f"genlab: {printable(line)}", file=sys.stderr, flush=True)
 
 
 def latest(folder: Path, *, report: Callable[[str], None] = say) -> Path:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from genlab import __version__, process, ranks, signals, threads
 from genlab.atomic import told
 from genlab.errors import ConfigError, GenlabError, Interrupted, TrainingError, out_of_memory
+from genlab.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -151,9 +152,9 @@ def _worker(_: str, words: Sequence[str]) -> int:
     """What a DDP rank or a job of a sweep runs: the run directory says everything but whom to trust."""
     from genlab import process, trust
 
-    tied = "--tied" in words
+    tied, again = "--tied" in words, "--again" in words
     trusted = trust.typed(words)
-    paths = [word for word in words if word != "--tied" and not word.startswith("trust=")]
+    paths = [word for word in words if word not in {"--tied", "--again"} and not word.startswith("trust=")]
     if len(paths) != 1 or not Path(paths[0]).is_dir():
         raise ConfigError("_worker takes one run directory")
     if ranks.global_rank() > 0:
@@ -161,15 +162,19 @@ def _worker(_: str, words: Sequence[str]) -> int:
         process.silence_stdout()
     elif tied:
         process.die_with_parent(signal.SIGTERM)  # saves first
+    path = Path(paths[0]).resolve()
+    if again:
+        from genlab import resume
+
+        return resume.go_on(path, trusted)
     from genlab import launch
 
-    return launch.work(Path(paths[0]).resolve(), trust=trusted)
+    return launch.work(path, trust=trusted)
 
 
 def _fail(message: str, status: int) -> int:
     line = " ".join(word if len(word) <= LONG else f"{word[:60]}...{word[-20:]}" for word in message.split())
-    line = "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in line)
-    print(f"genlab: error: {line}", file=sys.stderr, flush=True)
+    print(f"genlab: error: {printable(line)}", file=sys.stderr, flush=True)
     return status
 
 

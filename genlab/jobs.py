@@ -25,6 +25,7 @@ from genlab import compose, foreign, launch, resume, runs, schema, signals
 from genlab.errors import CheckpointError, GenlabError, TrainingError
 from genlab.forbidden import key_of
 from genlab.numerals import decimals
+from genlab.printable import printable
 from genlab.schema import classical
 from genlab.trust import as_word
 
@@ -51,6 +52,14 @@ STOPPED = "stopped"
 """Status of a job that had its share of the sweep's time: saved and stopped, as planned."""
 
 DONE = frozenset({"finished", STOPPED})
+
+_TYPES = {"number": int, "status": str, "overrides": list}
+_OPTIONAL: dict[str, tuple[type, ...]] = {
+    **{"run_dir": (str,), "pid": (int,), "host": (str,), "message": (str,), "exit_code": (int,), "val": (dict,)},
+    **{"seconds": (float, int), "trained": (float, int)},
+}
+_VAL: dict[str, tuple[type, ...]] = {"value": (float,), "standard_error": (float,), "unit": (str,), "kind": (str,)}
+"""What stands in a job's record, the validation's in its own ``val``."""
 
 _TOLD = frozenset({-signal.SIGTERM, 128 + signal.SIGTERM, -signal.SIGKILL})
 """Exit codes of a job that was told to stop, or killed because it did not."""
@@ -99,13 +108,14 @@ def records(sweep_dir: Path) -> list[dict[str, Any]]:
 
 def _is_record(record: Any) -> bool:
     """Whether a file in a sweep's directory, which anybody may have written, has the types of a job's record."""
-    types = {"number": int, "status": str, "overrides": list}
-    optional = {"run_dir": str, "pid": int, "host": str}
+    if not isinstance(record, dict):
+        return False
+    val = record.get("val") or {}
     return (
-        isinstance(record, dict)
-        and all(isinstance(record.get(key), kind) for key, kind in types.items())
-        and all(isinstance(record.get(key, kind()), (kind, type(None))) for key, kind in optional.items())
+        all(isinstance(record.get(key), kind) for key, kind in _TYPES.items())
+        and all(isinstance(record.get(key), (*kinds, type(None))) for key, kinds in _OPTIONAL.items())
         and all(isinstance(word, str) for word in record["overrides"])
+        and all(isinstance(val.get(key), (*kinds, type(None))) for key, kinds in _VAL.items())
         and (record["status"] != "running" or (os.path.isabs(record.get("run_dir") or "") and record.get("pid", 0) > 1))
     )
 
@@ -135,23 +145,22 @@ def _run(folder: Path, record: dict[str, Any], config: DictConfig, earlier: dict
     schema.validate(verb, composed.config)
     trusted = composed.config["trust"]
     run_dir = _interrupted(earlier, outputs=Path(composed.config["outputs"])) if verb == "train" else None
-    if run_dir is None:
-        run_dir = launch.prepare(verb, composed, quiet=True)
-    else:
+    again: list[str] = []
+    if run_dir is not None:
         held = resume.read(run_dir)
         resume.believe(held, trusted, source=run_dir / runs.CONFIG)
-        resume.note(held, {})
-        launch.write(run_dir, held)
+        again = ["--again"] if _is_of(held, record["overrides"]) else []
+    if run_dir is None or not again:
+        run_dir = launch.prepare(verb, composed, quiet=True)
     with os.fdopen(foreign.open_own(run_dir / LOG, os.O_WRONLY | os.O_APPEND), "ab") as log:
         child = subprocess.Popen(
-            [*COMMAND, *as_word(trusted), str(run_dir)],
+            [*COMMAND, *again, *as_word(trusted), str(run_dir)],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
             process_group=0,
         )
     record |= {"status": "running", "run_dir": str(run_dir), "pid": child.pid, "host": socket.gethostname()}
-    record["status"] = "running"
     runs.write_json(folder / RECORD, record)
     _say(folder, "resumed" if earlier and earlier.get("run_dir") == str(run_dir) else "started", record)
     # a model that is fitted in one pass has nothing to show before its end
@@ -255,6 +264,12 @@ def _interrupted(earlier: dict[str, Any] | None, *, outputs: Path) -> Path | Non
     return run_dir if run_dir.is_relative_to((outputs / "train").resolve()) else None
 
 
+def _is_of(held: dict[str, Any], overrides: list[str]) -> bool:
+    """Whether a run was made by a job of these overrides: a record that names another run does not make it that."""
+    words = held.get("overrides")
+    return isinstance(words, list) and _settings(words) == _settings(overrides)
+
+
 def _message(log: Path, code: int) -> str:
     """The worker's own last word, or how it ended."""
     with foreign.open_plain(log, most=None, links=False) as file:
@@ -281,4 +296,5 @@ def _say(folder: Path, what: str, record: dict[str, Any]) -> None:
     words = [word for word in record["overrides"] if word.partition("=")[0] in swept] or record["overrides"]
     value = _value(record)
     tail = record.get("message", "") if what == "failed" else f"val {decimals(value)}" if math.isfinite(value) else ""
-    print("  ".join(part for part in (f"job {record['number']}: {what}", " ".join(words), tail) if part), flush=True)
+    parts = (f"job {record['number']}: {what}", " ".join(words), tail)
+    print(printable("  ".join(part for part in parts if part)), flush=True)

@@ -17,6 +17,7 @@ import yaml
 
 from genlab import __version__, process, ranks, runs
 from genlab.errors import CheckpointError, ConfigError, DataError, TrainingError, TrustError
+from genlab.printable import printable
 from genlab.trust import as_word
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def prepare(verb: str, composed: Composed, *, quiet: bool = False) -> Path:
 
         path = Path(checkpoint.resolve(config["ckpt"], outputs=outputs)).resolve()
         if config["ckpt"] in {"last", "best"} and not quiet:
-            print(f"ckpt={config['ckpt']}: {path}", flush=True)
+            print(f"ckpt={config['ckpt']}: {printable(str(path))}", flush=True)
         config["ckpt"] = str(path)
         name = _name_of(path)
     else:

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 from genlab import launch, plainyaml, ranks, runs, schema, trust
 from genlab.errors import CheckpointError, ConfigError, TrustError
 from genlab.permitted import PERMITTED, permitted
+from genlab.printable import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from genlab.arguments import Arguments
 
@@ -45,13 +46,18 @@ def resume(arguments: Arguments) -> int:
     placed = ranks.external()
     if placed is not None and placed[0] > 0:  # the first rank writes the config, the others wait for it
         return launch.work(ranks.together(path, lambda: path), trust=trusted)
+    return go_on(path, trusted, changes)
+
+
+def go_on(path: Path, trusted: Sequence[str], changes: Mapping[str, Any] | None = None) -> int:
+    """Go on with the run in ``path``, with ``changes`` of its settings; errors as `resume`."""
     with runs.lock(path):  # until the run's end: whoever comes now is refused before it has changed anything
         record = read(path)
-        record["config"], changed = _applied(record["config"], changes)
+        record["config"], changed = _applied(record["config"], changes or {})
         believe(record, trusted, source=path / runs.CONFIG)
         config = record["config"]
         if finished(path) and not any(key in changed for key in _LONGER):
-            print(f"{path} is finished; to train on, raise trainer.max_steps or trainer.max_epochs")
+            print(f"{printable(str(path))} is finished; to train on, raise trainer.max_steps or trainer.max_epochs")
             return 0
 
         def begin() -> set[str]:
@@ -152,7 +158,7 @@ def _plain(value: Any) -> Any:
     return getattr(value, "text", value)
 
 
-def _applied(config: dict[str, Any], changes: dict[str, Any]) -> tuple[dict[str, Any], dict[str, tuple[Any, Any]]]:
+def _applied(config: dict[str, Any], changes: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, tuple[Any, Any]]]:
     config = copy.deepcopy(config)
     known = list(schema.keys(config))
     changed: dict[str, tuple[Any, Any]] = {}
@@ -195,4 +201,4 @@ def _reopen(run_dir: Path) -> None:
 
 
 def _shown(value: Any) -> str:
-    return "null" if value is None else str(value)
+    return "null" if value is None else printable(str(value))

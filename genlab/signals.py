@@ -77,6 +77,17 @@ def raising() -> Iterator[None]:
         give_back(kept)
 
 
+def check() -> None:
+    """Where every `Exception` is caught and the work goes on: not if a library has made it of a signal.
+
+    Raises:
+        Interrupted: as `swallowed`.
+    """
+    asked = swallowed()
+    if asked is not None:
+        raise asked
+
+
 def swallowed() -> Interrupted | None:
     """What a signal has raised since `raising` began, for where a library has turned it into an error of its own."""
     return None if _raised is None else Interrupted(f"stopped by {signal.Signals(_raised).name}", signum=_raised)

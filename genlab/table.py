@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from genlab import runs
 from genlab.jobs import DONE, FAILED
 from genlab.numerals import decimals
+from genlab.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -73,19 +74,19 @@ def show(sweep_dir: Path, records: list[dict[str, Any]], *, swept: list[str]) ->
         settings = [word for word in row["overrides"] if word.partition("=")[0] in swept] or row["overrides"]
         table.add_row(
             str(row["number"]),
-            Text(" ".join(settings) or "-"),
-            Text(row["status"]),
+            Text(printable(" ".join(settings)) or "-"),
+            Text(printable(row["status"])),
             _number(row["value"]),
             _number(row["standard_error"]),
-            Text(str(row["unit"] or "-")),
+            Text(printable(row["unit"] or "-")),
             "-" if row["seconds"] is None else f"{row['seconds']:.1f}",
-            Text(str(row["run_dir"] or "-")),
+            Text(printable(row["run_dir"] or "-")),
         )
     console = Console(width=None if sys.stdout.isatty() else 240)
     console.print(table)
     for row in rows:
         if row["message"]:
-            console.print(Text(f"job {row['number']}: {row['message']}"), soft_wrap=True)
+            console.print(Text(printable(f"job {row['number']}: {row['message']}")), soft_wrap=True)
     done = sum(row["status"] in DONE for row in rows)
     console.print(Text(f"{done} of {len(rows)} jobs finished; {sweep_dir / runs.SUMMARY}"), soft_wrap=True)
 

@@ -14,7 +14,7 @@ import pytest
 from rich.console import Console
 
 from genlab import cli, signals
-from genlab.commands import compare
+from genlab.commands import compare, evaluate
 from genlab.errors import Interrupted
 
 
@@ -47,6 +47,28 @@ def test_a_comparison_does_not_go_on_after_a_signal(monkeypatch, tmp_path):
     run = SimpleNamespace(error=None, path=tmp_path, notes=())
     with pytest.raises(Interrupted):
         compare.scored(run, {"metric": {}}, spare=tmp_path, console=Console(quiet=True))
+
+
+def rewritten(*_, **__):
+    """A library's code that makes an error of its own of a signal."""
+    try:
+        send(signal.SIGTERM)
+    except BaseException as error:
+        raise RuntimeError("a callback failed") from error
+
+
+def test_a_comparison_does_not_go_on_after_an_error_that_is_a_signal(monkeypatch, tmp_path):
+    monkeypatch.setattr(compare, "Scores", rewritten)
+    run = SimpleNamespace(error=None, path=tmp_path, notes=())
+    with signals.raising(), pytest.raises(Interrupted, match="SIGTERM"):
+        compare.scored(run, {"metric": {}}, spare=tmp_path, console=Console(quiet=True))
+
+
+def test_no_metric_follows_an_error_that_is_a_signal(monkeypatch):
+    monkeypatch.setitem(evaluate.METRICS, "nll", SimpleNamespace(run=rewritten, shared=False))
+    subject = SimpleNamespace(split_name="test", config={"metric": {}, "devices": 1})
+    with signals.raising(), pytest.raises(Interrupted, match="SIGTERM"):
+        evaluate.score(subject, {"nll": {}, "bpd": {}}, failed={})
 
 
 @pytest.mark.parametrize("signum", signals.STOPPING)

@@ -417,10 +417,16 @@ def test_a_job_goes_on_only_where_the_sweeps_runs_lie(run, tmp_path):
     assert jobs._interrupted(record(f"{tmp_path}/outputs/train/../../x"), outputs=tmp_path / "outputs") is None
 
 
+def made_by(path, *overrides):
+    held = yaml.safe_load((path / "config.yaml").read_text())
+    (path / "config.yaml").write_text(yaml.safe_dump({**held, "overrides": list(overrides)}))
+
+
 def test_a_job_does_not_trust_itself(run, swept, tmp_path, monkeypatch, capfd):
     monkeypatch.setattr(jobs, "COMMAND", ("touch", "ran"))
     path = run(trust=["subprocess"], data=yaml.safe_load(EVIL))
     (path / "checkpoints" / "step-000000001.ckpt").touch()
+    made_by(path, "seed=0")
     sweep_dir = swept()
     (sweep_dir / "sweep.json").write_text(json.dumps({"verb": "train", "argv": ["--multirun", "seed=0"]}))
     (sweep_dir / "jobs" / "0" / "job.json").write_text(json.dumps(record(path)))
@@ -429,6 +435,54 @@ def test_a_job_does_not_trust_itself(run, swept, tmp_path, monkeypatch, capfd):
     assert "subprocess.check_call" in capfd.readouterr().out
     assert (path / "config.yaml").read_bytes() == before
     assert not Path("ran").exists()
+
+
+@pytest.mark.parametrize("overrides", [["seed=0"], ["seed=0", "optim.lr=0.1"]])
+def test_a_job_goes_on_with_its_own_run_and_changes_nothing_before_it_was_checked(
+    overrides, run, swept, monkeypatch, capfd
+):
+    monkeypatch.setattr(jobs, "COMMAND", ("sh", "-c", 'echo "$@" >> ran', "sh"))
+    path, sweep_dir = run(), swept()
+    (path / "checkpoints" / "step-000000001.ckpt").touch()
+    made_by(path, *overrides)
+    (sweep_dir / "sweep.json").write_text(json.dumps({"verb": "train", "argv": ["--multirun", "seed=0"]}))
+    (sweep_dir / "jobs" / "0" / "job.json").write_text(json.dumps(record(path)))
+    before = (path / "config.yaml").read_bytes()
+    assert main(["train", f"resume={sweep_dir}"]) == 0
+    mine = overrides == ["seed=0"]
+    assert Path("ran").read_text().startswith(f"--again {path}" if mine else str(path.parents[1]))
+    assert (str(path) in Path("ran").read_text()) == mine
+    assert main(["_worker", "--again", str(path)]) == 4
+    assert "step-000000001.ckpt" in capfd.readouterr().err
+    assert (path / "config.yaml").read_bytes() == before
+
+
+def test_what_a_record_says_does_not_reach_the_terminal_as_it_stands(swept, tmp_path, monkeypatch, capfd):
+    sweep_dir = swept()
+    (sweep_dir / "sweep.json").write_text(json.dumps({"verb": "train", "argv": ["--multirun", "seed=0"]}))
+    held = record(tmp_path, status="finished", message="\x1b]0;mine\x07", val={"value": 1.0, "unit": "\x1b[2J"})
+    (sweep_dir / "jobs" / "0" / "job.json").write_text(json.dumps(held))
+    assert main(["train", f"resume={sweep_dir}"]) == 0
+    said = capfd.readouterr()
+    assert "\\x1b]0;mine\\x07" in said.out
+    assert not any(char in said.out + said.err for char in "\x1b\x07")
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"seconds": "1"},
+        {"val": "1"},
+        {"val": {"value": "1"}},
+        {"val": {"value": 10**400}},
+        {"val": {"standard_error": []}},
+        {"message": 1},
+        {"exit_code": "1"},
+    ],
+)
+def test_a_record_of_other_types_is_none(more, swept, tmp_path):
+    (swept() / "jobs" / "0" / "job.json").write_text(json.dumps(record(tmp_path, **more)))
+    assert jobs.records(swept()) == []
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from genlab import __version__, plainyaml, runs
+from genlab import __version__, plainyaml, runs, signals
 from genlab.commands.scores import Scores
 from genlab.comparison.columns import COLUMNS, METRICS
 from genlab.comparison.groups import Group, Row, arrange
@@ -25,6 +25,7 @@ from genlab.comparison.page import About, columns, page
 from genlab.comparison.run import Run, read
 from genlab.comparison.value import ERRORS, Value
 from genlab.errors import CheckpointError, GenlabError
+from genlab.printable import printable
 
 RUNS = "runs.json"
 WIDE, NARROW = 400, 24
@@ -77,6 +78,7 @@ def scored(run: Run, config: Mapping[str, Any], *, spare: Path, console: Console
     except GenlabError as error:
         return replace(run, error="; ".join([*run.notes, str(error)]))
     except Exception as error:  # of a damaged run, or one with code of its own: the others are compared all the same
+        signals.check()
         return replace(
             run, error="; ".join([*run.notes, f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"])
         )
@@ -149,23 +151,23 @@ def show(groups: Sequence[Group]) -> None:
     for column in shown:
         table.add_column(column.title, justify="right", no_wrap=True)
     for group in groups:
-        table.add_row(Text(group.title, style="bold"))
+        table.add_row(Text(printable(group.title), style="bold"))
         for row in group.rows:
-            name = Text(f"  {row.label}" + (f" ({len(row.rows)} seeds)" if row.rows else ""))
+            name = Text(printable(f"  {row.label}") + (f" ({len(row.rows)} seeds)" if row.rows else ""))
             if row.detail:
-                name.append(f" {row.detail}", style="dim")
+                name.append(printable(f" {row.detail}"), style="dim")
             table.add_row(name, *(_cell(row, column.key) for column in shown))
     console = Console(width=None if Console().is_terminal else WIDE)
     console.print(table)
     for group in groups:
-        console.print(Text(f"{group.title}: {group.why}", style="dim"), soft_wrap=True)
+        console.print(Text(printable(f"{group.title}: {group.why}"), style="dim"), soft_wrap=True)
     if any(
         isinstance(cell, Value) and cell.error is not None for _, row in _lines(groups) for cell in row.cells.values()
     ):
         console.print(Text(ERRORS, style="dim"), soft_wrap=True)
     for _, row in _lines(groups):
         if not row.rows and row.runs[0].error is not None:
-            console.print(Text(f"{row.label}: {row.runs[0].error}", style="red"), soft_wrap=True)
+            console.print(Text(printable(f"{row.label}: {row.runs[0].error}"), style="red"), soft_wrap=True)
 
 
 def _cell(row: Row, key: str) -> Text:
@@ -177,7 +179,7 @@ def _cell(row: Row, key: str) -> Text:
     if cell.error is not None:
         text.append(f" ± {column.show_error(cell.error)}", style="dim")
     if cell.note:
-        text.append(f" ({cell.note})", style="dim")
+        text.append(printable(f" ({cell.note})"), style="dim")
     return text
 
 

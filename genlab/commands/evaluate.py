@@ -11,7 +11,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from genlab import runs
+from genlab import runs, signals
 from genlab.commands import parts
 from genlab.commands.loaded import Loaded, device_of, load
 from genlab.commands.metrics import METRICS, Subject
@@ -148,6 +148,7 @@ def score(
                 found = METRICS[name].run(subject, options)
             found = [record.checked() for record in found]
         except Exception as error:  # a bug, too, is raised when the other numbers are safe
+            signals.check()
             if isinstance(error, Unanswerable) and subject.config["metric"].get(ALL) is not None:
                 subject.console.print(f"left out {error}", highlight=False, soft_wrap=True)
             elif failed is None:

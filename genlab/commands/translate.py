@@ -21,11 +21,12 @@ from genlab.commands.sheets import Sheets
 from genlab.data.convert import BadPictureError, Facts
 from genlab.data.decode import bad_message, converted_message, file_notes
 from genlab.data.layout import left_out
-from genlab.data.pictures import SUFFIXES, Whole, list_pictures, printable, read_whole
+from genlab.data.pictures import SUFFIXES, Whole, list_pictures, read_whole
 from genlab.errors import ConfigError, DataError, TrainingError
 from genlab.evaluation.pictures import save_png
 from genlab.evaluation.translation import PIXELS, translated
 from genlab.models.base import FullyConvolutional, Translator, TwoWayTranslator
+from genlab.printable import printable
 
 
 @dataclass(frozen=True)

@@ -58,7 +58,7 @@ def run(
     """
     run_dir = Path(run_dir)
     rank = ranks.global_rank()
-    console = Console(file=sys.stderr, quiet=rank > 0)
+    console = Console(file=sys.stderr, quiet=rank > 0, markup=False, emoji=False)
     with runs.lock(run_dir) if rank == 0 and config is None else nullcontext():
         verb, config = read_config(run_dir, trust=trust) if config is None else ("train", config)
         ranks.check_nodes(config)

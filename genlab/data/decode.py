@@ -16,8 +16,9 @@ import torch
 
 from genlab.data.cache import decoded, file_keys
 from genlab.data.convert import BAD, FULL, KINDS, BadPictureError, Facts
-from genlab.data.pictures import Crop, measure, printable, read_picture
+from genlab.data.pictures import Crop, measure, read_picture
 from genlab.errors import DataError
+from genlab.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from genlab.data.classes import listed
-from genlab.data.pictures import is_picture, list_pictures, printable
+from genlab.data.pictures import is_picture, list_pictures
 from genlab.errors import DataError
+from genlab.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -20,6 +20,7 @@ import numpy as np
 from genlab import foreign
 from genlab.data.convert import BadPictureError, Facts, kind_of, to_8bit, to_mode, values_of
 from genlab.errors import ConfigError
+from genlab.printable import printable
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -107,11 +108,6 @@ def list_pictures(folder: Path, *, deep: bool = False) -> list[Path]:
         folders[:] = [name for name in folders if not name.startswith(".")]
         found += [path for name in names if is_picture(path := Path(here) / name)]
     return sorted(found, key=lambda path: path.as_posix())
-
-
-def printable(name: str) -> str:
-    """A file name without anything that could disturb a terminal."""
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in name)
 
 
 def read_picture(path: Path, crop: Crop) -> tuple[np.ndarray, Facts]:
