@@ -150,6 +150,9 @@ def _restored(model: Fitted, path: Path, config: Mapping[str, Any], meta: Mappin
     continued.check(held, config, meta, source=str(path))
     if not isinstance(held.get("state_dict"), Mapping) or not isinstance(held.get("fit"), Mapping):
         raise CheckpointError(f"{path} holds no fitted model")
+    for key, value in held["fit"].items():
+        if not (isinstance(key, str) and isinstance(value, int | float) and abs(value) < math.inf):
+            raise CheckpointError(f"{path} is damaged: fit.{key} is {str(value)[:40]}, and should be a number")
     state = {str(name).removeprefix("model."): value for name, value in held["state_dict"].items()}
     load_weights(model, state, source=str(path))
     return dict(held["fit"])

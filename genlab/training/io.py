@@ -25,7 +25,9 @@ class VerifiedCheckpointIO(CheckpointIO):
         weights_only: bool | None = None,  # noqa: FBT001 - Lightning's signature
     ) -> dict[str, Any]:
         """The verified payload on the CPU, without Lightning's loop counters: the position is the step's."""
-        return checkpoint.read(Path(path))
+        state = checkpoint.read(Path(path))
+        state.pop("loops", None)  # of another's file
+        return state | {"pytorch-lightning_version": pl.__version__}  # nothing of ours is Lightning's to translate
 
     def remove_checkpoint(self, path: Any) -> None:
         """Remove one file."""

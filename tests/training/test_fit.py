@@ -107,6 +107,21 @@ def test_killed_after_the_fit_goes_on_from_its_checkpoint(
         assert (killed / "samples" / path.name).read_bytes() == path.read_bytes()
 
 
+@pytest.mark.parametrize("odd", ["1", None, {}, float("nan"), torch.zeros(0)])
+def test_a_fit_that_is_no_number_is_refused_before_anything_changes(
+    odd: Any, config: Callable, run_dir: Callable
+) -> None:
+    run, settings = run_dir("run"), config("model=histogram")
+    train.run(run, settings, console=QUIET)
+    path = checkpoint.latest(run / "checkpoints")
+    held = checkpoint.read(path)
+    checkpoint.write(path, {**held, "fit": {"smoothing": odd}})
+    before = {each: each.read_bytes() for each in run.rglob("*") if each.is_file()}
+    with pytest.raises(CheckpointError, match=r"fit\.smoothing is .*should be a number"):
+        train.run(run, settings, console=QUIET)
+    assert {each: each.read_bytes() for each in run.rglob("*") if each.is_file()} == before
+
+
 def test_batches_that_are_drawn_afresh_are_drawn_once(
     config: Callable, run_dir: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -141,6 +141,11 @@ def test_a_refused_resume_changes_nothing(kind: str, older: Path, capsys: pytest
     assert bytes_of(older) == before
 
 
+def test_what_lightning_alone_would_read_counts_for_nothing(older: Path) -> None:
+    altered(step(older), lambda held: held.update({"pytorch-lightning_version": ["x"], "loops": {"fit_loop": 3}}))
+    assert main(["train", f"resume={older}", "trainer.max_steps=5"]) == 0
+
+
 def test_a_second_resume_is_refused_before_it_has_changed_anything(older: Path) -> None:
     with runs.lock(older):
         before = bytes_of(older)
