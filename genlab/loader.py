@@ -43,6 +43,10 @@ class Loader(ConfigLoaderImpl):
         configsource.bound_files()
         super().__init__(*args, **named)
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        configsource.bound_files()  # in the process of a launcher, which unpickles a loader and makes none
+        self.__dict__.update(state)
+
     def load_configuration(self, config_name: str | None, overrides: list[str], *args: Any, **named: Any) -> DictConfig:
         """As Hydra's; ``overrides`` are words that a person typed, or those of `load_sweep_config`.
 

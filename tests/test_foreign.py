@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import pickle
 import sys
 from pathlib import Path
 
 import pytest
+from hydra._internal.config_search_path_impl import ConfigSearchPathImpl
+from hydra._internal.sources_registry import SourcesRegistry
 
 from genlab import atomic, checkpoint, foreign, plainyaml, runs
 from genlab.callbacks.loggers import CSVLog
@@ -14,6 +17,7 @@ from genlab.comparison.run import read_curves
 from genlab.compose import compose
 from genlab.data import cache
 from genlab.errors import CheckpointError, ConfigError, TrainingError, TrustError
+from genlab.loader import Loader
 
 REASON = "plain file|link|expected|sparse"
 BOMB = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
@@ -153,6 +157,14 @@ def test_yaml_of_another_encoding_is_refused(tmp_path: Path) -> None:
     (tmp_path / "data/bad.yaml").write_bytes("name: Gr\xf6\xdfe\n".encode("latin-1"))
     with pytest.raises(ConfigError, match=r"bad.yaml.*UTF-8"):
         compose("train", [f"--config-dir={tmp_path}", "data=bad"])
+
+
+def test_config_files_are_bounded_where_a_launcher_unpickles_a_loader(monkeypatch: pytest.MonkeyPatch) -> None:
+    held = pickle.dumps(Loader(ConfigSearchPathImpl()))
+    source = SourcesRegistry.instance().resolve("file")
+    monkeypatch.setattr(source, "load_config", lambda *_: None)  # as it is in a new process
+    pickle.loads(held)
+    assert source.load_config.bounded
 
 
 def test_aliases_and_merges_of_an_ordinary_text_are_read() -> None:
