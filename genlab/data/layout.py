@@ -24,6 +24,8 @@ NAMES = {
 _SPLIT = {name: part for part, names in NAMES.items() for name in names}
 _PATTERN = re.compile(rf"({'|'.join(sorted(_SPLIT, key=len, reverse=True))})(?:[ _-]?(?:set|split|data|images))?")
 _DOMAIN = re.compile(rf"({'|'.join(sorted(_SPLIT, key=len, reverse=True))})[ _-]?([ab])")
+_HINT = re.compile(rf"(?<![a-z])({'|'.join(sorted([*_SPLIT, 'trn', 'tst'], key=len, reverse=True))})(?![a-z])")
+_TRAINED = {*NAMES["train"], "trn"}
 KINDS = 6  # suffixes that are counted one by one
 
 Classes = list[tuple[str | None, list[Path]]]
@@ -40,6 +42,22 @@ def domain_of(name: str) -> str | None:
     """``trainA``, ``valB`` ... where a folder's name says so (``TrainA``, ``test_b``), else None."""
     found = _DOMAIN.fullmatch(name.lower())
     return f"{_SPLIT[found[1]]}{found[2].upper()}" if found else None
+
+
+def look_alikes(names: Iterable[str]) -> list[str]:
+    """Names that differ in the word for a split alone (``seg_train`` and ``seg_test``, ``train2017`` and ``val2017``).
+
+    They are no usual names of splits, and most likely no classes.
+    """
+    alike: dict[str, dict[str, str]] = {}
+    for name in names:
+        words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower()
+        found = _HINT.search(words)
+        if found and not split_of(name) and not domain_of(name):
+            rest = re.sub(r"[\W\d_]+", " ", f"{words[: found.start()]} {words[found.end() :]}").strip()
+            alike.setdefault(rest, {})[found[1]] = name
+    same = next((each for each in alike.values() if len(each) > 1 and not _TRAINED.isdisjoint(each)), {})
+    return sorted(same.values())
 
 
 def given_parts(base: Path, *, domains: bool = False) -> dict[str, Path]:
@@ -88,9 +106,11 @@ def tree(base: Path, notes: list[str]) -> dict[str, Classes]:
     if not parts:
         if not list_pictures(base):  # its own are used, what lies deeper is not
             _refuse_splits(base, depth=0)
+            _refuse_look_alikes(base)
         return {"train": _classes(base, notes)}
     for folder in parts.values():
         _refuse_splits(folder, depth=1)
+        _refuse_look_alikes(folder)
     return {part: _classes(folder, notes) for part, folder in parts.items()}
 
 
@@ -169,6 +189,18 @@ def _refuse_splits(folder: Path, *, depth: int) -> None:
         f"{folder}: {len(parents)} folders in it hold splits of their own ({printable(str(first))}: {listed(names)}): "
         "put train/, val/ and test/ above the classes"
     )
+
+
+def _refuse_look_alikes(folder: Path) -> None:
+    """Raise if folders anywhere in it are named as splits may be, if not usually: they would be classes, or merged."""
+    for here, folders, _ in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        names = look_alikes(name for name in folders if _has_pictures(Path(here) / name))
+        if names:
+            raise DataError(
+                f"{printable(here)} holds {listed(names)}: if these are splits, rename them to train, val and test; if "
+                "they are classes, give them names that do not look like splits"
+            )
 
 
 def _has_pictures(folder: Path) -> bool:
