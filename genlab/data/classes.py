@@ -38,6 +38,8 @@ def listed(names: Sequence[str], *, shown: int = SHOWN) -> str:
 def class_index(label: int | str, spec: DataSpec) -> int:
     """The index of a class that is given by its name or, where no class has that name, by its index.
 
+    Where all names are numbers a number is a name, however it is written: beside ``01`` and ``02``, 1 is the first.
+
     Raises:
         ConfigError: there is no such class.
     """
@@ -45,6 +47,11 @@ def class_index(label: int | str, spec: DataSpec) -> int:
     if str(label) in names:
         return names.index(str(label))
     count = spec.num_classes or 0
+    if names and all(name.isdecimal() for name in names):
+        same = [i for i, name in enumerate(names) if str(label).isdecimal() and int(name) == int(label)]
+        if len(same) == 1:
+            return same[0]
+        raise ConfigError(f"label={label}: this data has the classes named {listed(names)}")
     if isinstance(label, int) and 0 <= label < count:
         return label
     if not names:

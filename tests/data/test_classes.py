@@ -51,6 +51,15 @@ def test_a_class_is_given_by_name_or_index():
         class_index("cat", nameless)
 
 
+def test_beside_names_that_are_numbers_a_number_is_a_name():
+    spec = DataSpec((1,), None, 3, classes=("01", "02", "10"))
+    assert [class_index(label, spec) for label in ("02", "2", 2, 1, 10)] == [1, 1, 1, 0, 2]
+    for label in (0, 3, "one"):
+        with pytest.raises(ConfigError, match="classes named 01, 02, 10$"):
+            class_index(label, spec)
+    assert class_index("7", DataSpec((1,), None, 2, classes=("7", "07"))) == 0
+
+
 def test_every_class_has_one_name():
     with pytest.raises(ConfigError, match="1 names for 2 classes"):
         DataSpec((1,), None, 2, classes=("cat", "cat"))
