@@ -17,6 +17,7 @@ from genlab.commands import evaluate, sample, train, translate
 from genlab.commands.loaded import load
 from genlab.compose import compose
 from genlab.errors import ConfigError, DataError
+from genlab.evaluation.translation import translated
 from genlab.models import CycleGAN
 
 QUIET = Console(quiet=True)
@@ -457,7 +458,11 @@ def test_grey_translations_are_grey_files(grey: Path, tmp_path: Path) -> None:
     Image.fromarray(ramp).save(tmp_path / "own" / "a.png")
     (tmp_path / "own" / "b.npy").write_bytes(b"")
     output = translate.run(tmp_path / "run", settings(grey, f"input={tmp_path / 'own'}"), console=QUIET)
-    assert Image.open(output / "a.png").mode == "L"
+    made = Image.open(output / "a.png")
+    assert (made.mode, made.size) == ("L", (16, 16))
+    x = torch.from_numpy(np.floor(ramp * (255 / 4095) + 0.5).astype(np.uint8))[None, None]
+    model: Any = load(grey, trust=[], device=torch.device("cpu")).model
+    assert np.array_equal(np.asarray(made), translated(model, x, seed=0)[0, 0])
     assert inputs(tmp_path / "run").max() > 150  # the range of training: no black scans
     notes = json.loads((tmp_path / "run" / "summary.json").read_text())["notes"]
     assert any("files that are not read: 1 .npy" in note for note in notes)

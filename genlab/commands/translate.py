@@ -132,7 +132,7 @@ def run(run_dir: Path, config: Mapping[str, Any], *, console: Console) -> Path:
             resized.append(item)
             y = _resized(y, size)
         try:
-            save_png(item.target, y[0] if len(y) == 1 else _picture(y))
+            save_png(item.target, np.ascontiguousarray(y.transpose(1, 2, 0)))
         except TrainingError as error:
             reason = getattr(error.__cause__, "strerror", None) or error
             raise ConfigError(f"output: {item.target} cannot be written ({reason}); give another") from error

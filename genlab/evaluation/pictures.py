@@ -62,16 +62,22 @@ def stacked(parts: Sequence[Tensor], spec: DataSpec, *, columns: int = 8, pad: i
 
 
 def encoded(picture: np.ndarray) -> bytes:
-    """``(H, W, 3) uint8``, or ``(H, W, 1)`` in grey, as a PNG; the same pixels give the same bytes."""
+    """``(H, W, 3) uint8``, or ``(H, W, 1)`` in grey, as a PNG; the same pixels give the same bytes.
+
+    Raises:
+        ValueError: it is of another shape.
+    """
     from PIL import Image
 
+    if picture.ndim != 3 or picture.shape[-1] not in (1, 3):
+        raise ValueError(f"a picture of shape {picture.shape}, not (H, W, 3) or (H, W, 1)")
     buffer = io.BytesIO()
     Image.fromarray(picture if picture.shape[-1] == 3 else picture[..., 0]).save(buffer, format="PNG")
     return buffer.getvalue()
 
 
 def save_png(path: Path, picture: np.ndarray) -> Path:
-    """Write ``(H, W, 3) uint8``; the same pixels give the same bytes.
+    """Write ``(H, W, 3) uint8``, or ``(H, W, 1)`` in grey; the same pixels give the same bytes.
 
     Raises:
         TrainingError: the disk is full, and the like.

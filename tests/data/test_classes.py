@@ -55,7 +55,7 @@ def test_beside_names_that_are_numbers_a_number_is_a_name():
     spec = DataSpec((1,), None, 3, classes=("01", "02", "10"))
     assert [class_index(label, spec) for label in ("02", "2", 2, 1, 10)] == [1, 1, 1, 0, 2]
     for label in (0, 3, "one"):
-        with pytest.raises(ConfigError, match="classes named 01, 02, 10$"):
+        with pytest.raises(ConfigError, match=r"classes named 01, 02, 10$"):
             class_index(label, spec)
     assert class_index("7", DataSpec((1,), None, 2, classes=("7", "07"))) == 0
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from genlab.data.spec import DataSpec
-from genlab.evaluation.pictures import grid, stacked
+from genlab.evaluation.pictures import encoded, grid, stacked
 
 GREY = DataSpec((1, 3, 3), 256)
 EMPTY = 64
@@ -37,3 +37,9 @@ def test_a_grid_is_filled_row_by_row() -> None:
     x = torch.arange(5)[:, None, None, None].expand(5, 1, 3, 3) + 100
     assert places(grid(x, GREY), 3).tolist() == [[100, 101, 102], [103, 104, EMPTY]]
     assert places(grid(x, GREY, columns=2), 2).tolist() == [[100, 101], [102, 103], [104, EMPTY]]
+
+
+@pytest.mark.parametrize("shape", [(4, 5), (4, 5, 2), (1, 4, 5, 3)])
+def test_what_is_no_picture_is_not_written(shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match=r"not \(H, W, 3\) or \(H, W, 1\)"):
+        encoded(np.zeros(shape, np.uint8))
