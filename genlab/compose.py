@@ -47,6 +47,9 @@ QUIET = {
 PAIR = "pair"
 """The config group with what holds for one model on one data set: ``configs/pair/<model>-<data>.yaml``, if any."""
 
+SPEED = "speed"
+"""The config group with what makes a model fast on a device: ``configs/speed/<trainer>-<model>.yaml``, if any."""
+
 _RAISED = (HydraException, OmegaConfBaseException, yaml.YAMLError, ImportError)
 _STUMBLES = (OSError, TypeError, ValueError, RecursionError, AttributeError)
 """What Hydra raises on purpose, and what comes out of it where words or files are not what it expects."""
@@ -131,6 +134,8 @@ def run_hydra(verb: str, argv: list[str], task: Callable[[DictConfig], Any], *, 
     for word in overrides:
         if re.match(rf"[+~]*{PAIR}\b", word):
             raise ConfigError(f"{word}: follows from model= and data=; set what it would: trainer.max_epochs=30")
+        if re.match(rf"[+~]*{SPEED}\b", word):
+            raise ConfigError(f"{word}: follows from trainer= and model=; set what it would: trainer.precision=32-true")
     parsed = parse_overrides(overrides)
     hints.check_choices(verb, parsed)
     optional = [word for word, each in zip(overrides, parsed, strict=True) if _says_none(each)]

@@ -282,3 +282,18 @@ def test_every_experiment_runs_two_steps(experiment, config, run_dir, small, pic
     made = config(f"experiment={experiment}", *narrow, *TWO_STEPS, "data.batch_size=4")
     needs_data(made["data"]["_target_"].removeprefix("genlab.data."))
     two_steps(run_dir("run"), made)
+
+
+def test_a_gpu_has_the_precision_that_makes_a_model_faster():
+    for name in listing.choices("speed"):
+        trainer, _, model = name.partition("-")
+        assert trainer in listing.choices("trainer")
+        assert model in MODELS
+    assert composed("trainer=gpu", "model=pixelcnn")["trainer"]["precision"] == "bf16-mixed"
+    assert composed("trainer=gpu", "model=vae")["trainer"]["precision"] == "32-true"
+    assert composed("model=pixelcnn")["trainer"]["precision"] == "32-true"
+    experiment = ["experiment=pixelcnn_binarized_mnist", "trainer=gpu"]
+    assert composed(*experiment)["trainer"]["precision"] == "bf16-mixed"
+    assert composed(*experiment, "trainer.precision=32-true")["trainer"]["precision"] == "32-true"
+    with pytest.raises(ConfigError, match="follows from trainer= and model="):
+        compose("train", ["speed=gpu-ebm"])

@@ -60,6 +60,7 @@ class Guard(StepCallback):
         Raises:
             TrainingError: it has diverged once more than `max_rollbacks`.
         """
+        pl_module.settle()  # whether to go back is decided at every step
         diverged = pl_module.objective.diverged(pl_module.last)
         if trainer.strategy.reduce_boolean_decision(diverged, all=False):
             self._candidate = None
@@ -93,6 +94,8 @@ class Guard(StepCallback):
         groups = optimiser.state_dict()["param_groups"]  # the schedule goes on with the step count
         optimiser.load_state_dict({"state": _copied(snapshot["optimiser"]), "param_groups": groups})
         optimiser.zero_grad()
+        if pl_module.device_steps is not None:
+            pl_module.device_steps.forget()
         pl_module.pending = 0
         for model in {pl_module.model, pl_module.scored}:
             more = pl_module.objective.retreat(model, rollbacks=len(self.rollbacks))

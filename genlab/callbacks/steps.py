@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytorch_lightning as pl
@@ -38,9 +39,11 @@ class Steps(StepCallback):
         """Log if due."""
         step = pl_module.batches_done
         if step % self.every == 0 and trainer.loggers:
-            metrics = {"epoch": self.epochs(step)}
-            metrics |= {f"train/{name}": value for name, value in pl_module.scalars().items()}
-            for name, optimiser in zip(pl_module.recipes, trainer.optimizers, strict=True):
-                metrics[name] = optimiser.param_groups[0]["lr"]
-            for logger in trainer.loggers:
-                logger.log_metrics(metrics, step=step)
+            pairs = zip(pl_module.recipes, trainer.optimizers, strict=True)
+            rates = {name: optimiser.param_groups[0]["lr"] for name, optimiser in pairs}
+            pl_module.when_known(partial(self._log, trainer, pl_module, step, rates))
+
+    def _log(self, trainer: pl.Trainer, pl_module: Any, step: int, rates: dict[str, float]) -> None:
+        losses = {f"train/{name}": value for name, value in pl_module.scalars().items()}
+        for logger in trainer.loggers:
+            logger.log_metrics({"epoch": self.epochs(step), **losses, **rates}, step=step)

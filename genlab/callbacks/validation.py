@@ -65,6 +65,7 @@ class Validation(StepCallback):
 
     def run(self, trainer: pl.Trainer, pl_module: Any) -> None:
         """Score and draw now."""
+        pl_module.settle()
         step = pl_module.batches_done
         self.latest = self.score(pl_module.scored)
         if self.latest is not None:

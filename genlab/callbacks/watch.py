@@ -81,6 +81,7 @@ class Watch(StepCallback):
         """Look if the module has measured this step."""
         if pl_module.seen is None or not trainer.is_global_zero:
             return
+        pl_module.settle()
         step = pl_module.batches_done
         metrics = {f"gradient/{name}": norm.item() for name, norm in pl_module.norms.items()}
         diversities = self._diversities(pl_module.objective.spread(pl_module.model, *pl_module.seen))

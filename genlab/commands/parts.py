@@ -20,6 +20,7 @@ from torch import nn
 from genlab import build, ranks, threads
 from genlab.bijectors.batchnorm import BatchNorm
 from genlab.callbacks.loggers import open_loggers
+from genlab.commands import devices
 from genlab.data.loader import BatchLoader, Place
 from genlab.data.spec import Dataset
 from genlab.errors import ConfigError
@@ -50,7 +51,7 @@ def trainer(run_dir: Path, config: Mapping[str, Any]) -> pl.Trainer:
             devices=options["devices"],
             num_nodes=options["num_nodes"],
             strategy=options["strategy"],
-            precision=options["precision"],
+            precision=devices.precision(options),
             max_epochs=1,  # the loader is the whole run: no seams between epochs, one position to resume
             limit_val_batches=0,
             logger=False,

@@ -13,6 +13,8 @@ def quiet() -> None:
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
     logging.getLogger("lightning_fabric").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module="pytorch_lightning|lightning_fabric|torch")
+    # a run says itself which of its kernels these are
+    warnings.filterwarnings("ignore", message=".* does not have a deterministic implementation")
     # schedules count the updates of a game, and a player's first turn may come later than the first of them
     warnings.filterwarnings("ignore", message="Detected call of `lr_scheduler.step")
     # Lightning turns this on, and then every optimiser step opens the NVIDIA driver anew

@@ -6,6 +6,7 @@ import gc
 import importlib.util
 import time
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -25,8 +26,7 @@ from genlab.callbacks.progress import ProgressBar, track
 from genlab.callbacks.steps import Steps
 from genlab.callbacks.validation import Validation
 from genlab.callbacks.watch import Watch
-from genlab.commands import closing, continued, fit, parts
-from genlab.commands.loaded import device_of
+from genlab.commands import closing, continued, devices, fit, parts
 from genlab.commands.quiet import quiet
 from genlab.data.loader import BatchLoader
 from genlab.data.spec import Dataset
@@ -37,10 +37,12 @@ from genlab.evaluation.record import Record
 from genlab.evaluation.validate import validate
 from genlab.models.base import GenerativeModel
 from genlab.models.classical import Fitted
+from genlab.nn.precision import float32_products
 from genlab.objectives.base import Recoverable
 from genlab.training.game import GameLoss
 from genlab.training.state import check_state, restore
-from genlab.training.stepwise import Stepwise, Windows, window_size
+from genlab.training.stepwise import Stepwise, window_size
+from genlab.training.windows import Windows
 
 VALIDATION_PARTICLES = 1
 """Validation during training is the plain ELBO; the run's end scores both splits with ``test.num_particles``."""
@@ -73,7 +75,7 @@ def run(
     begun = time.monotonic()
     options, trust = config["trainer"], config["trust"]
     report = partial(console.print, highlight=False, soft_wrap=True)
-    device_of(options["accelerator"])  # a missing one is told here, in one line
+    devices.set_up(options)  # a missing one is told here, in one line
     if config["logger"]["wandb"] and importlib.util.find_spec("wandb") is None:
         raise ConfigError("logger.wandb=true needs Weights & Biases: pip install 'genlab[wandb]', or logger=default")
     torch.set_flush_denormal(True)  # before the first parallel kernel, whose threads inherit it
@@ -107,6 +109,7 @@ def run(
     say("threads", f"{number} ({why})")
     module = parts.module(config, model, num_batches=total)
     module.batches_done = start
+    module.device_steps = devices.device_steps(config, module, loader, say=say)
     guard = _callbacks(
         run_dir, config, data, trainer, module, meta=meta, loader=loader, total=total, begun=begun, console=console
     )
@@ -136,6 +139,7 @@ def run(
         "parameters": sum(p.numel() for p in model.parameters()),
         "version": genlab.__version__,
     }
+    summary |= devices.summary(options, module)
     if isinstance(scored, GenerativeModel):
         for split in ("val", "test"):
             record = _final(scored, data, config, split=split, console=console)
@@ -228,13 +232,15 @@ def _callbacks(
 
 
 def _fit(trainer: pl.Trainer, module: Stepwise, loader: BatchLoader, source: Path | None) -> None:
+    batches = loader if module.device_steps is None else range(loader.start, loader.num_steps)
     gc.freeze()  # a million objects of the imported libraries need not be visited at every collection
     try:
-        trainer.fit(
-            module,
-            train_dataloaders=Windows(loader, size=window_size(trainer)),
-            ckpt_path=None if source is None else str(source),
-        )
+        with float32_products(exact=False) if module.device_steps is not None else nullcontext():
+            trainer.fit(
+                module,
+                train_dataloaders=Windows(batches, size=window_size(trainer)),
+                ckpt_path=None if source is None else str(source),
+            )
     except GenlabError:
         raise
     except (MemoryError, torch.OutOfMemoryError) as error:

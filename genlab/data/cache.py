@@ -52,14 +52,14 @@ def decoded(
     Returns:
         The array. Above 256 MiB it is mapped from the file, copy-on-write: the file is never written through it.
     """
-    return _kept(key_parts, [source_dir / ".genlab-cache", _home()], build, check)
+    return _kept(key_parts, [source_dir / ".genlab-cache", cache_root()], build, check)
 
 
 def kept(
     key_parts: Iterable[object], build: Callable[[], np.ndarray], *, check: Callable[[np.ndarray], bool] | None = None
 ) -> np.ndarray:
     """As `decoded` for what has no folder of its own: in ``$GENLAB_CACHE`` (``~/.cache/genlab/decoded``)."""
-    return _kept(key_parts, [_home()], build, check)
+    return _kept(key_parts, [cache_root()], build, check)
 
 
 def _kept(
@@ -101,7 +101,8 @@ def file_keys(files: Iterable[Path], *, base: Path) -> list[tuple[str, int, int]
     return keys
 
 
-def _home() -> Path:
+def cache_root() -> Path:
+    """``$GENLAB_CACHE``, or a folder in the user's home."""
     return Path(os.environ.get("GENLAB_CACHE") or "~/.cache/genlab/decoded").expanduser()
 
 

@@ -130,27 +130,34 @@ class BatchLoader:
         generator = torch.Generator().manual_seed(derive(self.seed, "permutation", domain, epoch))
         return torch.randperm(size, generator=generator)
 
+    def begin(self, step: int) -> tuple[int, int]:
+        """The epoch of a step, and where in that epoch's order this rank's batch begins."""
+        _, epoch, seen = self.place(step)
+        return epoch, seen + self.rank * self.batch_size
+
     def __iter__(self) -> Iterator[Batch]:
         order, order_b, current = None, None, -1
         split = self.split
         flat, shape = split.x.flatten(1), split.x.shape[1:]
         for step in range(self.start, self.num_steps):
-            _, epoch, seen = self.place(step)
+            epoch, first = self.begin(step)
             if order is None or epoch != current:
                 order, current = self.permutation(epoch, size=len(split)), epoch
                 if split.x_b is not None and not self.paired:
                     order_b = self.permutation(epoch, size=len(split.x_b), domain="b")
-            first = seen + self.rank * self.batch_size
             index = order[first : first + self.batch_size]
             # rows of bytes: twice as fast as indexing pictures
             x = self._transformed(flat.index_select(0, index).view(-1, *shape), self.transform, step=step)
             x_b = None
             if split.x_b is not None:
-                index_b = index if order_b is None else order_b[torch.arange(first, first + len(index)) % len(order_b)]
-                x_b = self._transformed(
-                    split.x_b[index_b], self.transform_b, step=step, domain="a" if self.paired else "b"
-                )
+                index_b = index if order_b is None else around(order_b, first, len(index))
+                x_b = self._transformed(split.x_b[index_b], self.transform_b, step=step, domain="b")
             yield Batch(x, None if split.y is None else split.y[index], x_b)
+
+    def transform_seed(self, step: int, *, domain: str = "a") -> int:
+        """The seed of the transform's random numbers at a step; domains that go together share it."""
+        own = () if domain == "a" or self.paired else (domain,)
+        return derive(self.seed, "transform", *own, step, self.rank)
 
     def _transformed(
         self,
@@ -162,8 +169,12 @@ class BatchLoader:
     ) -> Tensor:
         if transform is None:
             return x
-        use = ("transform", step, self.rank) if domain == "a" else ("transform", domain, step, self.rank)
-        return transform(x, self._generator.manual_seed(derive(self.seed, *use)))
+        return transform(x, self._generator.manual_seed(self.transform_seed(step, domain=domain)))
+
+
+def around(order: Tensor, first: int, count: int) -> Tensor:
+    """``count`` entries of ``order`` from ``first`` on, from the start again where it ends."""
+    return order[torch.arange(first, first + count, device=order.device) % len(order)]
 
 
 def ordered(split: Split, *, batch_size: int, rank: int = 0, world_size: int = 1) -> Iterator[tuple[Tensor, Batch]]:

@@ -20,6 +20,8 @@ from genlab.evaluation.estimate import influence
 from genlab.evaluation.record import Record
 from genlab.models.base import ClassConditional, ExactLikelihood, GenerativeModel, ItemisedBound, LikelihoodBound
 from genlab.models.grid import GridNormalised
+from genlab.nn.modes import evaluating
+from genlab.nn.precision import float32_products
 from genlab.seeding import derive
 
 Progress = Callable[[Iterable, int], Iterable]
@@ -73,14 +75,13 @@ def per_example(
     batches: Iterable = ordered(split, batch_size=batch_size, rank=rank, world_size=world)
     if progress is not None and rank == 0:
         batches = progress(batches, math.ceil(len(split) / world / batch_size))
-    training = model.training
-    model.eval()
-    for index, batch in batches:
-        generators = [g.manual_seed(derive(seed, split_name, i)) for g, i in zip(pool, index.tolist(), strict=False)]
-        for name, value in values(model, batch.to(device), generators).items():
-            column = result.setdefault(name, torch.zeros(len(split), dtype=torch.float64))
-            column[index] = value.double().cpu()
-    model.train(training)
+    with evaluating(model), float32_products(exact=True):
+        for index, batch in batches:
+            seeds = [derive(seed, split_name, i) for i in index.tolist()]
+            generators = [g.manual_seed(own) for g, own in zip(pool, seeds, strict=False)]
+            for name, value in values(model, batch.to(device), generators).items():
+                column = result.setdefault(name, torch.zeros(len(split), dtype=torch.float64))
+                column[index] = value.double().cpu()
     if world > 1:
         for name in sorted(result):
             shared = result[name].to(device)

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -104,6 +104,16 @@ class EBM(Scaled, UnnormalisedDensity, SamplesByChain):
         )
         self.chain_steps = (200 if spec.levels is None else 300) if chain_steps == "auto" else chain_steps
         self.register_buffer("step_scale", torch.ones(()))
+        self._step_scale: float | None = 1.0
+
+    def _load_from_state_dict(self, *args: Any) -> None:
+        self._step_scale = None
+        super()._load_from_state_dict(*args)
+
+    def scale_steps(self, scale: float) -> None:
+        """Set ``step_scale``."""
+        self.step_scale.fill_(scale)
+        self._step_scale = scale
 
     def to_chain(self, x: Tensor) -> Tensor:
         """Typed data -> ``u``, float32: levels ``0 ... L - 1`` to ``[-1, 1]``, vectors standardised."""
@@ -138,6 +148,7 @@ class EBM(Scaled, UnnormalisedDensity, SamplesByChain):
         generator: torch.Generator | None = None,
         keep: Tensor | None = None,
         observe: Callable[[int, Tensor], None] | None = None,
+        repeated: bool = False,
     ) -> Tensor:
         """``u`` after ``steps`` Langevin steps; the energy's parameters and mode are as before.
 
@@ -147,21 +158,25 @@ class EBM(Scaled, UnnormalisedDensity, SamplesByChain):
             generator: of the noise.
             keep: bool, broadcast to ``u``: where it is true, the state stays what it is.
             observe: called with ``(k, u_k)`` after each step.
+            repeated: see `Langevin.run`.
         """
 
         def project(state: Tensor) -> Tensor:
             state = self.inside(state)
             return state if keep is None else torch.where(keep, u, state)
 
+        if self._step_scale is None:  # a look at an accelerator's memory would wait for it
+            self._step_scale = float(self.step_scale)
         with self._fixed():
             return self.langevin.run(
                 self.energy_of_chain,
                 u,
                 steps=steps,
                 generator=generator,
-                scale=float(self.step_scale),
+                scale=self._step_scale,
                 project=project,
                 observe=observe,
+                repeated=repeated,
             )
 
     @contextmanager
@@ -174,7 +189,7 @@ class EBM(Scaled, UnnormalisedDensity, SamplesByChain):
     def sample(self, n: int, *, generator: torch.Generator | None = None) -> Tensor:
         """Ends of ``chain_steps`` steps from noise."""
         u = self.start(n, generator=generator)
-        return self.to_data(self.evolve(u, steps=self.chain_steps, generator=generator))
+        return self.to_data(self.evolve(u, steps=self.chain_steps, generator=generator, repeated=True))
 
     @torch.no_grad()
     def path(
@@ -197,5 +212,5 @@ class EBM(Scaled, UnnormalisedDensity, SamplesByChain):
         def observe(k: int, state: Tensor) -> None:
             kept.extend([state] * times.count(k))
 
-        self.evolve(u, steps=self.chain_steps, generator=generator, keep=keep, observe=observe)
+        self.evolve(u, steps=self.chain_steps, generator=generator, keep=keep, observe=observe, repeated=True)
         return self.to_data(torch.stack(kept))

@@ -69,8 +69,10 @@ class PixelModel(Autoregressive):
         keep: Tensor | None = None,
     ) -> Tensor:
         device = next(self.parameters()).device
-        # inference mode: tens of thousands of small operations, for each of which autograd's books cost as much again
-        with torch.inference_mode(), torch.autocast(device.type, enabled=False):
+        # inference mode: tens of thousands of small operations, for each of which autograd's books cost as much again;
+        # a graph is recorded without it, as its random state would be bound to it
+        fast = torch.no_grad() if device.type == "cuda" else torch.inference_mode()
+        with fast, torch.autocast(device.type, enabled=False):
             drawn = draw_rows(
                 self._rows(n, y),
                 self.output,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -25,6 +27,18 @@ class Scaled(GenerativeModel):
         self.register_buffer("location", torch.zeros(spec.event_shape))
         self.register_buffer("spread", torch.ones(spec.event_shape))
         self.register_buffer("anchored", torch.tensor(spec.levels is not None))
+        self._anchored: bool | None = None
+
+    def _load_from_state_dict(self, *args: Any) -> None:
+        self._anchored = None
+        super()._load_from_state_dict(*args)
+
+    @property
+    def is_anchored(self) -> bool:
+        """Whether ``m`` and ``d`` are set: ``anchored``, without a look at an accelerator's memory each time."""
+        if not self._anchored:
+            self._anchored = bool(self.anchored)
+        return self._anchored
 
     @torch.no_grad()
     def anchor(self, x: Tensor) -> None:
@@ -32,7 +46,7 @@ class Scaled(GenerativeModel):
 
         A coordinate without spread (a single point) keeps ``d = 1``.
         """
-        if not self.anchored:
+        if not self.is_anchored:
             self.location.copy_(x.mean(0))
             spread = x.std(0, correction=0)
             self.spread.copy_(torch.where(spread > 1e-6, spread, 1.0))

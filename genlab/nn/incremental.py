@@ -8,7 +8,8 @@ matrix product for each layer:
 The bracket is a slice of the layer's *row buffer*, laid out ``(column, feature, batch)`` so that neighbouring pixels
 are neighbours in memory; the parenthesis is computed for a whole row at once when the row begins. At this size the
 cost is the number of operations and not their arithmetic, so every view is made once: the operations of a row form a
-list, the *programme*, which reads and writes the same buffers in every row, and is run again for the next one.
+list, the *programme*, which reads and writes the same buffers in every row, and is run again for the next one; on a
+CUDA device as one graph.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import torch
 from torch import Tensor
 
 from genlab.nn.causal import CausalConv2d
+from genlab.nn.graphs import Repeated
 from genlab.nn.pixels import PixelOutput
 
 Step = Callable[[], object]
@@ -191,16 +193,21 @@ def draw_rows(
         for group in range(output.groups):
             programme += network.steps(column, group)
             programme.append(partial(draw, column, group, image.slot(column, group)))
+
+    def draw_row() -> None:
+        network.begin()
+        for step in programme:
+            step()
+        network.end()
+
+    repeated = Repeated(draw_row, device=image.row.device)
     rows = range(height)
     for i in rows if progress is None else progress(rows, height):
         noise.copy_(output.noise(width, n, like=image.row, generator=generator))
         if keep is not None and given is not None:
             kept.copy_(keep[:, i].T[:, None])
             levels.copy_(given[:, :, i].permute(2, 1, 0))
-        network.begin()
-        for step in programme:
-            step()
-        network.end()
+        repeated()
         pictures[:, :, i] = (image.values() * top).round().to(output.dtype)
     return pictures
 

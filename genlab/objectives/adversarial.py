@@ -8,7 +8,7 @@ from genlab.data.loader import Batch
 from genlab.errors import ConfigError
 from genlab.models.implicit import ImplicitModel
 from genlab.nn.distributed import gathered
-from genlab.objectives.base import Loss, labels
+from genlab.objectives.base import Loss, Step, labels
 from genlab.objectives.game import Game, Player
 from genlab.objectives.penalties import gradient_penalty, r1
 from genlab.objectives.two_player import DIVERGENCES, LOSSES
@@ -77,14 +77,14 @@ class Adversarial(Game):
                 "normalisation mixes them; set model.norm=layer or model.norm=none"
             )
 
-    def moves(self, model: nn.Module, batch: Batch, *, step: int) -> dict[str, Tensor]:
+    def moves(self, model: nn.Module, batch: Batch, *, step: Step) -> dict[str, Tensor]:
         """As many samples as the batch has examples (and of its classes): ``fake``, in the network's coordinates."""
         assert isinstance(model, ImplicitModel)
-        if step == 0:
+        if not model.is_anchored:
             model.anchor(gathered(batch.x))
         return {"fake": model.generate(model.sample_latents(len(batch.x)), **labels(model, batch))}
 
-    def loss(self, player: str, model: nn.Module, batch: Batch, moves: dict[str, Tensor], *, step: int) -> Loss:
+    def loss(self, player: str, model: nn.Module, batch: Batch, moves: dict[str, Tensor], *, step: Step) -> Loss:
         """The generator's loss, or the discriminator's with its accuracies on ``real`` and ``fake`` and penalties."""
         assert isinstance(model, ImplicitModel)
         given, fake = labels(model, batch), moves["fake"]

@@ -9,6 +9,9 @@ from torch import Tensor, nn
 from genlab.data.loader import Batch
 from genlab.models.base import ClassConditional
 
+Step = int | Tensor
+"""A training step, counted from 0; on an accelerator a tensor, as it is recorded and run again with other numbers."""
+
 
 class Loss(NamedTuple):
     """What a training step minimises.
@@ -36,8 +39,12 @@ class Goal(nn.Module):
 class Objective(Goal):
     """One loss for all parameters."""
 
-    def forward(self, model: nn.Module, batch: Batch, *, step: int) -> Loss:
-        """The loss of ``model`` on ``batch`` at training step ``step`` (counted from 0)."""
+    def forward(self, model: nn.Module, batch: Batch, *, step: Step) -> Loss:
+        """The loss of ``model`` on ``batch`` at training step ``step``, counted from 0.
+
+        On an accelerator the step may be recorded and run again with other numbers (`genlab.nn.graphs`): then ``step``
+        is a tensor, and nothing may wait for a value.
+        """
         raise TypeError(f"{type(self).__name__} is abstract")
 
 

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from genlab.data.loader import Batch
 from genlab.errors import ConfigError
 from genlab.models.pix2pix import Pix2Pix
-from genlab.objectives.base import Loss
+from genlab.objectives.base import Loss, Step
 from genlab.objectives.game import Game, Player
 from genlab.objectives.two_player import LOSSES
 
@@ -55,12 +55,12 @@ class ConditionalAdversarial(Game):
                 f"{type(model).__name__} has none; use model=pix2pix"
             )
 
-    def moves(self, model: nn.Module, batch: Batch, *, step: int) -> dict[str, Tensor]:
+    def moves(self, model: nn.Module, batch: Batch, *, step: Step) -> dict[str, Tensor]:
         """``fake = G(x, z)``."""
         assert isinstance(model, Pix2Pix)
         return {"fake": model.generator(model.to_network(batch.x)).float()}
 
-    def loss(self, player: str, model: nn.Module, batch: Batch, moves: dict[str, Tensor], *, step: int) -> Loss:
+    def loss(self, player: str, model: nn.Module, batch: Batch, moves: dict[str, Tensor], *, step: Step) -> Loss:
         """The generator's loss with its terms ``gan`` and ``l1``, or the discriminator's with its accuracies."""
         assert isinstance(model, Pix2Pix)
         x, y = _pair(model, batch)

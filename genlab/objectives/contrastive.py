@@ -26,7 +26,7 @@ from genlab.data.loader import Batch
 from genlab.errors import ConfigError
 from genlab.models.ebm import EBM
 from genlab.nn.distributed import gathered, world
-from genlab.objectives.base import Loss, Recoverable
+from genlab.objectives.base import Loss, Recoverable, Step
 
 
 class Regime(NamedTuple):
@@ -106,10 +106,10 @@ class ContrastiveDivergence(Recoverable):
         )
         self.register_buffer("replay", model.start(self.regime.replay_size))
 
-    def forward(self, model: nn.Module, batch: Batch, *, step: int) -> Loss:
+    def forward(self, model: nn.Module, batch: Batch, *, step: Step) -> Loss:
         """The loss with its terms ``energy_data`` and ``energy_samples``."""
         assert isinstance(model, EBM)
-        if not model.anchored:
+        if not model.is_anchored:
             model.anchor(gathered(batch.x))
         data = model.to_chain(batch.x)
         if self.regime.data_noise > 0:
@@ -149,5 +149,5 @@ class ContrastiveDivergence(Recoverable):
         """Halve the chain's step for every rollback so far, down to `LEAST_STEP_SCALE`."""
         assert isinstance(model, EBM)
         scale = max(LEAST_STEP_SCALE, 0.5**rollbacks)
-        model.step_scale.fill_(scale)
+        model.scale_steps(scale)
         return f"other random numbers and {scale:g} of the chain's step"

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from genlab.data.loader import Batch
 from genlab.errors import ConfigError
 from genlab.models.cyclegan import CycleGAN
-from genlab.objectives.base import Loss
+from genlab.objectives.base import Loss, Step
 from genlab.objectives.game import Game, Player
 from genlab.objectives.pool import ImagePool
 from genlab.objectives.two_player import LOSSES
@@ -70,7 +70,7 @@ class CycleConsistency(Game):
             )
         self.pool_a, self.pool_b = (ImagePool(self.pool_size, model.spec.event_shape) for _ in "ab")
 
-    def moves(self, model: nn.Module, batch: Batch, *, step: int) -> dict[str, Tensor]:
+    def moves(self, model: nn.Module, batch: Batch, *, step: Step) -> dict[str, Tensor]:
         """``fake_b = G(a)`` and ``fake_a = F(b)``; also ``same_b = G(b)`` and ``same_a = F(a)`` if they count."""
         assert isinstance(model, CycleGAN)
         a, b = _domains(model, batch)
@@ -81,7 +81,7 @@ class CycleConsistency(Game):
         fake_a, same_a = model.b_to_a(torch.cat([b, a])).float().chunk(2)
         return {"fake_a": fake_a, "fake_b": fake_b, "same_a": same_a, "same_b": same_b}
 
-    def loss(self, player: str, model: nn.Module, batch: Batch, moves: dict[str, Tensor], *, step: int) -> Loss:
+    def loss(self, player: str, model: nn.Module, batch: Batch, moves: dict[str, Tensor], *, step: Step) -> Loss:
         """The generators' loss with all its terms unweighted, or the discriminators' with their accuracies."""
         assert isinstance(model, CycleGAN)
         a, b = _domains(model, batch)

@@ -7,10 +7,10 @@
 
 from __future__ import annotations
 
-from torch import nn
+from torch import Tensor, nn
 
 from genlab.data.loader import Batch
-from genlab.objectives.base import Loss, Objective, labels
+from genlab.objectives.base import Loss, Objective, Step, labels
 
 
 class ELBO(Objective):
@@ -26,11 +26,15 @@ class ELBO(Objective):
         self.beta = beta
         self.warmup_steps = warmup_steps
 
-    def beta_at(self, step: int) -> float:
+    def beta_at(self, step: Step) -> float | Tensor:
         """The weight of the KL at ``step``."""
-        return self.beta * min(1.0, (step + 1) / self.warmup_steps) if self.warmup_steps else self.beta
+        if not self.warmup_steps:
+            return self.beta
+        if isinstance(step, Tensor):
+            return self.beta * ((step + 1) / self.warmup_steps).clamp(max=1)
+        return self.beta * min(1.0, (step + 1) / self.warmup_steps)
 
-    def forward(self, model: nn.Module, batch: Batch, *, step: int) -> Loss:
+    def forward(self, model: nn.Module, batch: Batch, *, step: Step) -> Loss:
         """The loss with its terms ``reconstruction`` (negative) and ``kl``."""
         terms = model.elbo_terms(batch.x, **labels(model, batch))  # type: ignore[operator]
         reconstruction, kl = -terms.reconstruction.mean(), terms.kl.mean()
@@ -49,7 +53,7 @@ class IWAE(Objective):
         super().__init__()
         self.num_particles = num_particles
 
-    def forward(self, model: nn.Module, batch: Batch, *, step: int) -> Loss:
+    def forward(self, model: nn.Module, batch: Batch, *, step: Step) -> Loss:
         """The loss; its one term is the negative bound itself."""
         bound = model.log_prob_bound(batch.x, self.num_particles, **labels(model, batch))  # type: ignore[operator]
         value = -bound.mean()

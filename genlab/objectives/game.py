@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from genlab.data.loader import Batch
-from genlab.objectives.base import Goal, Loss
+from genlab.objectives.base import Goal, Loss, Step
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Game(Goal, ABC):
         """All players; the order of their updates is the config's."""
 
     @abstractmethod
-    def moves(self, model: nn.Module, batch: Batch, *, step: int) -> dict[str, Tensor]:
+    def moves(self, model: nn.Module, batch: Batch, *, step: Step) -> dict[str, Tensor]:
         """What the players look at, for example generated pictures; may be made again, with the same random state.
 
         It must not change buffers of the game: what remembers earlier moves (an image pool) belongs in `loss`, which
@@ -56,7 +56,7 @@ class Game(Goal, ABC):
         """
 
     @abstractmethod
-    def loss(self, player: str, model: nn.Module, batch: Batch, moves: dict[str, Tensor], *, step: int) -> Loss:
+    def loss(self, player: str, model: nn.Module, batch: Batch, moves: dict[str, Tensor], *, step: Step) -> Loss:
         """What ``player`` minimises, with its named terms.
 
         Args:
@@ -64,7 +64,7 @@ class Game(Goal, ABC):
             model: only the parameters of ``player`` require gradients.
             batch: the data.
             moves: attached to their graph for the player who makes them, detached for the others.
-            step: of training, counted from 0.
+            step: of training, counted from 0; a tensor in a recorded step (see `Objective.forward`).
         """
 
     def spread(self, model: nn.Module, batch: Batch, moves: dict[str, Tensor]) -> dict[str, tuple[Tensor, Tensor]]:

@@ -6,7 +6,7 @@ from torch import nn
 
 from genlab.data.loader import Batch
 from genlab.models.base import ExactLikelihood
-from genlab.objectives.base import Loss, Objective, labels
+from genlab.objectives.base import Loss, Objective, Step, labels
 
 
 class MaximumLikelihood(Objective):
@@ -15,7 +15,7 @@ class MaximumLikelihood(Objective):
     def __init__(self) -> None:
         super().__init__()
 
-    def forward(self, model: nn.Module, batch: Batch, *, step: int) -> Loss:
+    def forward(self, model: nn.Module, batch: Batch, *, step: Step) -> Loss:
         """The loss; its one term ``nll`` (or ``bound``) is the loss itself."""
         exact = isinstance(model, ExactLikelihood)
         score = model.log_prob if exact else model.elbo

@@ -23,6 +23,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from genlab.nn.graphs import Repeated
 from genlab.nn.random import normal
 
 Energy = Callable[[Tensor], Tensor]
@@ -69,6 +70,7 @@ class Langevin:
         scale: float = 1.0,
         project: Callable[[Tensor], Tensor] | None = None,
         observe: Callable[[int, Tensor], None] | None = None,
+        repeated: bool = False,
     ) -> Tensor:
         """The state after ``steps`` steps from ``x``.
 
@@ -80,19 +82,36 @@ class Langevin:
             scale: multiplies ``step_size`` at the same temperature.
             project: applied after every step (back into a box, or to fixed pixels).
             observe: called with ``(k, x_k)`` for k = 1 ... steps; not to change ``x_k``.
+            repeated: on a CUDA device, record a step and replay it (not within a recording).
         """
         a = self.step_size * scale
         s = math.sqrt(2 * a) if self.noise is None else self.noise * math.sqrt(scale)
-        x = x.detach()
-        for k in range(1, steps + 1):
+
+        def step(x: Tensor, noise: Tensor | None) -> Tensor:
             slope = gradient(energy, x)
             if self.clamp is not None:
                 slope.clamp_(-self.clamp, self.clamp)
             x = torch.add(x, slope, alpha=-a)
-            if s > 0:
-                x.add_(normal(len(x), *x.shape[1:], like=x, generator=generator), alpha=s)
-            if project is not None:
-                x = project(x)
+            if noise is not None:
+                x.add_(noise, alpha=s)
+            return x if project is None else project(x)
+
+        def noise(x: Tensor) -> Tensor | None:
+            return normal(len(x), *x.shape[1:], like=x, generator=generator) if s > 0 else None
+
+        x = x.detach()
+        if not (repeated and x.device.type == "cuda"):
+            for k in range(1, steps + 1):
+                x = step(x, noise(x))
+                if observe is not None:
+                    observe(k, x)
+            return x
+        state, eps = x.clone(), noise(x)
+        again = Repeated(lambda: state.copy_(step(state, eps)), device=x.device)
+        for k in range(1, steps + 1):
+            if k > 1 and eps is not None:
+                eps.copy_(normal(len(x), *x.shape[1:], like=x, generator=generator))
+            again()
             if observe is not None:
-                observe(k, x)
-        return x
+                observe(k, state.clone())
+        return state

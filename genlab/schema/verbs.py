@@ -37,6 +37,8 @@ class Trainer(Node):
     check_val_every_n_epoch: Positive
     val_check_interval: Positive | None
     compile: bool
+    capture: bool = True  # earlier runs have neither this nor the next
+    deterministic: bool = True
     threads: Positive | None
     timeout: PositiveFloat
     enable_progress_bar: bool

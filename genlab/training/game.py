@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from pytorch_lightning.plugins.precision import MixedPrecision
@@ -17,7 +17,7 @@ from genlab.nn.distributed import average
 from genlab.objectives.base import Loss
 from genlab.objectives.game import Game, Player
 from genlab.training.optim import OptimiserRecipe
-from genlab.training.stepwise import Stepwise, drop_gradients
+from genlab.training.stepwise import Stepwise, check_finite, drop_gradients
 
 
 @dataclass
@@ -67,6 +67,7 @@ class GameLoss(Stepwise):
     """
 
     objective: Game
+    SHOWN: ClassVar[tuple[str, ...]] = ("norms", "seen")
 
     def __init__(
         self,
@@ -124,6 +125,29 @@ class GameLoss(Stepwise):
         """The last of a run may be of fewer batches."""
         return -(-self.batches_done // self.accumulate)
 
+    def turn(self) -> Any:
+        """Whose turn it is, and whether it is measured."""
+        return (tuple(self._due()), self._measured(1))
+
+    def _due(self) -> list[bool]:
+        update = self.batches_done // self.accumulate
+        return [(update + 1) % player.every == 0 for player in self.turns]
+
+    def _measured(self, held: int) -> bool:
+        """Whether an update that ends here, of so many batches, is measured."""
+        end, every = self.batches_done + 1, self.measure_every
+        return every is not None and end // every > (end - held) // every
+
+    def losses(self) -> dict[str, Loss]:
+        """Of those whose turn it was."""
+        return {player.name: self.last[player.name] for player, now in zip(self.turns, self._due(), strict=True) if now}
+
+    def arrive(self, step: int, losses: dict[str, Loss]) -> None:
+        """Each is its player's latest."""
+        for name, loss in losses.items():
+            self.last[name] = loss
+            check_finite(loss, step=step, name=f"loss of {name}", remedy=f"players.{name}.lr")
+
     def scalars(self) -> dict[str, float]:
         """The players' losses under their names, and the losses' terms, each of its player's latest turn."""
         found = {}
@@ -140,10 +164,7 @@ class GameLoss(Stepwise):
         if not self.ends_update():
             return
         held, self._held = self._held, []
-        end, every = self.batches_done + 1, self.measure_every
-        measured = every is not None and end // every > (end - len(held)) // every
-        update = self.batches_done // self.accumulate
-        due = [(update + 1) % player.every == 0 for player in self.turns]
+        measured, due = self._measured(len(held)), self._due()
         # with one batch its moves are made once, attached if anyone due needs that; with several they are made again
         # for the player who needs their graphs, which would not fit in memory together
         attach = len(held) == 1 and any(player.moves for player, now in zip(self.turns, due, strict=True) if now)
@@ -174,7 +195,7 @@ class GameLoss(Stepwise):
         moves = self._moves(player, held, attach=attach)
         self.reseed(held.step, player.name)
         with self._alone(player), self.synchronised(updates=False):  # `average` is what synchronises
-            loss = self.objective.loss(player.name, self.model, held.batch, moves, step=held.step)
+            loss = self.objective.loss(player.name, self.model, held.batch, moves, step=self.position(held.step))
             self.last[player.name] = Loss(loss.value.detach(), loss.terms)
             self.judge(loss, step=held.step, name=f"loss of {player.name}", remedy=f"players.{player.name}.lr")
             # the trainer's autocast is still on, and would take the second derivatives of float32 penalties in half
@@ -189,7 +210,7 @@ class GameLoss(Stepwise):
             maker = next(each for each in self.turns if each.moves) if held.attached else None
             self.reseed(held.step)
             with torch.no_grad() if maker is None else self._alone(maker):
-                held.moves = self.objective.moves(self.model, held.batch, step=held.step)
+                held.moves = self.objective.moves(self.model, held.batch, step=self.position(held.step))
         moves = held.moves
         detached = {name: value.detach() for name, value in moves.items()}
         if not player.moves:

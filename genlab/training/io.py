@@ -41,6 +41,7 @@ def payload(trainer: pl.Trainer, *, step: int, meta: dict[str, Any]) -> dict[str
     signal must not wait for the others. Hence `dump_checkpoint` and not `Trainer.save_checkpoint`, which has a barrier.
     Lightning's loop counters are left out: the loader's position and all random numbers follow from the step.
     """
+    trainer.lightning_module.settle()  # type: ignore[operator] # what follows a loss that is not finite is not kept
     state = trainer._checkpoint_connector.dump_checkpoint(weights_only=False)
     state.pop("loops", None)
     state["global_step"] = step  # Lightning counts from the last resume

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from genlab.data.loader import Batch
 from genlab.objectives.base import Loss, Objective, Recoverable
 from genlab.training.optim import OptimiserRecipe
-from genlab.training.stepwise import Stepwise, drop_gradients
+from genlab.training.stepwise import Stepwise, check_finite, drop_gradients
 
 
 class SingleLoss(Stepwise):
@@ -62,6 +62,17 @@ class SingleLoss(Stepwise):
         """All parameters: there is one optimiser."""
         return self.model.parameters()
 
+    def losses(self) -> dict[str, Loss]:
+        """The one."""
+        assert self.last is not None
+        return {"loss": self.last}
+
+    def arrive(self, step: int, losses: dict[str, Loss]) -> None:
+        """Judged unless a guard does."""
+        self.last = losses["loss"]
+        if not isinstance(self.objective, Recoverable):
+            check_finite(self.last, step=step, name="loss", remedy="optim.lr")
+
     def scalars(self) -> dict[str, float]:
         """The loss and its terms."""
         if self.last is None:
@@ -94,7 +105,7 @@ class SingleLoss(Stepwise):
             TrainingError: a non-finite loss; the weights are those of the step before. A `Recoverable` objective has
                 a guard in place of that, which looks at it after the step, and goes back.
         """
-        loss = self._loss(self.model, batch, step=self.batches_done)
+        loss = self._loss(self.model, batch, step=self.position(self.batches_done))
         self.last = loss
         if not isinstance(self.objective, Recoverable):
             self.judge(loss, step=self.batches_done)

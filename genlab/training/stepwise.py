@@ -7,26 +7,29 @@ loggers and checkpoints stay Lightning's, the steps within a window are a Python
 
 from __future__ import annotations
 
-import itertools
 import math
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.plugins.precision import Precision
 from pytorch_lightning.strategies import ParallelStrategy
-from torch import nn
+from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
-from genlab.data.loader import Batch, BatchLoader
+from genlab.data.loader import Batch
 from genlab.errors import TrainingError
 from genlab.objectives.base import Goal, Loss
 from genlab.seeding import derive
-from genlab.training.averaging import moving_average
+from genlab.training.averaging import moving_average, ramped
 from genlab.training.optim import OptimiserRecipe
+from genlab.training.windows import Window
+
+if TYPE_CHECKING:
+    from genlab.training.capture import Clock, DeviceSteps
 
 WINDOW = 16
 """Steps between two visits of Lightning, for one process in float32; others are visited at each step."""
@@ -38,37 +41,7 @@ def window_size(trainer: pl.Trainer) -> int:
     return WINDOW if plain and not isinstance(trainer.strategy, ParallelStrategy) else 1
 
 
-class Window:
-    """Consecutive batches, gathered when they are asked for.
-
-    Args:
-        batches: the run's batches; the next ``size`` are this window's.
-        size: number of batches.
-    """
-
-    def __init__(self, batches: Iterator[Batch], size: int) -> None:
-        self.size = size
-        self._batches = batches
-
-    def __iter__(self) -> Iterator[Batch]:
-        return itertools.islice(self._batches, self.size)
-
-
-class Windows:
-    """A loader of windows over the batches of ``loader``: ``size`` each, the last one shorter."""
-
-    def __init__(self, loader: BatchLoader, *, size: int) -> None:
-        self.loader = loader
-        self.size = size
-
-    def __len__(self) -> int:
-        return -(-len(self.loader) // self.size)
-
-    def __iter__(self) -> Iterator[Window]:
-        batches, left = iter(self.loader), len(self.loader)
-        while left > 0:
-            yield Window(batches, min(self.size, left))
-            left -= self.size
+_OFTEN = {"_current_fx_name", "batches_done", "pending", "sharing", "clock", "last", "norms", "seen", "_held"}
 
 
 class Stepwise(pl.LightningModule):
@@ -93,7 +66,13 @@ class Stepwise(pl.LightningModule):
         pending: batches whose gradients wait for an update; 0 on every boundary where a checkpoint may be written.
         sharing: batches of the update under way; the last one of a run may have fewer than ``accumulate``.
         on_step_end: called after every step but the last of a window, which Lightning's own hook ends.
+        device_steps: takes the steps where the device gathers its own batches; None: they are taken here.
+        clock: where a recorded step reads its numbers; None outside of one.
+        SHOWN: attributes that a step sets for others to look at.
     """
+
+    SHOWN: ClassVar[tuple[str, ...]] = ()
+    last: Any
 
     def __init__(
         self,
@@ -122,17 +101,20 @@ class Stepwise(pl.LightningModule):
         self.pending = 0
         self.sharing = accumulate
         self.on_step_end: Callable[[], None] = lambda: None
+        self.device_steps: DeviceSteps | None = None
+        self.clock: Clock | None = None
         objective.prepare(model)
         # copied from rank 0 at every step otherwise: a replay buffer is large, and the same on all ranks already
         self._ddp_params_and_buffers_to_ignore = [f"objective.{name}" for name, _ in objective.named_buffers()]
         self.averaged: AveragedModel | None = None
+        self.ema_decay = ema_decay
         if ema_decay is not None:
             self.averaged = moving_average(model, decay=ema_decay, updates=lambda: self.batches_done // accumulate)
         self._unchecked: dict[str, tuple[int, Loss, str]] = {}
 
     def __setattr__(self, name: str, value: Any) -> None:
         # nn.Module searches parameters and buffers at each assignment; these come many times a step
-        if name in {"_current_fx_name", "batches_done", "pending", "sharing", "last", "norms", "seen", "_held"}:
+        if name in _OFTEN:
             self.__dict__[name] = value
         else:
             super().__setattr__(name, value)
@@ -150,6 +132,13 @@ class Stepwise(pl.LightningModule):
         device, plugin = self.device, self.trainer.precision_plugin
         converts = type(plugin) is not Precision
         for position, batch in enumerate(window, start=1):
+            if isinstance(batch, int):
+                assert self.device_steps is not None
+                self.device_steps.take()
+                self.batches_done += 1
+                if position < window.size:
+                    self.on_step_end()
+                continue
             moved = batch if device.type == "cpu" else batch.to(device)
             self.reseed(self.batches_done)
             self.step(plugin.convert_input(moved) if converts else moved)
@@ -162,8 +151,16 @@ class Stepwise(pl.LightningModule):
         """One training step: losses, gradients, updates."""
 
     @abstractmethod
+    def losses(self) -> dict[str, Loss]:
+        """The losses of the step just taken, by name."""
+
+    @abstractmethod
+    def arrive(self, step: int, losses: dict[str, Loss]) -> None:
+        """Remember and judge losses that a device gave at ``step``."""
+
+    @abstractmethod
     def scalars(self) -> dict[str, float]:
-        """Named numbers of the latest step, for the log and the bar."""
+        """Named numbers of the latest step (on a device: that is known), for the log and the bar."""
 
     @abstractmethod
     def parameters_of(self, name: str) -> Iterable[nn.Parameter]:
@@ -174,8 +171,30 @@ class Stepwise(pl.LightningModule):
         """The model that is evaluated and sampled: the averaged one where there is one."""
         return self.model if self.averaged is None else self.averaged.module
 
+    def turn(self) -> Any:
+        """What kind of step is next: steps of a kind do the same to other numbers."""
+        return None
+
+    def position(self, step: int) -> int | Tensor:
+        """The number of a step as an objective is told it: on a device that gathers its own batches a tensor."""
+        return step if self.device_steps is None else self.device_steps.number
+
+    def settle(self) -> None:
+        """Wait for the losses of all steps so far, and judge them."""
+        if self.device_steps is not None:
+            self.device_steps.settle()
+
+    def when_known(self, call: Callable[[], None]) -> None:
+        """Call when the losses of the latest step are known: at once on the CPU, and nobody waits."""
+        if self.device_steps is None:
+            call()
+        else:
+            self.device_steps.when_known(call)
+
     def reseed(self, step: int, *use: str) -> None:
         """Set PyTorch's random state to that of ``step`` on this rank (and of one ``use`` within the step)."""
+        if self.clock is not None and self.clock.take(use):
+            return
         seed = derive(self.seed, "step", step, self.global_rank, *use)
         if self.device.type == "cpu":
             torch.default_generator.manual_seed(seed)  # manual_seed() also visits every absent accelerator
@@ -184,6 +203,8 @@ class Stepwise(pl.LightningModule):
 
     def judge(self, loss: Loss, *, step: int, name: str = "loss", remedy: str = "optim.lr") -> None:
         """Raise TrainingError if the loss is NaN or infinite; on an accelerator, one step late."""
+        if self.device_steps is not None:
+            return  # `arrive` does
         if self.device.type == "cpu":
             check_finite(loss, step=step, name=name, remedy=remedy)
             return
@@ -195,15 +216,28 @@ class Stepwise(pl.LightningModule):
 
     def on_train_end(self) -> None:
         """Look at the last loss of an accelerator, too."""
+        self.settle()
         for name, (step, loss, remedy) in self._unchecked.items():
             check_finite(loss, step=step, name=name, remedy=remedy)
 
     def end_update(self) -> None:
         """After the optimisers' steps: schedules and averaged weights."""
+        if self.clock is None:
+            self.schedule()
+            if self.averaged is not None:
+                self.averaged.update_parameters(self.model)
+        elif self.averaged is not None:
+            self.clock.average(self.averaged, self.model)
+
+    def schedule(self) -> None:
+        """The learning rates of the next update."""
         for config in self.trainer.lr_scheduler_configs:
             config.scheduler.step()  # type: ignore[call-arg]
-        if self.averaged is not None:
-            self.averaged.update_parameters(self.model)
+
+    @property
+    def decay(self) -> float:
+        """What remains of the averaged weights at this update."""
+        return 1.0 if self.ema_decay is None else ramped(self.ema_decay, self.batches_done // self.accumulate)
 
     def configure_optimizers(self) -> Any:
         """The optimisers and, unless constant, their schedules per update."""

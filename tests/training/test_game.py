@@ -33,7 +33,7 @@ from genlab.training import stepwise
 from genlab.training.averaging import ramped
 from genlab.training.game import GameLoss
 from genlab.training.optim import OptimiserRecipe
-from genlab.training.stepwise import Windows
+from genlab.training.windows import Windows
 
 QUIET = Console(quiet=True)
 DIGITS = ["model.hidden=[8]", "trainer.max_steps=12", "callbacks.samples.n=2", "logger=csv"]
@@ -469,7 +469,7 @@ from genlab.objectives import Adversarial
 from genlab.training.averaging import ramped
 from genlab.training.game import GameLoss
 from genlab.training.optim import OptimiserRecipe
-from genlab.training.stepwise import Windows
+from genlab.training.windows import Windows
 torch.manual_seed(0)
 model = DCGAN(DataSpec((1, 8, 8), 17), latent_dim=3, channels=4, norm="none")
 recipes = {name: OptimiserRecipe("sgd", lr=0.1) for name in ("discriminator", "generator")}

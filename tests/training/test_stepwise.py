@@ -23,6 +23,7 @@ from genlab.objectives.base import Loss, Objective
 from genlab.training import stepwise
 from genlab.training.optim import OptimiserRecipe
 from genlab.training.single import SingleLoss
+from genlab.training.windows import Windows
 
 QUIET = Console(quiet=True)
 BASE = ["model.hidden=[8]", "trainer.max_steps=19", "test.num_particles=1", "callbacks.samples.n=2", "logger=csv"]
@@ -32,7 +33,7 @@ BASE = ["model.hidden=[8]", "trainer.max_steps=19", "test.num_particles=1", "cal
 def test_windows_hold_every_batch_once(start: int, sizes: list[int]) -> None:
     split = Split(torch.arange(40, dtype=torch.uint8).view(40, 1, 1, 1))
     loader = BatchLoader(split, batch_size=5, seed=0, num_steps=11, start=start)
-    windows = stepwise.Windows(loader, size=4)
+    windows = Windows(loader, size=4)
     seen = [[batch.x for batch in window] for window in windows]
     assert [len(window) for window in seen] == sizes
     assert len(windows) == len(sizes)
@@ -117,7 +118,7 @@ def test_an_update_is_the_mean_over_its_own_batches(steps: int, start: int) -> N
         enable_progress_bar=False,
         enable_model_summary=False,
     )
-    trainer.fit(module, train_dataloaders=stepwise.Windows(loader, size=4))
+    trainer.fit(module, train_dataloaders=Windows(loader, size=4))
     expected = 0.0
     for first in range(start, steps, 3):
         batches = x[first : min(first + 3, steps)]
