@@ -18,6 +18,8 @@ PERMITTED = (
     "trainer.accelerator",
     "trainer.enable_progress_bar",
     "trainer.threads",
+    "trainer.capture",
+    "trainer.deterministic",
     "trainer.timeout",
     "trainer.log_every_n_steps",
     "callbacks.checkpoint.*",
