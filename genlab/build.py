@@ -10,11 +10,11 @@ from typing import Any
 
 from torch import Generator, Tensor, nn
 
-from genlab.data.spec import Dataset, DataSpec, Split
+from genlab.config.schema import TARGETS
+from genlab.config.trust import check_target
+from genlab.data.spaces import Dataset, DataSpec, Split
 from genlab.errors import ConfigError, DataError, GenlabError, TrainingError, out_of_memory
-from genlab.schema import TARGETS
 from genlab.training.optim import OptimiserRecipe
-from genlab.trust import check_target
 
 LOOKED_AT = 100
 """Training examples of a user's own source that are transformed to see whether they are what its type says."""

@@ -29,7 +29,7 @@ from torch import nn
 from torch.nn import functional as F
 torch.set_flush_denormal(True)
 from genlab.data import binarized_mnist
-from genlab.data.binarise import binarise
+from genlab.data.images.binarise import binarise
 hidden, latent, epochs, dynamic = json.loads(sys.argv[1])
 data = binarized_mnist(root=None)
 generator = torch.Generator().manual_seed(0)
@@ -62,21 +62,21 @@ print(json.dumps([steps, times]))
 
 FIRST_STEP = """
 import os, sys, time
-from genlab.callbacks.steps import Steps
-import genlab.cli
+from genlab.training.callbacks.steps import Steps
+import genlab.cli.main
 def end(self, *rest):
     print("FIRST_STEP", time.time(), flush=True)
     os._exit(0)
 Steps.end_step = end
 sys.argv = ["genlab", "train", "data=mnist", "trainer.enable_progress_bar=false", "outputs=" + sys.argv[1]]
-genlab.cli.main()
+genlab.cli.main.main()
 """
 
 LOADER = """
 import json, time
 import torch
 from genlab.data import mnist
-from genlab.data.loader import BatchLoader
+from genlab.data.batches import BatchLoader
 data = mnist(root=None)
 x, n = data.train.x, len(data.train.x)
 def ours():

@@ -18,8 +18,8 @@ FLOW = """
 import json, sys, time
 import torch
 from torch import nn
-from genlab.data.loader import Batch
-from genlab.data.spec import DataSpec
+from genlab.data.batches import Batch
+from genlab.data.spaces import DataSpec
 from genlab.models import realnvp
 from genlab.objectives import MaximumLikelihood
 torch.set_num_threads(1)
@@ -66,8 +66,8 @@ import torch
 from torch import nn
 torch.set_flush_denormal(True)
 torch.set_num_threads(int(sys.argv[1]))
-from genlab.data.loader import Batch
-from genlab.data.spec import DataSpec
+from genlab.data.batches import Batch
+from genlab.data.spaces import DataSpec
 from genlab.models import EBM
 from genlab.objectives import ContrastiveDivergence
 BATCH, STEPS = 128, 60
@@ -157,7 +157,7 @@ def sampler(*, threads: int) -> None:
     """The incremental sampler of the PixelCNNs against a full pass per pixel, 28x28 binary pictures."""
     import torch
 
-    from genlab.data.spec import DataSpec
+    from genlab.data.spaces import DataSpec
     from genlab.models import GatedPixelCNN, PixelCNN
 
     torch.set_num_threads(threads)

@@ -28,10 +28,10 @@ from torch import nn
 from torch.nn.functional import softplus
 from rich.console import Console
 from genlab import build
-from genlab.callbacks.chain import Chain
+from genlab.training.callbacks.chain import Chain
 from genlab.commands import train
-from genlab.compose import compose
-from genlab.data.spec import DataSpec, Dataset, Split
+from genlab.config.compose import compose
+from genlab.data.spaces import DataSpec, Dataset, Split
 shape, channels, batch, steps, threads, cpu = json.loads(sys.argv[1])
 torch.set_num_threads(threads)
 torch.set_flush_denormal(True)

@@ -79,7 +79,7 @@ def say(row: dict[str, Any]) -> None:
 
 
 def composed(family: str, *extra: str, args: argparse.Namespace) -> dict[str, Any]:
-    from genlab.compose import compose
+    from genlab.config.compose import compose
 
     words = {**MNIST, **MORE}[family]
     if args.cpu:
@@ -118,8 +118,8 @@ def ours(family: str, *extra: str, args: argparse.Namespace) -> dict[str, Any]:
     """Steps per second of ``genlab train`` as it stands, logging included, from the 48th step on."""
     from rich.console import Console
 
-    from genlab.callbacks.checkpoints import Checkpoints
     from genlab.commands import train
+    from genlab.training.callbacks.checkpoints import Checkpoints
     from genlab.training.capture import DeviceSteps
 
     warm, found, lock = 8 if args.cpu else 48, {}, contextlib.ExitStack()
@@ -170,8 +170,8 @@ def plain(family: str, *, half: bool, args: argparse.Namespace, lock: contextlib
     import torch
 
     from genlab import build
-    from genlab.data.loader import Batch
-    from genlab.objectives.game import Game
+    from genlab.data.batches import Batch
+    from genlab.objectives.players import Game
 
     torch.use_deterministic_algorithms(False)
     torch.backends.cudnn.benchmark = True
@@ -324,7 +324,7 @@ def digest(path: Path) -> str:
     """Of all tensors of a checkpoint, in order."""
     import torch
 
-    from genlab import checkpoint
+    from genlab.storage import checkpoint
 
     found = hashlib.sha256()
 
@@ -347,9 +347,9 @@ def determinism(family: str, args: argparse.Namespace) -> None:
     """Straight, and killed and resumed: the digests of what they end with."""
     from rich.console import Console
 
-    from genlab import checkpoint
-    from genlab.callbacks.checkpoints import Checkpoints
     from genlab.commands import train
+    from genlab.storage import checkpoint
+    from genlab.training.callbacks.checkpoints import Checkpoints
 
     steps, kill = 40, 23
     console = Console(file=sys.stderr)
@@ -392,11 +392,12 @@ def scores(family: str, args: argparse.Namespace) -> None:
     import torch
     from rich.console import Console
 
-    from genlab import build, checkpoint
+    from genlab import build
     from genlab.commands import train
-    from genlab.commands.loaded import load
-    from genlab.data.spec import Split
+    from genlab.data.spaces import Split
     from genlab.evaluation import likelihood
+    from genlab.restore import load
+    from genlab.storage import checkpoint
 
     def work() -> dict[str, Any]:
         config = composed(family, "trainer.max_steps=200", "trainer.val_check_interval=1000000", args=args)
@@ -445,8 +446,8 @@ def first(family: str, args: argparse.Namespace) -> None:
     """Seconds from the start of a process to its first and to its 50th step."""
     code = """
 import os, sys, time
-from genlab.callbacks.checkpoints import Checkpoints
-import genlab.cli
+from genlab.training.callbacks.checkpoints import Checkpoints
+import genlab.cli.main
 def end(self, trainer, module):
     if module.batches_done in (1, 50):
         module.settle()
@@ -455,7 +456,7 @@ def end(self, trainer, module):
         os._exit(0)
 Checkpoints.end_step = end
 sys.argv = ["genlab", "train", *sys.argv[1:]]
-genlab.cli.main()
+genlab.cli.main.main()
 """
     words = [*MNIST[family], f"trainer.accelerator={'cpu' if args.cpu else 'gpu'}", "trainer.enable_progress_bar=false"]
     words += TINY[family] if args.cpu else []

@@ -28,8 +28,8 @@ from pathlib import Path
 
 import torch
 
-from genlab import archive, checkpoint
 from genlab.errors import CheckpointError, GenlabError, TrustError
+from genlab.storage import archive, checkpoint
 
 HANG = 5.0
 

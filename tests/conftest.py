@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from genlab.compose import compose
+from genlab.config.compose import compose
 
 SMALL = [
     "trainer.accelerator=cpu",

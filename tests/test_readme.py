@@ -11,12 +11,14 @@ from pathlib import Path
 import pytest
 import yaml
 
-from genlab import build, compare, compose, listing, schema, trust
-from genlab.arguments import parse
-from genlab.cli import VERBS, main
+from genlab import build
+from genlab.cli.main import VERBS, main
 from genlab.commands import parts
+from genlab.config import compose, listing, schema, trust
+from genlab.config.arguments import parse
 from genlab.data import DataSpec
 from genlab.errors import ConfigError, TrustError
+from genlab.launch import comparison
 from genlab.models.classical import Fitted
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -71,11 +73,11 @@ def test_a_command_is_right(words, tmp_path, monkeypatch, capsys):
         return
     overrides = [word for word in parsed.overrides if not word.startswith("resume=")]
     if verb == "compare":
-        found, hydra = compare.asked(rest, flags=VERBS[verb].flags)
+        found, hydra = comparison.asked(rest, flags=VERBS[verb].flags)
         assert found is not None
         assert found.config["models"] or found.config["runs"]
         for model in found.config["models"] or ():
-            assert compose.compose("train", [*hydra, f"model={model}", *compare.shared(found.config)]) is not None
+            assert compose.compose("train", [*hydra, f"model={model}", *comparison.shared(found.config)]) is not None
         return
     assert parsed.resume is None or verb == "train"
     hydra = [word for word in parsed.hydra if word != "--multirun"]

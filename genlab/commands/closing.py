@@ -8,14 +8,14 @@ from typing import Any
 
 from torch import nn
 
-from genlab.data.spec import Dataset
+from genlab.data.spaces import Dataset
 from genlab.errors import TrainingError
-from genlab.evaluation import translation
+from genlab.evaluation import translators
 from genlab.evaluation.collapse import COLLAPSED, diversities, message
 from genlab.evaluation.energies import ENERGIES, energies
 from genlab.evaluation.units import units
-from genlab.models.base import ApproximatePosterior, Translator, UnnormalisedDensity
-from genlab.models.implicit import ImplicitModel
+from genlab.models.capabilities import ApproximatePosterior, Translator, UnnormalisedDensity
+from genlab.models.gan.implicit import ImplicitModel
 
 
 def measured(model: nn.Module, data: Dataset, *, seed: int) -> dict[str, Any]:
@@ -33,7 +33,7 @@ def measured(model: nn.Module, data: Dataset, *, seed: int) -> dict[str, Any]:
         for name in ("data", "samples"):
             check_number(f"energy of {name}", found["energy"][name]["mean"])
     if isinstance(model, Translator):
-        scores = translation.records(model, data, split="test", seed=seed)
+        scores = translators.records(model, data, split="test", seed=seed)
         for score in scores:
             check_number(score.metric, score.value)
         found["translation"] = {score.metric: score.to_dict() for score in scores}
@@ -52,7 +52,7 @@ def check_number(name: str, value: float) -> None:
 
 
 def of_records(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Warnings, as a `genlab.callbacks.watch.Watch` words them, of a finished run that is nonsense nevertheless."""
+    """Warnings of a finished run that is nonsense nevertheless, worded as `genlab.training.callbacks.watch` does."""
     step, found = summary["steps"], []
     for split in ("test", "val"):
         if (summary.get(split) or {}).get("warning"):

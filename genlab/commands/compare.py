@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from genlab import __version__, plainyaml, runs, signals
+from genlab import __version__
 from genlab.commands.scores import Scores
 from genlab.comparison.columns import COLUMNS, METRICS
 from genlab.comparison.groups import Group, Row, arrange
@@ -25,7 +25,10 @@ from genlab.comparison.page import About, columns, page
 from genlab.comparison.run import Run, read
 from genlab.comparison.value import ERRORS, Value
 from genlab.errors import CheckpointError, GenlabError
-from genlab.printable import printable
+from genlab.files import plainyaml
+from genlab.process import signals
+from genlab.process.printable import printable
+from genlab.runs import directory
 
 RUNS = "runs.json"
 WIDE, NARROW = 400, 24
@@ -42,13 +45,13 @@ def run(run_dir: Path, config: Mapping[str, Any], *, console: Console) -> int:
         row that says why.
     """
     spare = run_dir / "scores"
-    found = [scored(read(entry), config, spare=spare, console=console) for entry in runs.read_json(run_dir / RUNS)]
+    found = [scored(read(entry), config, spare=spare, console=console) for entry in directory.read_json(run_dir / RUNS)]
     groups = arrange(found)
     about = About(_title(found), _command(run_dir), _made())
     html, flat, plain = (run_dir / name for name in NAMES)
-    runs.write_text(html, page(groups, about))
-    runs.write_text(flat, as_csv(groups))
-    runs.write_json(plain, as_json(groups, about))
+    directory.write_text(html, page(groups, about))
+    directory.write_text(flat, as_csv(groups))
+    directory.write_json(plain, as_json(groups, about))
     show(groups)
     print(f"table    {flat}\nrecords  {plain}\npage     {html}")
     usable = [each for group in groups for row in group.rows for each in row.runs if each.error is None]
@@ -189,7 +192,7 @@ def _title(found: Sequence[Run]) -> str:
 
 
 def _command(run_dir: Path) -> str:
-    held = plainyaml.read(run_dir / runs.CONFIG)
+    held = plainyaml.read(run_dir / directory.CONFIG)
     return shlex.join(["genlab", "compare", *map(str, held["overrides"])])
 
 

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import genlab
-from genlab import checkpoint
+from genlab.config.permitted import check_config
+from genlab.config.schema import validate
 from genlab.data.fingerprint import changed, fingerprint
-from genlab.data.spec import Dataset
+from genlab.data.spaces import Dataset
 from genlab.errors import CheckpointError, ConfigError, DataError
-from genlab.permitted import check_config
-from genlab.schema import validate
+from genlab.storage import checkpoint
 
 
 def meta(config: Mapping[str, Any], data: Dataset) -> dict[str, Any]:

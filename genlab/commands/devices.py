@@ -9,13 +9,13 @@ from typing import Any
 
 import torch
 
-from genlab import ranks
-from genlab.commands.loaded import device_of
+from genlab.data.batches import BatchLoader
 from genlab.data.cache import cache_root
-from genlab.data.loader import BatchLoader
+from genlab.restore import device_of
+from genlab.runs import ranks
 from genlab.training import accelerator
+from genlab.training.base import Stepwise
 from genlab.training.capture import DeviceSteps
-from genlab.training.stepwise import Stepwise
 
 Say = Callable[[str, str], None]
 """``(what, text)``: a line of the run's beginning."""

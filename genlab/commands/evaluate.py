@@ -11,17 +11,18 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from genlab import runs, signals
 from genlab.commands import parts
-from genlab.commands.loaded import Loaded, device_of, load
-from genlab.commands.metrics import METRICS, Subject
-from genlab.commands.metrics.common import Unanswerable
 from genlab.commands.quiet import quiet
-from genlab.data.spec import SEEN_SEED
+from genlab.data.spaces import SEEN_SEED
 from genlab.errors import ConfigError, DataError
 from genlab.evaluation.record import Record
 from genlab.evaluation.validate import with_likelihood
+from genlab.metrics import METRICS, Subject
+from genlab.metrics.subject import Unanswerable
 from genlab.numerals import decimals
+from genlab.process import signals
+from genlab.restore import Loaded, device_of, load
+from genlab.runs import directory
 
 ALL = "all"
 """``metric=all`` asks for everything and takes what the model can have."""
@@ -99,7 +100,7 @@ def run(run_dir: Path, config: Mapping[str, Any], *, console: Console) -> list[R
         summary |= {"step": loaded.step, "training": loaded.config["name"]}
         summary |= {"pictures": [str(path) for path in subject.drawn]} if subject.drawn else {}
         summary |= {"failed": {name: _line(error) for name, error in failed.items()}} if failed else {}
-        runs.write_json(run_dir / runs.SUMMARY, summary)
+        directory.write_json(run_dir / directory.SUMMARY, summary)
         _print(records, loaded, run_dir)
         for path in subject.drawn:
             print(f"picture  {path}")
@@ -187,4 +188,4 @@ def _print(records: list[Record], loaded: Loaded, run_dir: Path) -> None:
         print(f"method   {method}")
     for extractor in dict.fromkeys(r.extractor for r in records if r.extractor):
         print(f"features {extractor}")
-    print(f"summary  {run_dir / runs.SUMMARY}")
+    print(f"summary  {run_dir / directory.SUMMARY}")

@@ -14,24 +14,25 @@ import torch
 from rich.console import Console
 
 import genlab
-from genlab import checkpoint, ranks, runs
-from genlab.callbacks.loggers import open_loggers
-from genlab.callbacks.progress import track
-from genlab.callbacks.validation import show
 from genlab.commands import closing, continued
-from genlab.commands.loaded import device_of
-from genlab.data.spec import Dataset
+from genlab.data.spaces import Dataset
 from genlab.errors import CheckpointError, ConfigError, TrainingError, out_of_memory
 from genlab.evaluation import likelihood
-from genlab.evaluation.draw import draw
+from genlab.evaluation.artefacts.draw import draw
+from genlab.evaluation.artefacts.grids import save_png
 from genlab.evaluation.energies import ENERGIES, energies
-from genlab.evaluation.pictures import save_png
 from genlab.evaluation.record import Record
 from genlab.evaluation.reference import judged
-from genlab.models.base import ExactLikelihood, LikelihoodBound, UnnormalisedDensity
+from genlab.models.capabilities import ExactLikelihood, LikelihoodBound, UnnormalisedDensity
 from genlab.models.classical import Fit, Fitted
+from genlab.progress import track
+from genlab.restore import device_of
+from genlab.runs import directory, ranks
 from genlab.seeding import derive
-from genlab.weights import load_weights
+from genlab.storage import checkpoint
+from genlab.storage.weights import load_weights
+from genlab.training.callbacks.validation import show
+from genlab.training.loggers import open_loggers
 
 STEP = 1
 """The step at which a fitted model's checkpoint stands."""
@@ -77,7 +78,7 @@ def run(
             soft_wrap=True,
         )
     begun = time.monotonic()
-    folder = run_dir / runs.CHECKPOINTS
+    folder = run_dir / directory.CHECKPOINTS
     meta = {**continued.meta(config, data), "step": STEP}
     source = checkpoint.latest(folder) if checkpoint.any_in(folder) else None
     chosen = None if source is None else _restored(model, source, config, meta)
@@ -128,7 +129,7 @@ def run(
         logger.finalize("success")
     for name, picture in pictures.items():
         summary[f"{name}_picture"] = str(save_png(run_dir / "samples" / f"final-{name}.png", picture))
-    runs.write_json(run_dir / runs.SUMMARY, summary)
+    directory.write_json(run_dir / directory.SUMMARY, summary)
     return summary
 
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from genlab.commands.loaded import Loaded
-from genlab.data.convert import BadPictureError
-from genlab.data.pictures import upright_size
+from genlab.data.images.convert import BadPictureError
+from genlab.data.images.read import upright_size
 from genlab.errors import ConfigError, DataError
+from genlab.restore import Loaded
 
 if TYPE_CHECKING:
     from genlab.commands.translate import Item

@@ -17,20 +17,22 @@ from pytorch_lightning.strategies import DDPStrategy
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from torch import nn
 
-from genlab import build, ranks, threads
+from genlab import build
 from genlab.bijectors.batchnorm import BatchNorm
-from genlab.callbacks.loggers import open_loggers
 from genlab.commands import devices
-from genlab.data.loader import BatchLoader, Place
-from genlab.data.spec import Dataset
+from genlab.data.batches import BatchLoader, Place
+from genlab.data.spaces import Dataset
 from genlab.errors import ConfigError
 from genlab.models.classical import Fitted
-from genlab.objectives.game import Game
+from genlab.objectives.players import Game
+from genlab.process import threads
+from genlab.runs import ranks
+from genlab.training.base import Stepwise
+from genlab.training.checkpoint_io import VerifiedCheckpointIO
 from genlab.training.game import GameLoss
-from genlab.training.io import VerifiedCheckpointIO
+from genlab.training.loggers import open_loggers
 from genlab.training.silent import SilentProfiler
 from genlab.training.single import SingleLoss
-from genlab.training.stepwise import Stepwise
 
 
 def loggers(run_dir: Path, config: Mapping[str, Any], *, resume_step: int) -> list[Any]:

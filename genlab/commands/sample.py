@@ -12,20 +12,15 @@ import numpy as np
 import torch
 from rich.console import Console
 
-from genlab import runs
-from genlab.atomic import disk_errors
-from genlab.commands.loaded import Loaded, device_of, load
-from genlab.commands.tasks import DEFAULTS, TASKS, Drawn
 from genlab.data.classes import class_index
-from genlab.data.spec import DataSpec
+from genlab.data.spaces import DataSpec
 from genlab.errors import ConfigError, GenlabError, TrainingError
-from genlab.evaluation.pictures import encoded, save_png, to_8bit
-from genlab.models.base import (
-    ClassConditional,
-    GenerativeModel,
-    Tempered,
-    Truncated,
-)
+from genlab.evaluation.artefacts.grids import encoded, save_png, to_8bit
+from genlab.files.atomic import disk_errors
+from genlab.models.capabilities import ClassConditional, GenerativeModel, Tempered, Truncated
+from genlab.restore import Loaded, device_of, load
+from genlab.runs import directory
+from genlab.tasks import DEFAULTS, TASKS, Drawn
 
 AT_ONCE = 256
 """Pictures that are made ready to be written at once."""
@@ -54,7 +49,9 @@ def run(run_dir: Path, config: Mapping[str, Any], *, console: Console) -> dict[s
     paths = {"arrays": stem.with_suffix(".npz")}
     save_npz(paths["arrays"], drawn.arrays)
     folders = save_pictures(run_dir, drawn.arrays, loaded.spec) if config["format"] == "png" else []
-    runs.write_json(run_dir / runs.SUMMARY, {"checkpoint": str(loaded.path), "step": loaded.step, "note": drawn.note})
+    directory.write_json(
+        run_dir / directory.SUMMARY, {"checkpoint": str(loaded.path), "step": loaded.step, "note": drawn.note}
+    )
     print(f"model    {loaded.config['name']}, step {loaded.step} ({drawn.note})")
     try:
         with torch.no_grad():

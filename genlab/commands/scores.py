@@ -5,7 +5,7 @@
 pictures are in the folder of that name beside it, so that a page shows those of its own settings.
 
 A score is believed only if it was measured with this user's genlab: it is signed with a key that lies in the user's own
-folder (`genlab.own`), so that a run from elsewhere cannot bring numbers along. Its own are measured anew.
+folder (`genlab.files.own`), so that a run from elsewhere cannot bring numbers along. Its own are measured anew.
 
 The data is known by its content: examples that changed are noticed wherever they lie, and data that only moved is the
 same. What goes unnoticed are changes within another data set that ``metric.ood.data`` names (its name and ``root`` are
@@ -26,13 +26,15 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
-from genlab import checkpoint, foreign, own, runs
+from genlab.config.permitted import check_config
+from genlab.config.schema import validate
 from genlab.errors import CheckpointError, ConfigError, GenlabError, TrustError
-from genlab.permitted import check_config
-from genlab.schema import validate
+from genlab.files import foreign, own
+from genlab.runs import directory
+from genlab.storage import checkpoint
 
 if TYPE_CHECKING:
-    from genlab.commands.metrics import Subject
+    from genlab.metrics import Subject
 
 FOLDER = "compare"
 MACHINE = frozenset({"throughput"})
@@ -41,7 +43,7 @@ MACHINE = frozenset({"throughput"})
 ELSEWHERE = frozenset({"ood"})
 """Metrics that may read another data set, from ``root`` too."""
 
-MEASURED_BY = ("bijectors", "commands/metrics", "data", "evaluation", "models", "nn", "samplers")
+MEASURED_BY = ("bijectors", "data", "distributions", "evaluation", "metrics", "models", "nn", "ops", "samplers")
 """Folders of genlab whose code a score stands on: a mended metric is not to leave old numbers in a table."""
 
 MAX_PICTURE = 64 << 20
@@ -69,7 +71,7 @@ class Scores:
         self.config, self.console = config, console
         self.notes: list[str] = []
         self._drawn: dict[str, Path] = {}
-        link = foreign.linked(run_dir, (FOLDER, runs.CHECKPOINTS))
+        link = foreign.linked(run_dir, (FOLDER, directory.CHECKPOINTS))
         if link is not None:
             raise TrustError(f"{link} is a link: what a run writes stays in its directory")
         self.path = choose(run_dir, config["ckpt"], report=self.notes.append)
@@ -109,8 +111,8 @@ class Scores:
         """Of the checkpoint: step, parameters, dim, levels, the data's entropy if it is known, file, class, kind."""
 
         def look(_: Path) -> dict[str, Any]:
-            from genlab.data.densities import Density
-            from genlab.models.base import Translator
+            from genlab.data.sources.densities import Density
+            from genlab.models.capabilities import Translator
 
             loaded, density = self.subject.loaded, self.subject.data.density
             return {
@@ -130,7 +132,7 @@ class Scores:
 
         def measure(folder: Path) -> dict[str, Any]:
             from genlab.commands.evaluate import score
-            from genlab.commands.metrics import METRICS
+            from genlab.metrics import METRICS
 
             lacks = METRICS[name].lacks(self.subject.loaded)
             if lacks is not None:
@@ -162,8 +164,8 @@ class Scores:
         """
 
         def draw_all(folder: Path) -> dict[str, Any]:
-            from genlab.evaluation import report
-            from genlab.evaluation.pictures import save_png
+            from genlab.evaluation.artefacts import report
+            from genlab.evaluation.artefacts.grids import save_png
 
             subject, config = self.subject, self.config
             drawn = report.pictures(
@@ -197,9 +199,9 @@ class Scores:
     @cached_property
     def subject(self) -> Subject:
         """The checkpoint and its data; loaded when something is not kept yet."""
-        from genlab.commands.loaded import device_of, load
-        from genlab.commands.metrics import Subject
         from genlab.evaluation.validate import with_likelihood
+        from genlab.metrics import Subject
+        from genlab.restore import device_of, load
 
         # without "all": a metric that cannot be had raises, and its reason comes into the table
         metric = {name: options for name, options in self.config["metric"].items() if name != "all"}
@@ -216,13 +218,13 @@ class Scores:
         folder = self.folder / f"{name}-{hashlib.sha256(key.encode()).hexdigest()[:_DIGITS]}"
         path = folder.with_suffix(".json")
         try:
-            held = runs.read_json(path) if os.path.lexists(path) else None
+            held = directory.read_json(path) if os.path.lexists(path) else None
         except CheckpointError:
             held = None  # a file of ours that was cut short: measured anew
         if isinstance(held, dict) and held.get("key") == key and "value" in held and own.signed_here(held):
             return held["value"]
         value = make(folder)
-        runs.write_json(path, own.signed({"key": key, "value": value}))
+        directory.write_json(path, own.signed({"key": key, "value": value}))
         return value
 
 
@@ -241,7 +243,7 @@ def choose(run_dir: Path, which: str, *, report: Callable[[str], None] = checkpo
     Raises:
         CheckpointError: there is none.
     """
-    folder = run_dir / runs.CHECKPOINTS
+    folder = run_dir / directory.CHECKPOINTS
     best = folder / checkpoint.BEST
     if which == "best" and best.is_file():
         checkpoint.verify(best)
@@ -266,7 +268,7 @@ def content(path: Path, *, root: str | None, trust: tuple[str, ...]) -> str:
 def _content(node: str, root: str | None, trust: tuple[str, ...]) -> str:
     """That of the data of a config's node as JSON text; read once for all runs on it."""
     from genlab import build
-    from genlab.commands.metrics import features
+    from genlab.metrics import features
 
     found, data = hashlib.sha256(), build.dataset(json.loads(node), trust=trust, root=root)
     found.update(repr(data.spec).encode())

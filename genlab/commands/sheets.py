@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from genlab.evaluation.pictures import save_png
+from genlab.evaluation.artefacts.grids import save_png
 
 CELL = 256
 """Side of a picture in a sheet, pixels, at most."""

@@ -18,30 +18,33 @@ from rich.console import Console
 from torch import nn
 
 import genlab
-from genlab import build, checkpoint, runs
-from genlab.callbacks.chain import Chain, StepCallback
-from genlab.callbacks.checkpoints import Checkpoints
-from genlab.callbacks.guard import Guard
-from genlab.callbacks.progress import ProgressBar, track
-from genlab.callbacks.steps import Steps
-from genlab.callbacks.validation import Validation
-from genlab.callbacks.watch import Watch
+from genlab import build
 from genlab.commands import closing, continued, devices, fit, parts
 from genlab.commands.quiet import quiet
-from genlab.data.loader import BatchLoader
-from genlab.data.spec import Dataset
+from genlab.data.batches import BatchLoader
+from genlab.data.spaces import Dataset
 from genlab.errors import ConfigError, GenlabError, TrainingError, out_of_memory
-from genlab.evaluation.draw import draw
-from genlab.evaluation.pictures import save_png
+from genlab.evaluation.artefacts.draw import draw
+from genlab.evaluation.artefacts.grids import save_png
 from genlab.evaluation.record import Record
 from genlab.evaluation.validate import validate
-from genlab.models.base import GenerativeModel
+from genlab.models.capabilities import GenerativeModel
 from genlab.models.classical import Fitted
-from genlab.nn.precision import float32_products
 from genlab.objectives.base import Recoverable
+from genlab.ops.precision import float32_products
+from genlab.progress import track
+from genlab.runs import directory
+from genlab.storage import checkpoint
+from genlab.training.base import Stepwise, window_size
+from genlab.training.callbacks.chain import Chain, StepCallback
+from genlab.training.callbacks.checkpoints import Checkpoints
+from genlab.training.callbacks.guard import Guard
+from genlab.training.callbacks.progress_bar import ProgressBar
+from genlab.training.callbacks.steps import Steps
+from genlab.training.callbacks.validation import Validation
+from genlab.training.callbacks.watch import Watch
 from genlab.training.game import GameLoss
 from genlab.training.state import check_state, restore
-from genlab.training.stepwise import Stepwise, window_size
 from genlab.training.windows import Windows
 
 VALIDATION_PARTICLES = 1
@@ -94,7 +97,7 @@ def run(
         return fit.run(run_dir, config, model, data, console=console, begin=begin)
     if config["objective"] is None or (config["optim"] is None and config["players"] is None):
         raise ConfigError(f"objective, optim: {type(model).__name__} is trained by gradient descent; set both")
-    folder = run_dir / runs.CHECKPOINTS
+    folder = run_dir / directory.CHECKPOINTS
     source = checkpoint.latest(folder, report=report if first else _silent) if checkpoint.any_in(folder) else None
     held = checkpoint.read(source) if source else None
     reached = held["genlab"] if held else None
@@ -159,7 +162,7 @@ def run(
         pictures = guard.validation.pictures or guard.validation.draw(scored)
         for name, picture in pictures.items():
             summary[f"{name}_picture"] = str(save_png(run_dir / "samples" / f"final-{name}.png", picture))
-        runs.write_json(run_dir / runs.SUMMARY, summary)
+        directory.write_json(run_dir / directory.SUMMARY, summary)
     return summary
 
 
@@ -206,7 +209,7 @@ def _callbacks(
         folder=run_dir / "samples",
     )
     checkpoints = Checkpoints(
-        run_dir / runs.CHECKPOINTS,
+        run_dir / directory.CHECKPOINTS,
         meta=meta,
         every_n_steps=settings["checkpoint"]["every_n_steps"],
         every_seconds=settings["checkpoint"]["every_seconds"],

@@ -12,21 +12,21 @@ import numpy as np
 import torch
 from rich.console import Console
 
-from genlab import runs
-from genlab.callbacks.progress import track
-from genlab.commands.loaded import Loaded, device_of, load
 from genlab.commands.naming import targets
 from genlab.commands.pairs import half_of
 from genlab.commands.sheets import Sheets
-from genlab.data.convert import BadPictureError, Facts
-from genlab.data.decode import bad_message, converted_message, file_notes
-from genlab.data.layout import left_out
-from genlab.data.pictures import SUFFIXES, Whole, list_pictures, read_whole
+from genlab.data.images.convert import BadPictureError, Facts
+from genlab.data.images.decode import bad_message, converted_message, file_notes
+from genlab.data.images.layout import left_out
+from genlab.data.images.read import SUFFIXES, Whole, list_pictures, read_whole
 from genlab.errors import ConfigError, DataError, TrainingError
-from genlab.evaluation.pictures import save_png
-from genlab.evaluation.translation import PIXELS, translated
-from genlab.models.base import FullyConvolutional, Translator, TwoWayTranslator
-from genlab.printable import printable
+from genlab.evaluation.artefacts.grids import save_png
+from genlab.evaluation.translators import PIXELS, translated
+from genlab.models.capabilities import FullyConvolutional, Translator, TwoWayTranslator
+from genlab.process.printable import printable
+from genlab.progress import track
+from genlab.restore import Loaded, device_of, load
+from genlab.runs import directory
 
 
 @dataclass(frozen=True)
@@ -142,8 +142,8 @@ def run(run_dir: Path, config: Mapping[str, Any], *, console: Console) -> Path:
         to = f"to {width}x{height}, the only size that it knows" if fixed else f"to {config['max_side']} pixels"
         notes.append(f"{len(resized)} of {len(items)} pictures were resized {to}, translated and resized back")
 
-    runs.write_json(
-        run_dir / runs.SUMMARY,
+    directory.write_json(
+        run_dir / directory.SUMMARY,
         {
             "checkpoint": str(loaded.path),
             "step": loaded.step,

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 
-from genlab import foreign
 from genlab.comparison.columns import COLUMNS, Column, record_of
 from genlab.comparison.curves import chart, spark
 from genlab.comparison.groups import Group, Row
@@ -16,6 +15,7 @@ from genlab.comparison.html import Html, join, tag, verbatim
 from genlab.comparison.run import FINISHED, STOPPED, Run, plain
 from genlab.comparison.show import duration, whole
 from genlab.comparison.value import ERRORS, Value
+from genlab.files import foreign
 from genlab.numerals import decimals
 
 STYLE = files(__package__).joinpath("page.css").read_text(encoding="utf-8")

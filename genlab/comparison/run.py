@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from genlab import foreign, plainyaml, runs
 from genlab.errors import CheckpointError
+from genlab.files import foreign, plainyaml
+from genlab.runs import directory
 
 SILENT = (
     *(
@@ -151,13 +152,13 @@ def read(entry: Mapping[str, Any]) -> Run:
         return Run(str(entry["name"]), None, config, status=status, error=entry.get("message") or "never began")
     path = Path(entry["run_dir"])
     try:
-        held = plainyaml.read(path / runs.CONFIG)
+        held = plainyaml.read(path / directory.CONFIG)
         config, overrides = dict(held["config"]), list(held.get("overrides") or [])
-        summary = runs.read_json(path / runs.SUMMARY) if (path / runs.SUMMARY).is_file() else {}
+        summary = directory.read_json(path / directory.SUMMARY) if (path / directory.SUMMARY).is_file() else {}
         name = short_name(config)
         kept = [word for word in overrides if not word.startswith(_PLACES)]
         if not isinstance(summary, dict) or not isinstance(summary.get("seconds"), int | float | None):
-            raise ValueError(f"{runs.SUMMARY} holds no summary")
+            raise ValueError(f"{directory.SUMMARY} holds no summary")
         curves = read_curves(path / "metrics.csv")
         rollbacks = _rollbacks(summary, curves)
         status = str(status or summary.get("status") or "interrupted")

@@ -19,7 +19,8 @@ class Value:
         scope: it compares with the values of equal scope; None: with nothing.
         spread: of a mean over seeds, their standard deviation.
         of_seeds: of a mean over seeds, the part of its error that they have.
-        influence: of each example on the number, see `genlab.evaluation.estimate.influence`; None where not known.
+        influence: of each example on the number, see `genlab.evaluation.statistics.estimate.influence`; None where not
+        known.
     """
 
     number: float

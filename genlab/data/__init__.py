@@ -5,16 +5,16 @@ Importing this package needs torch and NumPy only; scikit-learn and Pillow are i
 
 # The names are bound at once, not on demand: several functions share the name of their module, and a module
 # imported later would take the place of the function.
-from genlab.data.celeba import celeba
-from genlab.data.cifar10 import cifar10
-from genlab.data.densities import Density
-from genlab.data.digits import digits
-from genlab.data.domains import paired, unpaired
-from genlab.data.folder import image_folder
-from genlab.data.mnist import binarized_mnist, fashion_mnist, mnist
-from genlab.data.spec import Dataset, DataSpec, Split
-from genlab.data.toy2d import DENSITIES, toy2d
-from genlab.data.unpaired_digits import unpaired_digits
+from genlab.data.sources.celeba import celeba
+from genlab.data.sources.cifar10 import cifar10
+from genlab.data.sources.densities import Density
+from genlab.data.sources.digits import digits
+from genlab.data.sources.domains import paired, unpaired
+from genlab.data.sources.folder import image_folder
+from genlab.data.sources.mnist import binarized_mnist, fashion_mnist, mnist
+from genlab.data.sources.toy2d import DENSITIES, toy2d
+from genlab.data.sources.unpaired_digits import unpaired_digits
+from genlab.data.spaces import Dataset, DataSpec, Split
 
 __all__ = [
     "DENSITIES",

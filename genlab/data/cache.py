@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
-from genlab import foreign
-from genlab.data.roots import is_writable
+from genlab.data.fetch.roots import is_writable
+from genlab.files import foreign
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -9,7 +9,7 @@ import torch
 from genlab.errors import DataError
 
 if TYPE_CHECKING:
-    from genlab.data.spec import Dataset, DataSpec, Split
+    from genlab.data.spaces import Dataset, DataSpec, Split
 
 CHUNK = 1 << 22  # elements looked at at a time: a mapped array is not brought into memory as a whole
 

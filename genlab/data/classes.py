@@ -14,7 +14,7 @@ from genlab.errors import ConfigError, DataError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from genlab.data.spec import Dataset, DataSpec, Split
+    from genlab.data.spaces import Dataset, DataSpec, Split
 
 SHOWN = 10  # classes that are listed one by one
 

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from genlab.data.spec import Dataset
+from genlab.data.spaces import Dataset
 
 WHOLE = 4 << 20
 """Bytes of a split up to which every example counts."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from genlab.data.spec import Dataset, Split
+from genlab.data.spaces import Dataset, Split
 from genlab.seeding import derive
 
 

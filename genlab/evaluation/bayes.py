@@ -13,10 +13,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from genlab.data.loader import Batch
-from genlab.data.spec import Split
-from genlab.evaluation.likelihood import Progress, per_example
-from genlab.models.base import ClassConditional, ExactLikelihood, GenerativeModel, LikelihoodBound
+from genlab.data.batches import Batch
+from genlab.data.spaces import Split
+from genlab.evaluation.likelihood import per_example
+from genlab.models.capabilities import ClassConditional, ExactLikelihood, GenerativeModel, LikelihoodBound
+from genlab.ops.bars import Progress
 
 
 def class_log_prior(y: Tensor, num_classes: int) -> Tensor:

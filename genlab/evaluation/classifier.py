@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from genlab.data.loader import BatchLoader
-from genlab.data.spec import Dataset, DataSpec, Split
+from genlab.data.batches import BatchLoader
+from genlab.data.spaces import Dataset, DataSpec, Split
 from genlab.nn.networks import ConvEncoder
 
 FEATURES = 64

@@ -5,11 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from genlab.data.spec import Dataset
-from genlab.evaluation.latents import device_of, given_labels
-from genlab.evaluation.translation import translated
-from genlab.models.base import GenerativeModel, Translator, TwoWayTranslator
-from genlab.nn.modes import evaluating
+from genlab.data.spaces import Dataset
+from genlab.evaluation.artefacts.latents import device_of, given_labels
+from genlab.evaluation.translators import translated
+from genlab.models.capabilities import GenerativeModel, Translator, TwoWayTranslator
+from genlab.ops.eval_mode import evaluating
 
 COLLAPSED = 0.05
 """Samples whose mean distance is less than this part of the data's are nearly one and the same."""

@@ -15,7 +15,7 @@ from statistics import NormalDist
 
 import torch
 
-from genlab.evaluation.estimate import Estimate
+from genlab.evaluation.statistics.estimate import Estimate
 
 MIB = 2**20
 

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from genlab.data.spec import Dataset, DataSpec
-from genlab.evaluation.detect import auroc
-from genlab.models.base import UnnormalisedDensity
+from genlab.data.spaces import Dataset, DataSpec
+from genlab.evaluation.statistics.detect import auroc
+from genlab.models.capabilities import UnnormalisedDensity
 
 ENERGIES = 1000
 """Examples of each kind whose energies a summary describes."""

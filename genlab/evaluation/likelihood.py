@@ -13,19 +13,23 @@ from typing import Any
 import torch
 from torch import Tensor, distributed
 
-from genlab.data.loader import Batch, ordered
-from genlab.data.spec import Split
+from genlab.data.batches import Batch, ordered
+from genlab.data.spaces import Split
 from genlab.errors import ConfigError
-from genlab.evaluation.estimate import influence
 from genlab.evaluation.record import Record
-from genlab.models.base import ClassConditional, ExactLikelihood, GenerativeModel, ItemisedBound, LikelihoodBound
-from genlab.models.grid import GridNormalised
-from genlab.nn.modes import evaluating
-from genlab.nn.precision import float32_products
+from genlab.evaluation.statistics.estimate import influence
+from genlab.models.capabilities import (
+    ClassConditional,
+    ExactLikelihood,
+    GenerativeModel,
+    ItemisedBound,
+    LikelihoodBound,
+)
+from genlab.models.grid_normalised import GridNormalised
+from genlab.ops.bars import Progress
+from genlab.ops.eval_mode import evaluating
+from genlab.ops.precision import float32_products
 from genlab.seeding import derive
-
-Progress = Callable[[Iterable, int], Iterable]
-"""``(iterable, number of examples) -> iterable``, drawing a bar on the way."""
 
 PerExample = Callable[[GenerativeModel, Batch, list[torch.Generator]], dict[str, Tensor]]
 

@@ -32,7 +32,8 @@ class Record:
         interval: a bootstrap interval of 95%, ``(low, high)``.
         extractor: the features it stands on, with the hash of their weights.
         warning: why it is not to be relied on, though it is a number.
-        influence: of each example on the value, as `genlab.evaluation.estimate.influence` gives it, where two values of
+        influence: of each example on the value, as `genlab.evaluation.statistics.estimate.influence` gives it, where
+        two values of
             the same examples can be compared by their differences.
     """
 

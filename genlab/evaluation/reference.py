@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from genlab.data.spec import Dataset, Split
+from genlab.data.spaces import Dataset, Split
 from genlab.evaluation.record import Record
 from genlab.numerals import decimals
 

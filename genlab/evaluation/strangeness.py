@@ -27,13 +27,20 @@ import zlib
 import torch
 from torch import Tensor
 
-from genlab.data.loader import Batch
-from genlab.data.spec import Dataset, DataSpec, Split
+from genlab.data.batches import Batch
+from genlab.data.spaces import Dataset, DataSpec, Split
 from genlab.errors import ConfigError
 from genlab.evaluation.bayes import class_log_likelihoods
 from genlab.evaluation.energies import noise
-from genlab.evaluation.likelihood import Progress, per_example
-from genlab.models.base import ClassConditional, ExactLikelihood, GenerativeModel, LikelihoodBound, UnnormalisedDensity
+from genlab.evaluation.likelihood import per_example
+from genlab.models.capabilities import (
+    ClassConditional,
+    ExactLikelihood,
+    GenerativeModel,
+    LikelihoodBound,
+    UnnormalisedDensity,
+)
+from genlab.ops.bars import Progress
 from genlab.seeding import derive
 
 PNG_FRAME = 57

@@ -10,11 +10,11 @@ from typing import Any
 
 import torch
 
-from genlab.data.spec import Dataset
+from genlab.data.spaces import Dataset
 from genlab.data.subset import subset
-from genlab.evaluation.latents import device_of, given_labels
-from genlab.models.base import ApproximatePosterior
-from genlab.nn.modes import evaluating
+from genlab.evaluation.artefacts.latents import device_of, given_labels
+from genlab.models.capabilities import ApproximatePosterior
+from genlab.ops.eval_mode import evaluating
 
 ACTIVE = 0.01
 """Variance of the posterior's mean over examples, in prior variances."""

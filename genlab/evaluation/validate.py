@@ -6,13 +6,13 @@ from typing import cast
 
 from torch import nn
 
-from genlab.data.spec import Dataset
+from genlab.data.spaces import Dataset
 from genlab.evaluation import likelihood
-from genlab.evaluation.likelihood import Progress
 from genlab.evaluation.record import Record
 from genlab.evaluation.reference import judged
-from genlab.models.base import ExactLikelihood, GenerativeModel, LikelihoodBound, UnnormalisedDensity
-from genlab.models.grid import GridNormalised, extent, on_plane
+from genlab.models.capabilities import ExactLikelihood, GenerativeModel, LikelihoodBound, UnnormalisedDensity
+from genlab.models.grid_normalised import GridNormalised, extent, on_plane
+from genlab.ops.bars import Progress
 
 
 def has_likelihood(model: nn.Module) -> bool:

@@ -1,20 +1,20 @@
 """The families of generative models, one file each."""
 
 from genlab.models.classical import NaiveBayes, gmm, histogram, kde, knn, ppca
-from genlab.models.cvae import ConditionalVAE
-from genlab.models.cyclegan import CycleGAN
-from genlab.models.dcgan import DCGAN, ConditionalDCGAN
-from genlab.models.dequantised import Dequantised
-from genlab.models.ebm import EBM
-from genlab.models.flow import Flow
-from genlab.models.gan import GAN
-from genlab.models.gated_pixelcnn import ConditionalGatedPixelCNN, GatedPixelCNN
-from genlab.models.grid import GridNormalised
-from genlab.models.nice import nice
-from genlab.models.pix2pix import Pix2Pix
-from genlab.models.pixelcnn import PixelCNN
-from genlab.models.realnvp import realnvp
-from genlab.models.vae import VAE
+from genlab.models.ebm.ebm import EBM
+from genlab.models.flow.dequantised import Dequantised
+from genlab.models.flow.flow import Flow
+from genlab.models.flow.nice import nice
+from genlab.models.flow.realnvp import realnvp
+from genlab.models.gan.dcgan import DCGAN, ConditionalDCGAN
+from genlab.models.gan.gan import GAN
+from genlab.models.grid_normalised import GridNormalised
+from genlab.models.pixelcnn.gated import ConditionalGatedPixelCNN, GatedPixelCNN
+from genlab.models.pixelcnn.pixelcnn import PixelCNN
+from genlab.models.translation.cyclegan import CycleGAN
+from genlab.models.translation.pix2pix import Pix2Pix
+from genlab.models.vae.conditional import ConditionalVAE
+from genlab.models.vae.vae import VAE
 
 __all__ = [
     "DCGAN",

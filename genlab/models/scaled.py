@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from genlab.data.spec import DataSpec
-from genlab.models.base import GenerativeModel
+from genlab.data.spaces import DataSpec
+from genlab.models.capabilities import GenerativeModel
 
 
 class Scaled(GenerativeModel):

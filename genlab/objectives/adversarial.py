@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from genlab.data.loader import Batch
+from genlab.data.batches import Batch
 from genlab.errors import ConfigError
-from genlab.models.implicit import ImplicitModel
-from genlab.nn.distributed import gathered
+from genlab.models.gan.implicit import ImplicitModel
 from genlab.objectives.base import Loss, Step, labels
-from genlab.objectives.game import Game, Player
 from genlab.objectives.penalties import gradient_penalty, r1
+from genlab.objectives.players import Game, Player
 from genlab.objectives.two_player import DIVERGENCES, LOSSES
+from genlab.ops.collectives import gathered
 
 
 class Adversarial(Game):

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
-from genlab.data.loader import Batch
-from genlab.models.base import ClassConditional
+from genlab.data.batches import Batch
+from genlab.models.capabilities import ClassConditional
 
 Step = int | Tensor
 """A training step, counted from 0; on an accelerator a tensor, as it is recorded and run again with other numbers."""
@@ -26,7 +26,7 @@ class Loss(NamedTuple):
 
 
 class Goal(nn.Module):
-    """What training is for: one loss (`Objective`) or a game of several (`genlab.objectives.game.Game`).
+    """What training is for: one loss (`Objective`) or a game of several (`genlab.objectives.players.Game`).
 
     A module, so that replay buffers and image pools are buffers and reach the checkpoint. Data-parallel ranks do not
     copy these buffers to each other: each goal keeps its own the same on all of them.
@@ -42,7 +42,7 @@ class Objective(Goal):
     def forward(self, model: nn.Module, batch: Batch, *, step: Step) -> Loss:
         """The loss of ``model`` on ``batch`` at training step ``step``, counted from 0.
 
-        On an accelerator the step may be recorded and run again with other numbers (`genlab.nn.graphs`): then ``step``
+        On an accelerator the step may be recorded and run again with other numbers (`genlab.ops.graphs`): then ``step``
         is a tensor, and nothing may wait for a value.
         """
         raise TypeError(f"{type(self).__name__} is abstract")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from genlab.data.loader import Batch
+from genlab.data.batches import Batch
 from genlab.objectives.base import Loss, Objective, Step, labels
 
 

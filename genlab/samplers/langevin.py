@@ -23,8 +23,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from genlab.nn.graphs import Repeated
-from genlab.nn.random import normal
+from genlab.ops.graphs import Repeated
+from genlab.ops.random import normal
 
 Energy = Callable[[Tensor], Tensor]
 """``(B, *event) -> (B,)``, differentiable in its argument."""

@@ -21,8 +21,8 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
-from genlab.data.loader import BatchLoader
-from genlab.nn.graphs import cause, first_line, record, take_from
+from genlab.data.batches import BatchLoader
+from genlab.ops.graphs import cause, first_line, record, take_from
 from genlab.seeding import derive
 from genlab.training import accelerator
 from genlab.training.feed import Feed, feed
@@ -30,7 +30,7 @@ from genlab.training.late import LateLosses, Names, flat, names_of
 from genlab.training.saved import Saved
 
 if TYPE_CHECKING:
-    from genlab.training.stepwise import Stepwise
+    from genlab.training.base import Stepwise
 
 WARM_UP = 2
 """Steps before a recording, whose effects are undone: libraries are loaded, kernels chosen, moments allocated."""

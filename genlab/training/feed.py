@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
-from genlab.data.loader import Batch, BatchLoader, around
-from genlab.data.spec import Split
+from genlab.data.batches import Batch, BatchLoader, around
+from genlab.data.spaces import Split
 
 SHARE = 0.5
 """Of the device's free memory that data may take."""

@@ -11,13 +11,13 @@ import torch
 from pytorch_lightning.plugins.precision import MixedPrecision
 from torch import Tensor, nn
 
-from genlab.data.loader import Batch
+from genlab.data.batches import Batch
 from genlab.errors import ConfigError
-from genlab.nn.distributed import average
 from genlab.objectives.base import Loss
-from genlab.objectives.game import Game, Player
+from genlab.objectives.players import Game, Player
+from genlab.ops.collectives import average
+from genlab.training.base import Stepwise, check_finite, drop_gradients
 from genlab.training.optim import OptimiserRecipe
-from genlab.training.stepwise import Stepwise, check_finite, drop_gradients
 
 
 @dataclass

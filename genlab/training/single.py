@@ -8,10 +8,10 @@ import torch
 from pytorch_lightning.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
 
-from genlab.data.loader import Batch
+from genlab.data.batches import Batch
 from genlab.objectives.base import Loss, Objective, Recoverable
+from genlab.training.base import Stepwise, check_finite, drop_gradients
 from genlab.training.optim import OptimiserRecipe
-from genlab.training.stepwise import Stepwise, check_finite, drop_gradients
 
 
 class SingleLoss(Stepwise):

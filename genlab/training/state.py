@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from genlab.errors import CheckpointError
-from genlab.training.stepwise import Stepwise
-from genlab.weights import check_weights
+from genlab.storage.weights import check_weights
+from genlab.training.base import Stepwise
 
 _NEEDED = ("lr", "betas", "eps", "weight_decay", "momentum")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 
-from genlab.data.loader import Batch, BatchLoader
+from genlab.data.batches import Batch, BatchLoader
 
 
 class Window:

@@ -12,10 +12,10 @@ import pytest
 from PIL import Image, ImageSequence
 from rich.console import Console
 
-from genlab import checkpoint
 from genlab.commands import evaluate, sample, train
-from genlab.compose import compose
+from genlab.config.compose import compose
 from genlab.errors import ConfigError
+from genlab.storage import checkpoint
 
 QUIET = Console(quiet=True)
 TINY = ["model=ebm", "model.chain_steps=5", "objective.steps=2", "objective.replay_size=256"]

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from genlab import checkpoint
 from genlab.commands import evaluate, sample, train
-from genlab.compose import compose
+from genlab.config.compose import compose
 from genlab.errors import ConfigError
+from genlab.storage import checkpoint
 
 QUIET = Console(quiet=True)
 QUICK = ["trainer.max_steps=3", "trainer.accelerator=cpu", "trainer.enable_progress_bar=false", "test.num_particles=2"]

@@ -12,13 +12,15 @@ import torch
 from PIL import Image
 from rich.console import Console
 
-from genlab import build, checkpoint, runs
+from genlab import build
 from genlab.commands import sample, train
-from genlab.compose import compose
+from genlab.config.compose import compose
 from genlab.errors import ConfigError, DataError, GenlabError, TrainingError
-from genlab.evaluation import draw
-from genlab.evaluation.figures import pairs
+from genlab.evaluation.artefacts import draw
+from genlab.evaluation.artefacts.figures import pairs
 from genlab.models.classical.for_data import GMM
+from genlab.runs import directory
+from genlab.storage import checkpoint
 
 QUIET = Console(quiet=True)
 
@@ -118,13 +120,13 @@ def test_samples_that_make_no_picture_are_kept_as_arrays(
     trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run, _ = trained("model=gmm")
-    monkeypatch.setattr("genlab.commands.tasks.sample.pairs", broken)
+    monkeypatch.setattr("genlab.tasks.sample.pairs", broken)
     with pytest.raises(TrainingError, match=r"cannot be drawn .*Axis limits.*the arrays are in .*sample\.npz"):
         sample.run(tmp_path, asked("sample", run, "n=7"), console=QUIET)
     with np.load(tmp_path / "sample.npz") as arrays:
         assert arrays["samples"].shape == (7, 5)
     assert "sample.npz" in capsys.readouterr().out
-    assert (tmp_path / runs.SUMMARY).exists()
+    assert (tmp_path / directory.SUMMARY).exists()
 
 
 @pytest.mark.parametrize("model", [["model=gmm"], ["model=vae", "model.hidden=[4]"]], ids=["fitted", "trained"])
@@ -136,7 +138,7 @@ def test_a_run_whose_samples_make_no_picture_keeps_its_numbers(
     assert summary["status"] == "finished"
     assert summary["test"]["n"] == 20
     assert not [name for name in summary if name.endswith("_picture")]
-    assert (run / runs.SUMMARY).exists()
+    assert (run / directory.SUMMARY).exists()
 
 
 FAULTY = """

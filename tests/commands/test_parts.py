@@ -47,8 +47,8 @@ def test_a_model_larger_than_the_memory_names_what_is_large(size: int, config: C
 
 
 def test_what_else_is_larger_than_the_memory_is_no_bug(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
-    from genlab import cli
+    from genlab.cli import main
 
-    monkeypatch.setitem(cli.VERBS, "list", cli.Verb("", lambda *_: np.empty(10**16) is None))
-    assert cli.main(["list"]) == 5
+    monkeypatch.setitem(main.VERBS, "list", main.Verb("", lambda *_: np.empty(10**16) is None))
+    assert main.main(["list"]) == 5
     assert capsys.readouterr().err.startswith("genlab: error: out of memory (Unable to allocate")

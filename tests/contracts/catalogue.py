@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from genlab.data.loader import Batch
-from genlab.data.spec import DataSpec, Split
+from genlab.data.batches import Batch
+from genlab.data.spaces import DataSpec, Split
 from genlab.models import (
     DCGAN,
     EBM,
@@ -31,11 +31,11 @@ from genlab.models import (
     ppca,
     realnvp,
 )
-from genlab.models.base import ClassConditional, ExactLikelihood, GenerativeModel
+from genlab.models.capabilities import ClassConditional, ExactLikelihood, GenerativeModel
 from genlab.models.classical import Fitted
-from genlab.nn.random import Generators
 from genlab.objectives import ELBO, IWAE, Adversarial, ContrastiveDivergence, MaximumLikelihood
 from genlab.objectives.base import Goal
+from genlab.ops.random import Generators
 
 BINARY = DataSpec((1, 6, 6), 2, 3)
 GREY = DataSpec((1, 9, 7), 17, 3)

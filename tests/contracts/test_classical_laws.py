@@ -15,14 +15,14 @@ from sklearn.mixture import GaussianMixture
 from sklearn.neighbors import KernelDensity
 
 from genlab.data import digits
-from genlab.data.spec import DataSpec, Split
+from genlab.data.spaces import DataSpec, Split
 from genlab.errors import ConfigError, TrainingError
 from genlab.models import NaiveBayes, gmm, histogram, kde, knn, ppca
 from genlab.models.classical import Fitted
 from genlab.models.classical.cells import TAIL_WIDTH
 from genlab.models.classical.dequantised import PARTICLES_AT_ONCE
-from genlab.models.classical.distances import DIRECT, squared_distances
 from genlab.models.classical.tables import log_table
+from genlab.ops.distances import DIRECT, squared_distances
 
 PLANE = DataSpec((2,), None)
 TINY = DataSpec((1, 2, 2), 2, 3)

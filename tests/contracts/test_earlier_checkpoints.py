@@ -15,11 +15,11 @@ from typing import Any
 import pytest
 import torch
 
-from genlab import checkpoint
-from genlab.cli import main
-from genlab.commands.loaded import Loaded, load
+from genlab.cli.main import main
 from genlab.evaluation.validate import validate
-from genlab.models.base import ClassConditional, Translator, UnnormalisedDensity
+from genlab.models.capabilities import ClassConditional, Translator, UnnormalisedDensity
+from genlab.restore import Loaded, load
+from genlab.storage import checkpoint
 
 EARLIER = Path(__file__).parent.parent / "earlier"
 REFERENCE: dict[str, dict[str, Any]] = json.loads((EARLIER / "reference.json").read_text())

@@ -10,12 +10,12 @@ import torch
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from genlab.data.loader import Batch
-from genlab.data.spec import Dataset, DataSpec, Split
+from genlab.data.batches import Batch
+from genlab.data.spaces import Dataset, DataSpec, Split
 from genlab.errors import ConfigError, TrainingError
 from genlab.evaluation.energies import energies
 from genlab.models import EBM, VAE, GridNormalised
-from genlab.models.base import UnnormalisedDensity
+from genlab.models.capabilities import UnnormalisedDensity
 from genlab.objectives import ContrastiveDivergence
 from genlab.objectives.base import Loss
 

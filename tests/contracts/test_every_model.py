@@ -6,16 +6,16 @@ from pathlib import Path
 import pytest
 import torch
 
-from genlab.commands.loaded import Loaded
-from genlab.commands.tasks import sample as task_sample
-from genlab.data.loader import Batch
-from genlab.models.base import (
+from genlab.data.batches import Batch
+from genlab.models.capabilities import (
     DecodesLatents,
     EncodesLatents,
     ExactLikelihood,
     LikelihoodBound,
     UnnormalisedDensity,
 )
+from genlab.restore import Loaded
+from genlab.tasks import sample as task_sample
 from tests.contracts.catalogue import CATALOGUE, FITTED, Case, labels, score
 
 

@@ -28,14 +28,14 @@ from genlab.bijectors import (
     Squeeze,
 )
 from genlab.bijectors.statistics import moments
-from genlab.data.spec import DataSpec, Split
+from genlab.data.spaces import DataSpec, Split
+from genlab.distributions.priors import StandardLogistic, StandardNormal
 from genlab.errors import ConfigError
 from genlab.evaluation import likelihood
 from genlab.models import Dequantised, Flow, nice, realnvp
-from genlab.models.base import ExactLikelihood, LikelihoodBound
-from genlab.models.dequantised import NUMBERS_AT_ONCE
+from genlab.models.capabilities import ExactLikelihood, LikelihoodBound
+from genlab.models.flow.dequantised import NUMBERS_AT_ONCE
 from genlab.nn.networks import mlp
-from genlab.nn.priors import StandardLogistic, StandardNormal
 from genlab.nn.resnet import ResidualNetwork
 from tests.contracts.catalogue import off_identity
 

@@ -10,15 +10,15 @@ from torch import Tensor, nn
 from torch.nn.functional import embedding
 from torch.nn.utils.parametrizations import spectral_norm
 
-from genlab.data.loader import Batch
-from genlab.data.spec import DataSpec
+from genlab.data.batches import Batch
+from genlab.data.spaces import DataSpec
 from genlab.errors import ConfigError
 from genlab.models import DCGAN, EBM, GAN, ConditionalDCGAN
-from genlab.nn.random import truncated_normal
+from genlab.nn.doubling import doublings
 from genlab.objectives import Adversarial
 from genlab.objectives.penalties import gradient_penalty, r1
 from genlab.objectives.two_player import DIVERGENCES, LOSSES, TwoPlayer
-from genlab.sizes import doublings
+from genlab.ops.random import truncated_normal
 from tests.contracts.catalogue import CATALOGUE, LABELLED_PLANE, PLANE, RGB, Case, labels
 from tests.contracts.test_every_model import seeded
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from genlab.models.base import ItemisedLikelihood
+from genlab.models.capabilities import ItemisedLikelihood
 from tests.contracts.catalogue import CATALOGUE, FITTED, Case, labels
 
 CASES = [case for case in (*CATALOGUE, *FITTED) if isinstance(case.model(), ItemisedLikelihood)]

@@ -13,13 +13,13 @@ import torch
 from torch import Tensor
 
 from genlab.data import digits
-from genlab.data.loader import BatchLoader
-from genlab.data.spec import DataSpec
+from genlab.data.batches import BatchLoader
+from genlab.data.spaces import DataSpec
+from genlab.distributions.pixels import Binary, Categorical, LogisticMixture, PixelOutput
 from genlab.errors import ConfigError
 from genlab.models import ConditionalGatedPixelCNN, GatedPixelCNN, PixelCNN
-from genlab.models.pixelcnn import PixelModel
-from genlab.nn.incremental import draw_by_definition
-from genlab.nn.pixels import Binary, Categorical, LogisticMixture, PixelOutput
+from genlab.models.pixelcnn.incremental import draw_by_definition
+from genlab.models.pixelcnn.pixelcnn import PixelModel
 
 KINDS = {"plain": PixelCNN, "gated": GatedPixelCNN, "conditional": ConditionalGatedPixelCNN}
 

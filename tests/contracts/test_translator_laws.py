@@ -10,15 +10,15 @@ import torch
 from torch import Tensor, nn
 
 from genlab.data import unpaired_digits
-from genlab.data.loader import Batch
-from genlab.data.spec import Dataset, DataSpec, Split
+from genlab.data.batches import Batch
+from genlab.data.spaces import Dataset, DataSpec, Split
 from genlab.errors import ConfigError
-from genlab.evaluation import translation
-from genlab.evaluation.draw import draw
+from genlab.evaluation import translators
+from genlab.evaluation.artefacts.draw import draw
 from genlab.models import CycleGAN, Pix2Pix
-from genlab.models.base import FullyConvolutional, Translator, TwoWayTranslator
+from genlab.models.capabilities import FullyConvolutional, Translator, TwoWayTranslator
 from genlab.objectives import ConditionalAdversarial, CycleConsistency
-from genlab.objectives.pool import ImagePool
+from genlab.objectives.image_pool import ImagePool
 
 UNPAIRED = DataSpec((3, 8, 8), 256, 10, "unpaired")
 PAIRED = DataSpec((3, 16, 16), 256, layout="paired")
@@ -307,7 +307,7 @@ def test_no_pool_and_too_small_a_pool() -> None:
 
 def test_two_ranks_keep_one_pool(monkeypatch: pytest.MonkeyPatch) -> None:
     """Both ranks write the slots of both; here each in turn, with what the other one has exchanged."""
-    from genlab.objectives import pool as module
+    from genlab.objectives import image_pool as module
 
     pools = [ImagePool(6, (1, 1, 1)) for _ in range(2)]
     for step in range(8):
@@ -357,14 +357,14 @@ def untint(x: Tensor) -> Tensor:
 
 def test_the_true_translation_keeps_all_classes_that_the_classifier_knows() -> None:
     data = unpaired_digits()
-    found = {r.metric: r for r in translation.records(Known(data.spec, tint, untint), data, split="test", seed=0)}
+    found = {r.metric: r for r in translators.records(Known(data.spec, tint, untint), data, split="test", seed=0)}
     for way, domain in (("ab", "b"), ("ba", "a")):
         assert found[f"class_agreement_{way}"].value == pytest.approx(found[f"classifier_accuracy_{domain}"].value)
         assert found[f"classifier_accuracy_{domain}"].value > 0.93
         assert found[f"untranslated_{way}"].value < 0.2
         assert found[f"class_agreement_{way}"].n == 300
     one_way = Known(data.spec, tint, lambda x: x)
-    found = {r.metric: r for r in translation.records(one_way, data, split="val", seed=0)}
+    found = {r.metric: r for r in translators.records(one_way, data, split="val", seed=0)}
     assert found["class_agreement_ab"].value > 0.9
     assert found["class_agreement_ba"].value == found["untranslated_ba"].value
 
@@ -378,7 +378,7 @@ def pairs(n: int = 12) -> Dataset:
 def test_distances_to_the_truth_and_of_both_baselines() -> None:
     data = pairs()
     model = Known(PAIRED, lambda x: x // 2, tint)
-    found = {r.metric: r for r in translation.records(model, data, split="test", seed=0)}
+    found = {r.metric: r for r in translators.records(model, data, split="test", seed=0)}
     x, y = data.test.x.double() / 255, data.test.x_b.double() / 255
     assert found["l1"].value == 0
     assert found["l1_identity"].value == pytest.approx((x - y).abs().mean().item(), rel=1e-5)
@@ -391,7 +391,7 @@ def test_unpaired_pictures_without_labels_have_no_number() -> None:
     part = Split(torch.zeros(4, 3, 8, 8, dtype=torch.uint8), x_b=torch.zeros(4, 3, 8, 8, dtype=torch.uint8))
     spec = DataSpec((3, 8, 8), 256, layout="unpaired")
     data = Dataset("folders", spec, part, part, part)
-    assert translation.records(Known(spec, tint, untint), data, split="test", seed=0) == []
+    assert translators.records(Known(spec, tint, untint), data, split="test", seed=0) == []
 
 
 def test_grids_show_the_picture_its_translation_and_the_way_back() -> None:

@@ -9,11 +9,11 @@ import pytest
 import torch
 from sklearn.decomposition import PCA
 
-from genlab.data.loader import Batch
-from genlab.data.spec import DataSpec
+from genlab.data.batches import Batch
+from genlab.data.spaces import DataSpec
 from genlab.errors import ConfigError
 from genlab.models import VAE, ConditionalVAE
-from genlab.models.vae import PARTICLES_AT_ONCE, DiagonalNormal, gaussian_kl
+from genlab.models.vae.vae import PARTICLES_AT_ONCE, DiagonalNormal, gaussian_kl
 from genlab.objectives import ELBO, IWAE
 
 D, L = 6, 2

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 
-from genlab.data.spec import DataSpec, Split
+from genlab.data.spaces import DataSpec, Split
+from genlab.evaluation.artefacts.grids import to_8bit
 from genlab.evaluation.energies import noise
-from genlab.evaluation.pictures import to_8bit
 from genlab.models import EBM, GAN, VAE, PixelCNN, gmm, histogram, kde, knn, nice, ppca, realnvp
-from genlab.models.base import GenerativeModel
+from genlab.models.capabilities import GenerativeModel
 from genlab.models.classical import Fitted
 
 SPEC = DataSpec((1, 4, 4), 1000)

@@ -83,7 +83,7 @@ def test_names_of_known_data_sets_belong_to_their_labels(need):
     root = need("FashionMNIST")
     d = fashion_mnist(root=root, download=False)
     assert [d.spec.classes[y] for y in d.test.y[:4]] == ["Ankle boot", "Pullover", "Trouser", "Trouser"]
-    classes = importlib.import_module("genlab.data.cifar10").CLASSES
+    classes = importlib.import_module("genlab.data.sources.cifar10").CLASSES
     labels = [
         int(word) for word in (need("cifar10_first4000") / "cifar10_first4000" / "labels.txt").read_text().split()
     ]

@@ -7,11 +7,11 @@ import math
 import torch
 from torch import Tensor, nn
 
-from genlab.data.spec import DataSpec, Split
+from genlab.data.spaces import DataSpec, Split
 from genlab.evaluation.bayes import class_log_likelihoods, class_log_posterior, class_log_prior
 from genlab.evaluation.strangeness import negative_log_likelihoods
 from genlab.models import ConditionalVAE
-from genlab.models.base import ClassConditional, ExactLikelihood
+from genlab.models.capabilities import ClassConditional, ExactLikelihood
 from genlab.seeding import derive
 
 SPEC = DataSpec((2,), None, 3)

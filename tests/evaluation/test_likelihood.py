@@ -6,11 +6,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from genlab.data.spec import DataSpec, Split
+from genlab.data.spaces import DataSpec, Split
 from genlab.errors import ConfigError
-from genlab.evaluation import detect, estimate, likelihood
+from genlab.evaluation import likelihood
+from genlab.evaluation.statistics import detect, estimate
 from genlab.models import VAE
-from genlab.models.base import ExactLikelihood, GenerativeModel
+from genlab.models.capabilities import ExactLikelihood, GenerativeModel
 
 SPEC = DataSpec((1, 4, 4), 256, 3)
 

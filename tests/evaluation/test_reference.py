@@ -11,16 +11,17 @@ import pytest
 import torch
 from rich.console import Console
 
-from genlab.commands import train, worker
+from genlab.commands import train
 from genlab.comparison.columns import COLUMNS, TRIVIAL
 from genlab.comparison.run import Run, read
 from genlab.comparison.show import significant, two_digits
 from genlab.comparison.value import Value
-from genlab.data.spec import Dataset, DataSpec, Split
+from genlab.data.spaces import Dataset, DataSpec, Split
 from genlab.errors import ConfigError
 from genlab.evaluation.record import Record
 from genlab.evaluation.reference import judged, reference
 from genlab.evaluation.units import units
+from genlab.launch import worker
 from genlab.models import VAE, ConditionalVAE
 
 PLANE = ["data=toy2d", "data.num_train=600", "data.num_val=60", "data.num_test=60", "trainer.val_check_interval=2"]

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from genlab.data.spec import Dataset, DataSpec, Split
+from genlab.data.spaces import Dataset, DataSpec, Split
 from genlab.data.subset import subset, training_subset
 from genlab.errors import ConfigError
 from genlab.evaluation.strangeness import (
@@ -18,7 +18,7 @@ from genlab.evaluation.strangeness import (
     own_strange,
     same_kind,
 )
-from genlab.models.base import UnnormalisedDensity
+from genlab.models.capabilities import UnnormalisedDensity
 from genlab.models.classical import histogram
 
 GREY = DataSpec((1, 6, 5), 17, 3)

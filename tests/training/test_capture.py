@@ -11,13 +11,14 @@ import pytest
 import torch
 from rich.console import Console
 
-from genlab import build, checkpoint
+from genlab import build
 from genlab.commands import train
-from genlab.data.loader import Batch, BatchLoader
-from genlab.data.spec import Dataset, Split
+from genlab.data.batches import Batch, BatchLoader
+from genlab.data.spaces import Dataset, Split
 from genlab.errors import TrainingError
 from genlab.objectives import ELBO
 from genlab.objectives.base import Loss
+from genlab.storage import checkpoint
 from genlab.training import accelerator, late
 from genlab.training.capture import DeviceSteps
 from genlab.training.feed import Resident, Streamed

@@ -12,15 +12,17 @@ import pytest
 import torch
 from rich.console import Console
 
-from genlab import build, checkpoint, runs
+from genlab import build
 from genlab.commands import train
-from genlab.commands.loaded import load
-from genlab.data.spec import Split
+from genlab.data.spaces import Split
 from genlab.errors import CheckpointError, ConfigError, TrainingError
 from genlab.evaluation import likelihood
 from genlab.models.classical import Fitted
 from genlab.models.classical.kde import KDE
 from genlab.models.classical.tables import PixelHistogram
+from genlab.restore import load
+from genlab.runs import directory
+from genlab.storage import checkpoint
 
 QUIET = Console(quiet=True)
 PLANE = ["data=toy2d", "data.num_train=300", "data.num_val=50", "data.num_test=50"]
@@ -95,7 +97,7 @@ def test_killed_after_the_fit_goes_on_from_its_checkpoint(
     whole, killed, settings = run_dir("whole"), run_dir("killed"), config("model=histogram")
     expected = train.run(whole, settings, console=QUIET)
     with monkeypatch.context() as patch:
-        patch.setattr(runs, "write_json", die)
+        patch.setattr(directory, "write_json", die)
         with pytest.raises(Killed):
             train.run(killed, settings, console=QUIET)
     monkeypatch.setattr(PixelHistogram, "fit", die)

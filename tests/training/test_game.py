@@ -18,19 +18,19 @@ from pytorch_lightning.plugins.precision import MixedPrecision
 from rich.console import Console
 from torch import Tensor, nn
 
-from genlab import checkpoint
 from genlab.commands import train
-from genlab.data.loader import Batch, BatchLoader
-from genlab.data.spec import DataSpec, Split
+from genlab.config.schema.game import PLAYERS
+from genlab.data.batches import Batch, BatchLoader
+from genlab.data.spaces import DataSpec, Split
 from genlab.errors import ConfigError, TrainingError
 from genlab.models import DCGAN, GAN
 from genlab.objectives import Adversarial
 from genlab.objectives.base import Loss
-from genlab.objectives.game import Game, Player
 from genlab.objectives.penalties import gradient_penalty, r1
-from genlab.schema.game import PLAYERS
-from genlab.training import stepwise
-from genlab.training.averaging import ramped
+from genlab.objectives.players import Game, Player
+from genlab.storage import checkpoint
+from genlab.training import base
+from genlab.training.ema import ramped
 from genlab.training.game import GameLoss
 from genlab.training.optim import OptimiserRecipe
 from genlab.training.windows import Windows
@@ -230,7 +230,7 @@ def test_an_update_by_one_player_leaves_the_others_bit_identical(player: str) ->
 def test_windows_of_steps_are_invisible(config: Callable, run_dir: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
     states = []
     for size in (1, 16):
-        monkeypatch.setattr(stepwise, "WINDOW", size)
+        monkeypatch.setattr(base, "WINDOW", size)
         run = run_dir(f"window-{size}")
         extra = ["trainer.accumulate_grad_batches=2", "objective.n_critic=2", "callbacks.ema.decay=0.9"]
         train.run(run, config(*GAN_ON_DIGITS, *extra), console=QUIET)
@@ -461,12 +461,12 @@ RANKS = """
 import sys
 from pathlib import Path
 import pytorch_lightning as pl, torch
-from genlab.data.loader import BatchLoader
-from genlab.data.spec import DataSpec, Split
+from genlab.data.batches import BatchLoader
+from genlab.data.spaces import DataSpec, Split
 from genlab.models import DCGAN
-from genlab.nn.distributed import average
+from genlab.ops.collectives import average
 from genlab.objectives import Adversarial
-from genlab.training.averaging import ramped
+from genlab.training.ema import ramped
 from genlab.training.game import GameLoss
 from genlab.training.optim import OptimiserRecipe
 from genlab.training.windows import Windows

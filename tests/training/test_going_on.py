@@ -14,14 +14,15 @@ import torch
 import yaml
 from rich.console import Console
 
-from genlab import checkpoint, runs
-from genlab.cli import main
+from genlab.cli.main import main
 from genlab.commands import train
-from genlab.commands.loaded import load
-from genlab.compose import compose
+from genlab.config.compose import compose
 from genlab.data.fingerprint import changed, fingerprint
-from genlab.data.spec import Dataset, DataSpec, Split
+from genlab.data.spaces import Dataset, DataSpec, Split
 from genlab.errors import CheckpointError, DataError
+from genlab.restore import load
+from genlab.runs import directory
+from genlab.storage import checkpoint
 
 OLDER = Path(__file__).parents[1] / "assets/older-run"
 """Of genlab before checkpoints knew their data: a VAE with averaged weights in the plane, after 4 steps."""
@@ -147,7 +148,7 @@ def test_what_lightning_alone_would_read_counts_for_nothing(older: Path) -> None
 
 
 def test_a_second_resume_is_refused_before_it_has_changed_anything(older: Path) -> None:
-    with runs.lock(older):
+    with directory.lock(older):
         before = bytes_of(older)
         assert main(["train", f"resume={older}", "trainer.max_steps=8", "optim.lr=0.5"]) == 2
         assert bytes_of(older) == before

@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from genlab import checkpoint, runs
-from genlab.commands import lost
 from genlab.errors import Interrupted, TrainingError
+from genlab.runs import directory
+from genlab.storage import checkpoint
+from genlab.training import lost_ranks
 
 pytestmark = pytest.mark.skipif(not os.path.exists("/proc/self"), reason="finds ranks in /proc")
 LONG = ["data=toy2d", "data.num_train=900", "data.num_val=50", "data.num_test=50", "model.hidden=[4]", "trainer=ddp"]
@@ -46,7 +47,7 @@ def ranks_of(run: Path) -> dict[int, int]:
 def test_a_lost_rank_ends_the_run(how: str, timeout: int, config: Callable, run_dir: Callable, tmp_path: Path) -> None:
     run, log = run_dir("a"), tmp_path / "log"
     settings = config(*LONG, "callbacks.checkpoint.every_n_steps=20", f"trainer.timeout={timeout}")
-    runs.write_text(run / "config.yaml", yaml.safe_dump({"verb": "train", "config": settings}))
+    directory.write_text(run / "config.yaml", yaml.safe_dump({"verb": "train", "config": settings}))
     process = subprocess.Popen(
         [sys.executable, "-m", "genlab", "_worker", str(run)], stdout=log.open("w"), stderr=subprocess.STDOUT
     )
@@ -68,37 +69,37 @@ def test_a_lost_rank_ends_the_run(how: str, timeout: int, config: Callable, run_
 def of_several(monkeypatch: pytest.MonkeyPatch) -> None:
     """This process is one of two ranks, as far as the environment says."""
     monkeypatch.setenv("LOCAL_RANK", "0")
-    monkeypatch.setattr(lost, "_started", [])
+    monkeypatch.setattr(lost_ranks, "_started", [])
 
 
 GLOO = "[gloo/transport/tcp/pair.cc:547] Connection closed by peer [127.0.0.1]:1234"
 
 
 def test_a_failed_exchange_is_a_lost_rank(of_several: None) -> None:
-    with pytest.raises(TrainingError, match=r"a rank is lost.*resume=RUN"), lost.ending(advice="resume=RUN"):
+    with pytest.raises(TrainingError, match=r"a rank is lost.*resume=RUN"), lost_ranks.ending(advice="resume=RUN"):
         raise RuntimeError(GLOO)
-    with pytest.raises(RuntimeError, match="shapes"), lost.ending(advice=""):
+    with pytest.raises(RuntimeError, match="shapes"), lost_ranks.ending(advice=""):
         raise RuntimeError("shapes differ")
 
 
 def test_a_failed_exchange_of_one_process_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("LOCAL_RANK", raising=False)
-    monkeypatch.setattr(lost, "_started", [])
-    with pytest.raises(RuntimeError), lost.ending(advice=""):
+    monkeypatch.setattr(lost_ranks, "_started", [])
+    with pytest.raises(RuntimeError), lost_ranks.ending(advice=""):
         raise RuntimeError(GLOO)
 
 
 def test_ranks_that_were_all_asked_to_stop_have_stopped(of_several: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("genlab.signals.asked", signal.SIGUSR1)
-    with pytest.raises(Interrupted) as stop, lost.ending(advice=""):
+    monkeypatch.setattr("genlab.process.signals.asked", signal.SIGUSR1)
+    with pytest.raises(Interrupted) as stop, lost_ranks.ending(advice=""):
         raise RuntimeError(GLOO)
     assert stop.value.exit_code == 128 + signal.SIGUSR1
 
 
 def test_no_process_is_left_even_a_stopped_one(of_several: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lost, "LINGER", 0.1)
+    monkeypatch.setattr(lost_ranks, "LINGER", 0.1)
     child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
     child.send_signal(signal.SIGSTOP)
-    with lost.ending(advice=""):
-        lost._started[:] = [child]
+    with lost_ranks.ending(advice=""):
+        lost_ranks._started[:] = [child]
     assert child.returncode == -signal.SIGKILL

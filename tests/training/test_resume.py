@@ -20,10 +20,11 @@ import yaml
 from PIL import Image
 from rich.console import Console
 
-from genlab import checkpoint, runs
-from genlab.callbacks.checkpoints import Checkpoints
 from genlab.commands import train
 from genlab.errors import TrainingError
+from genlab.runs import directory
+from genlab.storage import checkpoint
+from genlab.training.callbacks.checkpoints import Checkpoints
 
 QUIET = Console(quiet=True)
 STEPS = 14
@@ -225,8 +226,8 @@ def test_a_non_finite_loss_stops_at_once_and_keeps_the_last_good_checkpoint(
 def test_a_signal_after_the_last_step_does_not_pass_for_a_finished_run(
     config: Callable, run_dir: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from genlab.callbacks.chain import Chain
     from genlab.errors import Interrupted
+    from genlab.training.callbacks.chain import Chain
 
     def ask(self: Chain, trainer: Any, pl_module: Any) -> None:
         self.parts[-1].asked = signal.SIGTERM  # type: ignore[attr-defined]
@@ -267,7 +268,7 @@ def test_max_steps_counts_batches_when_gradients_accumulate(config: Callable, ru
 
 
 def start(run: Path, settings: dict[str, Any], *, log: Path) -> subprocess.Popen:
-    runs.write_text(run / "config.yaml", yaml.safe_dump({"verb": "train", "config": settings}))
+    directory.write_text(run / "config.yaml", yaml.safe_dump({"verb": "train", "config": settings}))
     return subprocess.Popen(
         [sys.executable, "-m", "genlab", "_worker", str(run)], stdout=log.open("w"), stderr=subprocess.STDOUT
     )
@@ -348,7 +349,7 @@ def test_two_cpu_processes_train_evaluate_and_resume(
 
 def test_a_second_process_on_a_run_directory_is_refused(config: Callable, run_dir: Callable, tmp_path: Path) -> None:
     run = run_dir("a")
-    with runs.lock(run):
+    with directory.lock(run):
         process = start(run, config(*LONG), log=tmp_path / "log")
         assert process.wait(timeout=60) == 2
     assert not checkpoint.steps(run / "checkpoints")

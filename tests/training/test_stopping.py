@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from genlab import checkpoint, signals
-from genlab.callbacks.steps import Steps
 from genlab.commands import train
 from genlab.errors import Interrupted
+from genlab.process import signals
+from genlab.storage import checkpoint
+from genlab.training.callbacks.steps import Steps
 
 QUIET = Console(quiet=True)
 SMALL = ["data=toy2d", "data.num_train=900", "data.num_val=50", "data.num_test=50", "model.hidden=[4]"]

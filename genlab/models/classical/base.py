@@ -8,19 +8,17 @@ those dimensions grow, so a checkpoint is read and verified like that of any oth
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from genlab.data.spec import Split
+from genlab.data.spaces import Split
 from genlab.errors import ConfigError
-from genlab.models.base import ExactLikelihood, GenerativeModel
-
-Progress = Callable[[Iterable, int], Iterable]
-"""``(iterable, its length) -> iterable``, drawing a bar on the way."""
+from genlab.models.capabilities import ExactLikelihood, GenerativeModel
+from genlab.ops.bars import Progress, no_bar
 
 
 class Fit(NamedTuple):
@@ -33,11 +31,6 @@ class Fit(NamedTuple):
 
     chosen: dict[str, float]
     notes: tuple[str, ...] = ()
-
-
-def no_bar(items: Iterable, length: int) -> Iterable:
-    """The `Progress` that draws nothing."""
-    return items
 
 
 class Fitted(GenerativeModel):

@@ -20,11 +20,12 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from genlab.data.spec import DataSpec, Split
+from genlab.data.spaces import DataSpec, Split
 from genlab.errors import ConfigError
-from genlab.models.base import ExactLikelihood
-from genlab.models.classical.base import Fit, Fitted, Progress, no_bar, pick
+from genlab.models.capabilities import ExactLikelihood
+from genlab.models.classical.base import Fit, Fitted, pick
 from genlab.models.classical.tables import SMOOTHING, log_table
+from genlab.ops.bars import Progress, no_bar
 
 MAX_CELLS = 2**24
 """Cells at most: 64 MiB."""

@@ -20,10 +20,11 @@ import math
 import torch
 from torch import Tensor
 
-from genlab.data.spec import DataSpec, Split
-from genlab.models.base import ItemisedBound
-from genlab.models.classical.base import Fit, Fitted, Progress, RealDensity, no_bar, thinned
-from genlab.nn.random import Generators, uniform
+from genlab.data.spaces import DataSpec, Split
+from genlab.models.capabilities import ItemisedBound
+from genlab.models.classical.base import Fit, Fitted, RealDensity, thinned
+from genlab.ops.bars import Progress, no_bar
+from genlab.ops.random import Generators, uniform
 
 PARTICLES_AT_ONCE = 10
 """Draws of u that are scored together: memory, not the value, depends on it."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Literal
 
-from genlab.data.spec import DataSpec
+from genlab.data.spaces import DataSpec
 from genlab.models.classical.base import check_single
 from genlab.models.classical.cells import GridHistogram
 from genlab.models.classical.dequantised import DequantisedFit

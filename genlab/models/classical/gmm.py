@@ -18,9 +18,10 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from genlab.data.spec import DataSpec
+from genlab.data.spaces import DataSpec
 from genlab.errors import TrainingError
-from genlab.models.classical.base import Progress, RealDensity, pick, read_points, sklearn_seed
+from genlab.models.classical.base import RealDensity, pick, read_points, sklearn_seed
+from genlab.ops.bars import Progress
 
 ITERATIONS_AT_ONCE = 10
 """EM steps between two redraws of the bar."""

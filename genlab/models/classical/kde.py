@@ -18,9 +18,10 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from genlab.data.spec import DataSpec
-from genlab.models.classical.base import Progress, RealDensity, kept_points
-from genlab.models.classical.distances import chunks, squared_distances
+from genlab.data.spaces import DataSpec
+from genlab.models.classical.base import RealDensity, kept_points
+from genlab.ops.bars import Progress
+from genlab.ops.distances import chunks, squared_distances
 
 HELD_OUT = 1000
 """Held-out points that choose the bandwidth: its optimum is flat, and they cost as much as a test split."""

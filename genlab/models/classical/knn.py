@@ -23,11 +23,12 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from genlab.data.spec import DataSpec, Split
-from genlab.models.base import UnnormalisedDensity
-from genlab.models.classical.base import Fit, Fitted, Progress, kept_points, no_bar, read_points, thinned
+from genlab.data.spaces import DataSpec, Split
+from genlab.models.capabilities import UnnormalisedDensity
+from genlab.models.classical.base import Fit, Fitted, kept_points, read_points, thinned
 from genlab.models.classical.cells import CellDensity
-from genlab.models.classical.distances import chunks, squared_distances
+from genlab.ops.bars import Progress, no_bar
+from genlab.ops.distances import chunks, squared_distances
 
 AUTO_K = 10
 """``k=auto`` where no likelihood can choose."""

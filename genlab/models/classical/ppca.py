@@ -17,12 +17,13 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from genlab.data.spec import DataSpec
+from genlab.data.spaces import DataSpec
+from genlab.distributions.likelihoods import expected_level
 from genlab.errors import ConfigError
-from genlab.models.base import DecodesLatents, EncodesLatents
-from genlab.models.classical.base import Progress, RealDensity, read_points, sklearn_seed
+from genlab.models.capabilities import DecodesLatents, EncodesLatents
+from genlab.models.classical.base import RealDensity, read_points, sklearn_seed
 from genlab.models.classical.dequantised import DequantisedFit
-from genlab.nn.likelihoods import expected_level
+from genlab.ops.bars import Progress
 
 EXACT_DIM = 4096
 """Up to this many dimensions all eigenvectors are computed; beyond, the leading `LEADING` by a randomised method."""

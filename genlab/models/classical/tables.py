@@ -18,10 +18,11 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from genlab.data.spec import DataSpec, Split
+from genlab.data.spaces import DataSpec, Split
 from genlab.errors import ConfigError
-from genlab.models.base import ClassConditional, ItemisedLikelihood
-from genlab.models.classical.base import Fit, Fitted, Progress, check_single, no_bar
+from genlab.models.capabilities import ClassConditional, ItemisedLikelihood
+from genlab.models.classical.base import Fit, Fitted, check_single
+from genlab.ops.bars import Progress, no_bar
 
 SMOOTHING = (1e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0, 3.0, 10.0)
 """Pseudo-counts tried by ``smoothing=auto``."""

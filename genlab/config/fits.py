@@ -1,0 +1,143 @@
+"""Which model fits which data, as far as the config alone tells: said at once, before PyTorch is imported.
+
+The models check the data's own type again; a data set or a model of the user's is left to that check.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from genlab.nn.doubling import doublings
+
+SINGLE = "digits, mnist, fashion_mnist, binarized_mnist, cifar10, celeba, image_folder, toy2d"
+PICTURES = "digits, mnist, fashion_mnist, binarized_mnist, cifar10, celeba, image_folder"
+LABELLED = (
+    "digits, mnist, fashion_mnist, binarized_mnist, cifar10, celeba with data.label=..., "
+    "image_folder with one folder per class"
+)
+
+UNPAIRED = ("unpaired_digits", "unpaired")
+TRANSLATORS = "model=cyclegan: it fits data=unpaired_digits, unpaired; model=pix2pix: it fits data=paired"
+
+Rule = Callable[[Mapping[str, Any], Mapping[str, Any], str], Iterator[str]]
+"""``(model node, data node, source) -> `` one sentence for each reason why they do not go together."""
+
+
+def labelled(source: str, data: Mapping[str, Any]) -> bool:
+    """Whether the data can have labels, as far as its config tells."""
+    return source != "toy2d" and not (source == "celeba" and data["label"] is None)
+
+
+def _any(model: Mapping[str, Any], data: Mapping[str, Any], source: str) -> Iterator[str]:
+    """Vectors or pictures of any kind."""
+    yield from ()
+
+
+def _vae(model: Mapping[str, Any], data: Mapping[str, Any], source: str) -> Iterator[str]:
+    vectors, binary = source == "toy2d", source == "binarized_mnist"
+    if vectors and model["network"] == "conv":
+        yield "model.network=conv needs pictures, data=toy2d is vectors; use model.network=mlp"
+    if vectors and model["likelihood"] in {"bernoulli", "discretised_logistic"}:
+        yield f"model.likelihood={model['likelihood']} needs integer data, data=toy2d is real; use gaussian"
+    if not vectors and model["likelihood"] == "gaussian":
+        yield (
+            "model.likelihood=gaussian is a density on reals, no likelihood of integer pixels; use "
+            + ("bernoulli" if binary else "discretised_logistic")
+        )
+    if not vectors and not binary and model["likelihood"] == "bernoulli":
+        yield "model.likelihood=bernoulli needs binary data; use data=binarized_mnist or discretised_logistic"
+
+
+def _cvae(model: Mapping[str, Any], data: Mapping[str, Any], source: str) -> Iterator[str]:
+    if not labelled(source, data):
+        yield f"model=cvae needs labels, this data has none; it fits data={LABELLED}"
+    yield from _vae(model, data, source)
+
+
+def _pixelcnn(model: Mapping[str, Any], data: Mapping[str, Any], source: str) -> Iterator[str]:
+    if source == "toy2d":
+        yield f"a PixelCNN models the levels of pictures, data=toy2d is real vectors; it fits data={PICTURES}"
+
+
+def _conditional_pixelcnn(model: Mapping[str, Any], data: Mapping[str, Any], source: str) -> Iterator[str]:
+    if not labelled(source, data):
+        yield f"model=conditional_gated_pixelcnn needs labels, this data has none; it fits data={LABELLED}"
+
+
+def _ebm(model: Mapping[str, Any], data: Mapping[str, Any], source: str) -> Iterator[str]:
+    if source == "toy2d" and model["network"] == "conv":
+        yield "model.network=conv needs pictures, data=toy2d is vectors; use model.network=mlp"
+
+
+def _dcgan(model: Mapping[str, Any], data: Mapping[str, Any], source: str) -> Iterator[str]:
+    if source == "toy2d":
+        yield f"a DCGAN models pictures, data=toy2d is vectors; it fits data={PICTURES}"
+    elif "size" in data and doublings(data["size"]) is None:
+        yield (
+            f"a DCGAN grows pictures from a field by doubling, data.size={data['size']} is none that it reaches; it "
+            f"fits data={source} with data.size=8, 16, 32, 64 or 128"
+        )
+
+
+def _conditional_dcgan(model: Mapping[str, Any], data: Mapping[str, Any], source: str) -> Iterator[str]:
+    if not labelled(source, data):
+        yield f"model=conditional_dcgan needs labels, this data has none; it fits data={LABELLED}"
+    else:
+        yield from _dcgan(model, data, source)
+
+
+def _naive_bayes(model: Mapping[str, Any], data: Mapping[str, Any], source: str) -> Iterator[str]:
+    if not labelled(source, data):
+        yield f"model=naive_bayes needs labelled pictures, this data is not; it fits data={LABELLED}"
+
+
+def _cyclegan(model: Mapping[str, Any], data: Mapping[str, Any], source: str) -> Iterator[str]:
+    if source not in UNPAIRED:
+        yield f"model=cyclegan learns from two unpaired domains, data={source} is {_layout(source)}; {TRANSLATORS}"
+
+
+def _pix2pix(model: Mapping[str, Any], data: Mapping[str, Any], source: str) -> Iterator[str]:
+    if source != "paired":
+        yield f"model=pix2pix learns from pairs of pictures, data={source} is {_layout(source)}; {TRANSLATORS}"
+
+
+def _layout(source: str) -> str:
+    return "two unpaired domains" if source in UNPAIRED else "pairs" if source == "paired" else "one set"
+
+
+RULES: dict[str, tuple[str, Rule]] = {
+    "genlab.models.VAE": ("vae", _vae),
+    "genlab.models.ConditionalVAE": ("cvae", _cvae),
+    "genlab.models.realnvp": ("realnvp", _any),
+    "genlab.models.nice": ("nice", _any),
+    "genlab.models.PixelCNN": ("pixelcnn", _pixelcnn),
+    "genlab.models.GatedPixelCNN": ("gated_pixelcnn", _pixelcnn),
+    "genlab.models.ConditionalGatedPixelCNN": ("conditional_gated_pixelcnn", _conditional_pixelcnn),
+    "genlab.models.EBM": ("ebm", _ebm),
+    "genlab.models.GAN": ("gan", _any),
+    "genlab.models.CycleGAN": ("cyclegan", _cyclegan),
+    "genlab.models.Pix2Pix": ("pix2pix", _pix2pix),
+    "genlab.models.DCGAN": ("dcgan", _dcgan),
+    "genlab.models.ConditionalDCGAN": ("conditional_dcgan", _conditional_dcgan),
+    "genlab.models.histogram": ("histogram", _any),
+    "genlab.models.kde": ("kde", _any),
+    "genlab.models.knn": ("knn", _any),
+    "genlab.models.gmm": ("gmm", _any),
+    "genlab.models.ppca": ("ppca", _any),
+    "genlab.models.NaiveBayes": ("naive_bayes", _naive_bayes),
+}
+"""By ``_target_``: the model's name in a sentence, and its rule. All but the translators model one set of examples."""
+
+
+def check_pair(config: Mapping[str, Any]) -> Iterator[str]:
+    """One sentence for each reason why the model cannot have this data; it names what fits."""
+    model, data = config["model"], config["data"]
+    source = data["_target_"].removeprefix("genlab.data.")
+    if model["_target_"] not in RULES or source == data["_target_"]:
+        return
+    name, rule = RULES[model["_target_"]]
+    if source in {"paired", *UNPAIRED} and name not in {"cyclegan", "pix2pix"}:
+        yield f"model={name} models one set of examples, data={source} is two; it fits data={SINGLE}"
+        return
+    yield from rule(model, data, source)

@@ -1,0 +1,58 @@
+"""``genlab list``: what the config folder offers, one line each, read without a YAML parser."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from genlab.config.arguments import nearest
+from genlab.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+GROUPS = {"models": "model", "data": "data", "metrics": "metric", "experiments": "experiment"}
+"""What can be listed, and the config group that holds it."""
+
+
+def config_dir() -> Path:
+    """The folder of YAML files: inside the package when installed, beside it in a checkout."""
+    package = Path(__file__).resolve().parents[1]
+    inside = package / "configs"
+    return inside if inside.is_dir() else package.parent / "configs"
+
+
+def choices(group: str) -> dict[str, str]:
+    """The files of a config group by name, with the first line of comment of each; partials (``_vae``) left out."""
+    files = sorted((config_dir() / group).glob("*.yaml"))
+    return {path.stem: _comment(path) for path in files if not path.name.startswith("_")}
+
+
+def show(words: Sequence[str]) -> str:
+    """The text of ``genlab list [models|data|metrics|experiments]``.
+
+    Raises:
+        ConfigError: a word that is none of these.
+    """
+    singular = {"model": "models", "metric": "metrics", "experiment": "experiments", "dataset": "data"}
+    asked = [singular.get(word, word) for word in words]
+    for word in asked:
+        if word not in GROUPS:
+            raise ConfigError(f"cannot list {word!r}; choose from {', '.join(GROUPS)}{nearest(word, list(GROUPS))}")
+    blocks = []
+    for title in asked or GROUPS:
+        found = choices(GROUPS[title])
+        width = max(map(len, found), default=0)
+        lines = [f"  {name:<{width}}  {about}".rstrip() for name, about in found.items()] or ["  (none yet)"]
+        blocks.append("\n".join([f"{title}  ({GROUPS[title]}=NAME)", *lines]))
+    return "\n\n".join(blocks)
+
+
+def _comment(path: Path) -> str:
+    with path.open(encoding="utf-8") as file:
+        for line in file:
+            if line.startswith("#") and not line.startswith("# @package"):
+                return line.lstrip("# ").rstrip()
+            if line.strip() and not line.startswith("#"):
+                break
+    return ""

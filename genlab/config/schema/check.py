@@ -1,0 +1,163 @@
+"""Checking a config against its schema."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, get_args
+
+from pydantic import ValidationError
+
+from genlab.config.fits import check_pair
+from genlab.config.schema import classical, data, ebm, flow, game, likelihood, pixelcnn, translation, vae
+from genlab.config.schema.classical import check_fit
+from genlab.config.schema.data import ExternalData
+from genlab.config.schema.nodes import External, Node, Target
+from genlab.config.schema.verbs import VERBS
+from genlab.config.trust import check_config
+from genlab.errors import ConfigError
+
+TARGETS: dict[str, type[Target]] = {
+    **data.TARGETS,
+    **vae.TARGETS,
+    **pixelcnn.TARGETS,
+    **flow.TARGETS,
+    **ebm.TARGETS,
+    **game.TARGETS,
+    **translation.TARGETS,
+    **classical.TARGETS,
+    **likelihood.TARGETS,
+}
+"""The positive list: what a config may build, and the schema of its arguments."""
+
+NODES = ("data", "model", "objective")
+"""The nodes of a training config that build an object each, checked by the schema of their ``_target_``."""
+
+
+_FIRST = ("model.", "data.", "objective.", "optim.", "trainer.")
+"""Whose keys are meant rather than those of the rest."""
+
+
+def keys(config: Mapping, prefix: str = "") -> Iterator[str]:
+    """Dotted names of all keys of a nested config, branches included."""
+    for name, value in config.items():
+        yield f"{prefix}{name}"
+        if isinstance(value, Mapping):
+            yield from keys(value, f"{prefix}{name}.")
+
+
+def suggest(key: str, known: Sequence[str], *, verb: str = "") -> str:
+    """A half-sentence that helps with an unknown key: ``; did you mean optim.lr?``, which command has it, or nothing.
+
+    Never the word itself. A neighbour in the same group may be less alike than a key of another one.
+    """
+    group, _, leaf = key.rpartition(".")
+    known = [name for name in known if name != key and not key.startswith(f"{name}.")]
+    leaves: dict[str, str] = {}
+    for name in sorted(known, key=lambda name: not name.startswith(_FIRST)):
+        leaves.setdefault(name.rpartition(".")[2], name)
+    beside = {name.rpartition(".")[2]: name for name in known if name.rpartition(".")[0] == group}
+    near = [beside[hit] for hit in difflib.get_close_matches(leaf, list(beside), n=1, cutoff=0.6)]
+    near += [leaves[leaf]] if leaf in leaves else []
+    near += difflib.get_close_matches(key, known, n=1, cutoff=0.8)
+    elsewhere = owners(key) if verb else []
+    if elsewhere and verb not in elsewhere:
+        here = f"; here there is {near[0]}" if near else ""
+        return f"; it is of genlab {', '.join(elsewhere)}{here}"
+    if len(leaf) > 3:  # epochs: max_epochs
+        parts = [name for name in leaves if leaf in name.split("_") or name.startswith(f"{leaf}_")]
+        near += [leaves[name] for name in sorted(parts, key=len)]
+    near += [leaves[hit] for hit in difflib.get_close_matches(leaf, list(leaves), n=1, cutoff=0.75)]
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+def owners(key: str) -> list[str]:
+    """The commands whose schema has ``key``; what lies below a node that builds an object counts for that node."""
+    return [verb for verb, schema in VERBS.items() if _has(schema, key.split("."))]
+
+
+def _has(schema: type[Node], parts: list[str]) -> bool:
+    field = schema.model_fields.get(parts[0])
+    if field is None:
+        return False
+    if len(parts) == 1:
+        return True
+    inner = [each for each in (field.annotation, *get_args(field.annotation)) if isinstance(each, type)]
+    nodes = [each for each in inner if issubclass(each, Node)]
+    if nodes:
+        return any(_has(node, parts[1:]) for node in nodes)
+    return parts[0] in NODES and any(_has(target, parts[1:]) for target in TARGETS.values())
+
+
+def validate(verb: str, config: dict[str, Any], *, known: list[str] | None = None) -> dict[str, Any]:
+    """Check a resolved config against the schema of ``verb`` and the positive list of targets.
+
+    Args:
+        verb: "train", "sample", "translate" or "eval".
+        config: plain types, as composed and resolved.
+        known: names to suggest for a misspelt key; those of the schema's siblings in ``config`` when None.
+
+    Returns:
+        ``config`` itself.
+
+    Raises:
+        ConfigError: an unknown key, a wrong type or a value out of range; the message names all of them.
+        TrustError: a ``_target_`` that is neither genlab's own nor covered by ``trust``.
+    """
+    trust = config.get("trust")
+    if not isinstance(trust, list) or not all(isinstance(name, str) for name in trust):
+        raise ConfigError("trust: must be a list of package names, for example trust=[mypackage]")
+    check_config(config, allowed=TARGETS, trust=trust)
+    names = known or list(keys(config))
+    problems = list(_problems(VERBS[verb], config, (), names, verb))
+    for node in NODES if verb == "train" else ():
+        value = config.get(node)
+        if isinstance(value, Mapping):
+            fallback = ExternalData if node == "data" else External
+            schema = TARGETS.get(str(value.get("_target_")), fallback)
+            problems += [*_kind(node, value)] or _problems(schema, value, (node,), names, verb)
+    if verb == "train" and not problems:
+        problems += [*check_fit(config, own=TARGETS), *check_pair(config)]
+    if problems:
+        raise ConfigError("; ".join(dict.fromkeys(problems)))
+    return config
+
+
+def _problems(
+    schema: type[Node], value: Mapping, prefix: tuple[str, ...], known: list[str], verb: str
+) -> Iterator[str]:
+    try:
+        schema.model_validate(value)
+    except ValidationError as error:
+        for item in error.errors():
+            yield _describe(item, prefix, known, verb)
+
+
+def _describe(item: Any, prefix: tuple[str, ...], known: list[str], verb: str) -> str:
+    location = [*prefix, *item["loc"]]
+    location = [part for part in location if not (isinstance(part, str) and part.startswith(("function-", "list[")))]
+    if location and location[-1] in {"int", "constrained-int", "constrained-float", "literal['auto']"}:
+        location = location[:-1]
+    key = ".".join(str(part) for part in location)
+    if item["type"] == "extra_forbidden":
+        return f"unknown key {key}{suggest(key, known, verb=verb)}"
+    if item["type"] == "missing":
+        return f"{key}: is missing"
+    if item["type"] in {"dict_type", "model_type"}:
+        return f"{key}: is a group of settings, not a value (got {_short(item['input'])}); write {key}.NAME=VALUE"
+    message = item["msg"].removeprefix("Value error, ")
+    message = message[0].lower() + message[1:]
+    shown = "" if isinstance(item["input"], Mapping) else f" (got {_short(item['input'])})"
+    return f"{key}: {message}{shown}"
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:76]}...{text[-1]}"
+
+
+def _kind(node: str, value: Mapping) -> Iterator[str]:
+    """A sentence if one of genlab's own classes stands where it does not belong."""
+    target = str(value.get("_target_"))
+    if target in TARGETS and not target.startswith((f"genlab.{node}.", f"genlab.{node}s.")):
+        yield f"{node}._target_: {target} is no {node}"

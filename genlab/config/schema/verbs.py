@@ -1,0 +1,228 @@
+"""Schemas of the commands."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field
+
+from genlab.config.schema.metrics import Metrics
+from genlab.config.schema.nodes import (
+    Node,
+    NonNegative,
+    NonNegativeFloat,
+    Positive,
+    PositiveFloat,
+    Seed,
+    Shown,
+    Text,
+    Unit,
+)
+
+
+class Optim(Node):
+    """Optimiser and learning-rate schedule."""
+
+    name: Literal["adam", "adamw", "adamax", "sgd"]
+    lr: PositiveFloat
+    betas: Annotated[list[Unit], Field(min_length=2, max_length=2)]
+    weight_decay: NonNegativeFloat
+    schedule: Literal["constant", "cosine", "linear", "constant_linear"]
+    warmup_steps: NonNegative
+
+
+class Trainer(Node):
+    """Lightning's options, by Lightning's names."""
+
+    accelerator: Literal["auto", "cpu", "gpu", "cuda", "mps"]
+    devices: Positive | Literal["auto"] | list[NonNegative]
+    num_nodes: Positive
+    strategy: Literal["auto", "ddp"]
+    precision: Literal["32-true", "bf16-mixed", "16-mixed"]
+    max_epochs: Positive
+    max_steps: Positive | None
+    gradient_clip_val: PositiveFloat | None
+    accumulate_grad_batches: Positive
+    log_every_n_steps: Positive
+    check_val_every_n_epoch: Positive
+    val_check_interval: Positive | None
+    compile: bool
+    capture: bool = True  # earlier runs have neither this nor the next
+    deterministic: bool = True
+    threads: Positive | None
+    timeout: PositiveFloat
+    enable_progress_bar: bool
+
+
+class CheckpointCallback(Node):
+    """When checkpoints are written, and how many are kept."""
+
+    every_n_steps: Positive | None
+    every_seconds: PositiveFloat | None
+    keep: Annotated[int, Field(ge=1)]
+
+
+class Samples(Node):
+    """Pictures drawn at every validation."""
+
+    n: Shown
+
+
+class EMA(Node):
+    """Exponential moving average of the weights."""
+
+    decay: Annotated[float, Field(gt=0, lt=1)] | None
+
+
+class Guard(Node):
+    """Going back to the last good state when training diverges."""
+
+    every_n_steps: Positive
+    max_rollbacks: NonNegative
+
+
+class Callbacks(Node):
+    """What happens around the training steps."""
+
+    checkpoint: CheckpointCallback
+    samples: Samples
+    ema: EMA
+    guard: Guard
+
+
+class Logger(Node):
+    """Where scalars and pictures go."""
+
+    csv: bool
+    tensorboard: bool
+    wandb: bool
+
+
+class Test(Node):
+    """The likelihood on the test split that ends a run."""
+
+    num_particles: Positive
+    batch_size: Positive
+
+
+class Train(Node):
+    """`genlab train`. The nodes that build objects are checked by the schema of their ``_target_``.
+
+    A model that is fitted in one pass has no objective and no optimiser; a game has one for each player, in the order
+    of their updates.
+    """
+
+    name: Text
+    seed: Seed
+    outputs: Text
+    resume: Text | None
+    trust: list[Text]
+    test: Test
+    trainer: Trainer
+    callbacks: Callbacks
+    logger: Logger
+    optim: Optim | None
+    players: dict[str, Optim] | None
+    data: dict[str, Any]
+    model: dict[str, Any]
+    objective: dict[str, Any] | None
+
+
+def _class_of_data(value: object) -> object:
+    if value is None or (isinstance(value, str) and value) or (type(value) is int and value >= 0):
+        return value
+    raise ValueError("give the name of a class, or its index from 0")
+
+
+Label = Annotated[int | str, BeforeValidator(_class_of_data)]
+
+
+class DataRoot(Node):
+    """Where the data is now, if it has moved since training."""
+
+    root: Text | None
+
+
+class Sample(Node):
+    """`genlab sample`."""
+
+    ckpt: Text
+    task: Literal["sample", "reconstruct", "interpolate", "traverse", "complete", "denoise", "inpaint"]
+    n: Positive
+    seed: Seed
+    temperature: PositiveFloat
+    truncation: PositiveFloat | None
+    label: Label | None
+    steps: Annotated[int, Field(ge=2)] | None
+    trajectory: bool | None
+    noise: PositiveFloat | None
+    keep: Text | None
+    grid: Shown
+    format: Literal["npz", "png"]
+    batch_size: Positive
+    accelerator: Literal["auto", "cpu", "gpu", "cuda", "mps"]
+    outputs: Text
+    trust: list[Text]
+    data: DataRoot
+
+
+class Translate(Node):
+    """`genlab translate`."""
+
+    ckpt: Text
+    input: Text | None
+    output: Text | None
+    direction: Literal["AtoB", "BtoA"] | None
+    n: Positive
+    max_side: Positive | None
+    pairs: bool | None
+    skip_bad: bool
+    seed: Seed
+    accelerator: Literal["auto", "cpu", "gpu", "cuda", "mps"]
+    outputs: Text
+    trust: list[Text]
+    data: DataRoot
+
+
+class Eval(Node):
+    """`genlab eval`."""
+
+    ckpt: Text
+    split: Literal["train", "val", "test"]
+    seed: Seed
+    batch_size: Positive
+    accelerator: Literal["auto", "cpu", "gpu", "cuda", "mps"]
+    devices: Positive
+    outputs: Text
+    trust: list[Text]
+    data: DataRoot
+    metric: Metrics
+
+
+class Compare(Node):
+    """`genlab compare`."""
+
+    runs: list[Text]
+    models: Annotated[list[Text], Field(min_length=1)] | None
+    seeds: Annotated[list[Seed], Field(min_length=1)]
+    budget: Text | PositiveFloat | Positive | None
+    ckpt: Literal["last", "best"]
+    split: Literal["train", "val", "test"]
+    seed: Seed
+    n: Shown
+    batch_size: Positive
+    accelerator: Literal["auto", "cpu", "gpu", "cuda", "mps"]
+    outputs: Text
+    trust: list[Text]
+    settings: list[Text]
+    root: Text | None
+    metric: Metrics
+
+
+VERBS: dict[str, type[Node]] = {
+    "train": Train,
+    "sample": Sample,
+    "translate": Translate,
+    "eval": Eval,
+    "compare": Compare,
+}

@@ -1,0 +1,114 @@
+"""A user's own pictures: one folder, with classes and splits or without."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import torch
+
+from genlab.data.classes import class_notes, natural
+from genlab.data.fetch.roots import existing_folder
+from genlab.data.images.decode import as_tensor
+from genlab.data.images.layout import left_out, no_pictures, tree
+from genlab.data.images.parts import check_fraction, check_range, complete, data_name, decode_parts, ranged
+from genlab.data.images.read import Crop
+from genlab.data.spaces import Dataset, DataSpec, Split
+from genlab.errors import DataError
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Sequence
+
+FRACTION = 0.1
+
+
+def image_folder(
+    *,
+    root: str | os.PathLike[str],
+    size: int = 64,
+    channels: int = 3,
+    resample: str = "bilinear",
+    range: Sequence[float] | Literal["auto"] | None = None,
+    stratify: bool = False,
+    sort: Literal["natural", "text"] = "text",
+    skip_bad: bool = False,
+    val_fraction: float = FRACTION,
+    test_fraction: float = FRACTION,
+) -> Dataset:
+    """Pictures of one folder, ``(N, C, size, size)`` uint8; one subfolder per class gives labels and their names.
+
+    With subfolders ``train/`` and, if there, ``val/`` and ``test/`` (also ``Training``, ``valid``, ``dev``,
+    ``testing`` and the like, see `genlab.data.images.layout`), these are the splits; what is missing is cut from train
+    (a missing test is served by val, if that is there). Otherwise each file is dealt to a split by the hash of its
+    name: new files move no old ones.
+
+    The defaults of `stratify` and `sort` are what runs of before these settings had; new runs record theirs.
+
+    Args:
+        root: the folder.
+        size: side of the result: the short side is resized to it, the centre is kept.
+        channels: 3 (RGB) or 1 (grey).
+        resample: how pixels are resized (`genlab.data.images.read.RESAMPLE`); "nearest" makes no new values.
+        range: of pictures with more than 8 bits, the values that become black and white; None: 0 and 65535; "auto":
+            the least and greatest value of the training pictures, which the data's type then records.
+        stratify: cut each class for itself, so that every split has pictures of it, as far as there are enough.
+        sort: the order of the class names: "natural" (2 before 10) or "text".
+        skip_bad: skip unreadable files and count them in the notes, instead of stopping.
+        val_fraction: share of validation in what is dealt out.
+        test_fraction: share of test in what is dealt out.
+
+    Raises:
+        DataError: if the folder is missing or empty, files are bad, or it is ambiguous which folders are splits.
+        ConfigError: if an argument is out of range.
+    """
+    check_fraction("val_fraction", val_fraction)
+    check_fraction("test_fraction", test_fraction)
+    crop, _ = Crop(size, channels, resample=resample), check_range(range)
+    base = existing_folder(root)
+    notes: list[str] = []
+    found = tree(base, notes)
+    files = {part: [file for _, each in classes for file in each] for part, classes in found.items()}
+    for each in files.values():
+        if not each:
+            raise no_pictures(base)
+    labels = {file: label or "" for classes in found.values() for label, each in classes for file in each}
+    names = set(labels.values()) - {""}
+    order = (natural(names) if sort == "natural" else sorted(names)) if len(names) > 1 else []
+    if order and "" in labels.values():
+        raise DataError(f"{base}: some splits have class folders and some have not; give all of them the same classes")
+    complete(
+        files,
+        base,
+        notes,
+        val_fraction=val_fraction,
+        test_fraction=test_fraction,
+        labels=labels if stratify and order else None,
+    )
+    notes += left_out(base, labels)
+    crop = ranged(crop, range, files["train"], base=base, notes=notes)
+    got, slices = decode_parts(files, crop, base=base, skip_bad=skip_bad)
+    notes += got.notes
+    x = as_tensor(got.x)
+    y = None
+    if order:
+        index = {name: i for i, name in enumerate(order)}
+        listed = [file for part in files.values() for file in part]
+        kept = [index[labels[file]] for file, keep in zip(listed, got.kept, strict=True) if keep]
+        y = torch.tensor(kept, dtype=torch.int64)
+        given: dict[str, torch.Tensor] = {part: y[slices[part]] for part in ("train", "val", "test") if part in slices}
+        notes += [f"{base}: {note}" for note in class_notes(order, given)]
+    splits = {part: Split(x[place], None if y is None else y[place]) for part, place in slices.items()}
+    return Dataset(
+        name=data_name(base),
+        spec=DataSpec(
+            crop.shape,
+            levels=256,
+            num_classes=len(order) or None,
+            classes=tuple(order) or None,
+            value_range=crop.value_range,
+        ),
+        train=splits["train"],
+        val=splits["val"],
+        test=splits.get("test", splits["val"]),
+        notes=tuple(notes),
+    )

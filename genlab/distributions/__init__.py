@@ -1,0 +1,1 @@
+"""Output distributions and priors: parameters to ``log_prob`` and ``sample``."""

@@ -1,0 +1,1 @@
+"""What is drawn of models and data: grids, figures, chains, reports."""

@@ -1,0 +1,156 @@
+"""The standard pictures of a model: what a validation draws, from fixed seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from genlab.data.spaces import Dataset
+from genlab.errors import GenlabError
+from genlab.evaluation.artefacts import translations
+from genlab.evaluation.artefacts.figures import pairs
+from genlab.evaluation.artefacts.grids import grid, plane, stacked
+from genlab.evaluation.validate import with_likelihood
+from genlab.models.capabilities import (
+    ClassConditional,
+    DecodesLatents,
+    EncodesLatents,
+    ExactLikelihood,
+    GenerativeModel,
+    LikelihoodBound,
+    Translator,
+)
+from genlab.models.grid_normalised import GridNormalised
+from genlab.ops.eval_mode import evaluating
+
+PLANE_SAMPLES = 4000
+PLANE_PARTICLES = 100
+
+
+def class_cycle(n: int, num_classes: int) -> Tensor:
+    """Labels ``0, 1, 2, ..., 0, 1, ...``, ``(n,) int64``."""
+    return torch.arange(n) % num_classes
+
+
+def expected_samples(model: GenerativeModel, n: int, *, y: Tensor | None, generator: torch.Generator) -> Tensor:
+    """``E[x | z]`` of prior draws z for a model that decodes; samples for the others; on the data's own scale."""
+    labels = {} if y is None else {"y": y}
+    if isinstance(model, DecodesLatents):
+        return model.decode(model.sample_latents(n, generator=generator, **labels), **labels)
+    return model.sample(n, generator=generator, **labels)
+
+
+@torch.no_grad()
+def log_density(model: GenerativeModel, points: Tensor, *, seed: int, num_particles: int) -> Tensor:
+    """Log-density at ``(m, D)`` points, ``(m,)`` nats on the CPU: exact, or by importance sampling."""
+    device = next(model.parameters()).device
+    values = []
+    generator = torch.Generator().manual_seed(seed)
+    for chunk in points.to(device).split(1000):
+        if isinstance(model, ExactLikelihood):
+            values.append(model.log_prob(chunk))
+        else:
+            assert isinstance(model, LikelihoodBound)
+            values.append(model.log_prob_bound(chunk, num_particles, generator=generator))
+    return torch.cat(values).cpu()
+
+
+def plane_density(model: GenerativeModel, data: Dataset, *, seed: int) -> tuple[Callable[[Tensor], Tensor] | None, str]:
+    """``(m, 2) -> (m,)`` log-density in nats and what to call it; None where the model has no density."""
+    known = with_likelihood(model, data)
+    if known is None:
+        return None, ""
+
+    def log_prob(points: Tensor) -> Tensor:
+        return log_density(known, points, seed=seed, num_particles=PLANE_PARTICLES)
+
+    exact = isinstance(known, ExactLikelihood)
+    how = " (on a grid)" if isinstance(known, GridNormalised) else "" if exact else f" (IS, K={PLANE_PARTICLES})"
+    return log_prob, f"model density{how}"
+
+
+Maker = Callable[[], np.ndarray]
+"""Makes a picture, ``(H, W, 3) uint8``."""
+
+
+Report = Callable[[str], None] | None
+"""Is told in one line of a picture that cannot be drawn; None: its error is raised."""
+
+
+def made(makers: Mapping[str, Maker], *, report: Report) -> dict[str, np.ndarray]:
+    """What ``makers`` make; one that fails leaves the others, and ``report`` is told why.
+
+    Nothing that a run has measured is to be lost because some weights make no picture.
+    """
+    found = {}
+    for name, make in makers.items():
+        try:
+            found[name] = make()
+        except Exception as error:  # whatever it is: numbers, and hours of training, are worth more than a picture
+            if report is None:
+                raise
+            what = str(error) if isinstance(error, GenlabError) else f"{type(error).__name__}: {error}"
+            report(f"the picture of {name} cannot be drawn: {' '.join(what.split())[:300]}")
+    return found
+
+
+@torch.no_grad()
+def draw(model: nn.Module, data: Dataset, *, n: int, seed: int, report: Report = None) -> dict[str, np.ndarray]:
+    """Named pictures ``(H, W, 3) uint8``: samples, reconstructions; of vectors, their densities too in the plane.
+
+    Args:
+        model: drawn in eval mode.
+        data: its validation split is reconstructed, its density is the truth beside the model's.
+        n: number of samples in a grid.
+        seed: the same seed shows the same latents, so that pictures of successive steps compare.
+        report: is told of each picture that cannot be drawn, see `made`.
+    """
+    if isinstance(model, Translator):
+        found: dict[str, np.ndarray] = {}
+
+        def all_of_them() -> np.ndarray:
+            found.update(translations.pictures(model, data, n=n, seed=seed))
+            return next(iter(found.values()))
+
+        made({"translations": all_of_them}, report=report)
+        return found
+    if not isinstance(model, GenerativeModel):
+        return {}
+    with evaluating(model):
+        return made(_makers(model, data, n=n, seed=seed), report=report)
+
+
+def _makers(model: GenerativeModel, data: Dataset, *, n: int, seed: int) -> dict[str, Maker]:
+    device = next(model.parameters()).device
+    generator = torch.Generator(device).manual_seed(seed)
+    spec = data.spec
+    conditional = isinstance(model, ClassConditional)
+
+    def samples() -> np.ndarray:
+        y = class_cycle(n, spec.num_classes or 1).to(device) if conditional else None
+        columns = spec.num_classes if conditional and (spec.num_classes or 99) <= 16 else None
+        return grid(expected_samples(model, n, y=y, generator=generator), spec, columns=columns)
+
+    def reconstructions() -> np.ndarray:
+        x = data.val.x[:32].to(device)
+        labels = {"y": data.val.y[:32].to(device)} if conditional and data.val.y is not None else {}
+        again = model.decode(model.encode(x, **labels), **labels)  # type: ignore[operator]
+        return stacked([x, again], spec)
+
+    def points() -> Tensor:
+        labels = {"y": class_cycle(PLANE_SAMPLES, spec.num_classes or 1).to(device)} if conditional else {}
+        return model.sample(PLANE_SAMPLES, generator=generator, **labels)
+
+    def in_plane() -> np.ndarray:
+        log_prob, name = (None, "") if conditional else plane_density(model, data, seed=seed)
+        return plane(points(), truth=data.density, log_prob=log_prob, log_prob_name=name)
+
+    if not spec.is_image:
+        if spec.dim == 2:
+            return {"plane": in_plane}
+        return {"samples": lambda: pairs({"data": data.val.x[:PLANE_SAMPLES], "samples": points()})}
+    encodes = isinstance(model, EncodesLatents) and isinstance(model, DecodesLatents)
+    return {"samples": samples, **({"reconstructions": reconstructions} if encodes else {})}

@@ -1,0 +1,1 @@
+"""From a checked config to a run in a process of its own: starting, resuming, sweeps and their jobs."""

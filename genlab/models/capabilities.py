@@ -1,0 +1,211 @@
+"""What a model can do is its type: no capability flags, no method that a model cannot honour.
+
+Evaluation asks `isinstance` and refuses what the type cannot give. Capability changes by wrapping, never by a flag:
+a density read at integer pixels is not a likelihood of the picture.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+
+import torch
+from torch import Tensor, nn
+
+from genlab.data.spaces import DataSpec
+from genlab.ops.bars import Progress
+from genlab.ops.random import Generators
+
+
+class GenerativeModel(nn.Module):
+    """Promises samples, and only samples.
+
+    Attributes:
+        spec: the type of the data that it models.
+    """
+
+    spec: DataSpec
+
+    @abstractmethod
+    def sample(self, n: int, *, generator: torch.Generator | None = None) -> Tensor:
+        """``n`` draws, typed like the data: ``(n, C, H, W) uint8`` or ``(n, D) float32``."""
+
+
+class ClassConditional(GenerativeModel):
+    """Models ``p(x | y)``: every method that takes ``x`` also takes labels ``y: (B,) int64``, and so does `sample`."""
+
+    @abstractmethod
+    def sample(  # type: ignore[override]
+        self, n: int, *, y: Tensor, generator: torch.Generator | None = None
+    ) -> Tensor:
+        """``n`` draws of the classes ``y: (n,) int64``."""
+
+
+class ExactLikelihood(GenerativeModel):
+    """Knows its log-likelihood exactly."""
+
+    @abstractmethod
+    def log_prob(self, x: Tensor) -> Tensor:
+        """``(B,)`` nats per example, at integers for integer data and at reals for real data."""
+
+
+class ItemisedLikelihood(ExactLikelihood):
+    """Says what each dimension of an example adds to its likelihood."""
+
+    @abstractmethod
+    def log_prob_per_dim(self, x: Tensor) -> Tensor:
+        """Terms in nats, ``(B, *event_shape)``; `log_prob` is their sum."""
+
+
+class Autoregressive(ItemisedLikelihood):
+    """Factorises ``p(x) = prod_i p(x_i | x_<i)`` over pixels and channels in a fixed order, and draws in that order."""
+
+    @abstractmethod
+    def log_prob_per_dim(self, x: Tensor) -> Tensor:
+        """``log p(x_i | x_<i)`` in nats, ``(B, *event_shape)``; `log_prob` is its sum."""
+
+    @abstractmethod
+    def sample(self, n: int, *, generator: torch.Generator | None = None, progress: Progress | None = None) -> Tensor:
+        """``n`` draws, one value after the other; ``progress`` shows a bar."""
+
+    @abstractmethod
+    def complete(
+        self,
+        x: Tensor,
+        keep: Tensor,
+        *,
+        generator: torch.Generator | None = None,
+        progress: Progress | None = None,
+    ) -> Tensor:
+        """``x (B, C, H, W)`` with all pixels but those of ``keep (H, W) or (B, H, W) bool`` drawn anew.
+
+        Each value is drawn given all values before it, drawn or kept. If the kept pixels come first in the order, this
+        is a draw from their exact conditional; otherwise it is the usual approximation, in which a pixel does not know
+        the kept pixels that come after it.
+        """
+
+
+class LikelihoodBound(GenerativeModel):
+    """Knows a lower bound on its log-likelihood."""
+
+    @abstractmethod
+    def elbo(self, x: Tensor, *, generator: Generators = None) -> Tensor:
+        """One-sample evidence lower bound, ``(B,)`` nats per example."""
+
+    @abstractmethod
+    def log_prob_bound(self, x: Tensor, num_particles: int, *, generator: Generators = None) -> Tensor:
+        """Importance-weighted bound, ``(B,)`` nats per example; tightens as ``num_particles`` grows."""
+
+
+class ItemisedBound(LikelihoodBound):
+    """Says what its bound is made of."""
+
+    @abstractmethod
+    def log_prob_bound_terms(self, x: Tensor, num_particles: int, *, generator: Generators = None) -> dict[str, Tensor]:
+        """Named parts, ``(B,)`` nats each, that add up to ``log_prob_bound`` with the same random numbers."""
+
+
+class Tempered(GenerativeModel):
+    """Samples sharper or broader than it has learned."""
+
+    @abstractmethod
+    def sample(self, n: int, *, temperature: float = 1.0, generator: torch.Generator | None = None) -> Tensor:
+        """``n`` draws at a temperature: 1 is the model itself, less is closer to what is most typical."""
+
+
+class Truncated(GenerativeModel):
+    """Samples from the middle of its latents' distribution: less variety for more of what is typical."""
+
+    @abstractmethod
+    def sample(self, n: int, *, truncation: float | None = None, generator: torch.Generator | None = None) -> Tensor:
+        """``n`` draws whose latents are between ``-truncation`` and ``truncation``; None: of all latents."""
+
+
+class UnnormalisedDensity(GenerativeModel):
+    """Ranks examples by an energy; without its normaliser it never scores."""
+
+    @abstractmethod
+    def energy(self, x: Tensor) -> Tensor:
+        """``(B,)``: ``-log p(x)`` up to an unknown constant."""
+
+
+class SamplesByChain(GenerativeModel):
+    """Samples by a Markov chain, which can be watched, started at an example, and held at parts of it."""
+
+    @abstractmethod
+    def path(
+        self,
+        n: int,
+        *,
+        frames: int,
+        start: Tensor | None = None,
+        keep: Tensor | None = None,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """The chains at ``frames`` equally spaced times, the first and the last included: ``(frames, n, *event)``.
+
+        Args:
+            n: number of chains; without ``start`` and ``keep``, the last frame is ``sample(n)`` of the same generator.
+            frames: how many times, at least 2.
+            start: ``(n, *event_shape)`` typed examples to start from; None: from noise.
+            keep: bool, broadcast to the examples: there the chain stays at ``start``, elsewhere it begins at noise.
+            generator: of the initial noise and the chain's.
+        """
+
+
+class DecodesLatents(GenerativeModel):
+    """Maps latents to data."""
+
+    @property
+    @abstractmethod
+    def latent_dim(self) -> int:
+        """Number of latent dimensions."""
+
+    @abstractmethod
+    def sample_latents(self, n: int, *, generator: torch.Generator | None = None) -> Tensor:
+        """``(n, latent_dim)`` draws from the prior."""
+
+    @abstractmethod
+    def decode(self, z: Tensor) -> Tensor:
+        """``(B, latent_dim) -> (B, *event_shape) float``: the expected example on the data's own scale."""
+
+
+class EncodesLatents(GenerativeModel):
+    """Maps data to latents."""
+
+    @abstractmethod
+    def encode(self, x: Tensor) -> Tensor:
+        """``(B, latent_dim)``: the representation of each example (the mean of its posterior)."""
+
+
+class ApproximatePosterior(EncodesLatents):
+    """Encodes by a posterior ``q(z | x)`` that is learned beside the model, and can fall back on the prior."""
+
+    @abstractmethod
+    def posterior_moments(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and variance of each unit of ``q(z | x)`` where the prior has 0 and 1: ``(B, latent_dim)`` each."""
+
+
+class Translator(nn.Module):
+    """Maps pictures of a domain A to a domain B; has no unconditional samples.
+
+    Attributes:
+        spec: the type of the pictures of both domains.
+    """
+
+    spec: DataSpec
+
+    @abstractmethod
+    def translate(self, x_a: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
+        """``(B, *event_shape) uint8 -> (B, *event_shape) uint8``; ``generator`` is of its noise, if it has any."""
+
+
+class TwoWayTranslator(Translator):
+    """Also knows the way back."""
+
+    @abstractmethod
+    def translate_back(self, x_b: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
+        """From B to A; otherwise as `translate`."""
+
+
+class FullyConvolutional(Translator):
+    """Translates pictures of any height and width, each at the size it has."""

@@ -1,0 +1,216 @@
+"""Energy-based models: ``p(x) = exp(-E(x)) / Z`` with a network for the energy and an unknown ``Z``.
+
+In the coordinates ``u`` of the chain, the energy of a picture is ``f(u)`` on the box ``[-1, 1]^D``, that of a vector
+
+    E(u) = f(u) + |u|^2 / 2,   u = (x - m) / d,
+
+with mean ``m`` and standard deviation ``d`` of the data. ``f`` grows at most linearly, so the Gaussian base measure
+makes every such density integrable. Samples are the ends of Langevin chains from noise (`genlab.samplers.Langevin`).
+
+"A Tutorial on Energy-Based Learning", Y. LeCun, S. Chopra, R. Hadsell, M. Ranzato, F. Huang, 2006,
+http://yann.lecun.com/exdb/publis/pdf/lecun-06.pdf
+"Implicit Generation and Modeling with Energy-Based Models", Y. Du, I. Mordatch, 2019, https://arxiv.org/abs/1903.08689
+"Learning Non-Convergent Non-Persistent Short-Run MCMC Toward Energy-Based Model", E. Nijkamp, M. Hill, S.-C. Zhu,
+Y. N. Wu, 2019, https://arxiv.org/abs/1904.09770
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import parametrize
+
+from genlab.data.spaces import DataSpec
+from genlab.errors import ConfigError
+from genlab.models.capabilities import SamplesByChain, UnnormalisedDensity
+from genlab.models.ebm.networks import ConvEnergy, VectorEnergy, spectrally_normalised
+from genlab.models.scaled import Scaled
+from genlab.ops.eval_mode import evaluating
+from genlab.ops.random import normal
+from genlab.samplers.langevin import Langevin
+
+PICTURES = Langevin(step_size=10.0, noise=0.005, clamp=0.03)
+"""Du & Mordatch (2019): each step moves a pixel by at most 0.3 of the 2 between black and white."""
+
+VECTORS = Langevin(step_size=0.01)
+"""Temperature 1, in units of the data's standard deviation: exact up to the discretisation."""
+
+DETAIL = 8.0
+"""Gain of the first layer on vectors: energies that vary over a tenth of a standard deviation from the start."""
+
+
+class EBM(Scaled, UnnormalisedDensity, SamplesByChain):
+    """Energy-based model.
+
+    Args:
+        spec: the data's type; decides the network and the chain.
+        hidden: widths of the perceptron (behind the convolutions, if any); "auto": [64] for pictures, [128, 128] for
+            vectors.
+        network: "mlp", "conv", or "auto": convolutions for pictures.
+        channels: width of the first convolution.
+        spectral_norm: divide each weight by its largest singular value.
+        step_size, noise, gradient_clamp: of the chain, see `Langevin`, in the coordinates ``u``; "auto" is `PICTURES`
+            or `VECTORS`.
+        chain_steps: length of a chain from noise to a sample.
+
+    Attributes:
+        step_scale: what a guard has made of the step size: a buffer, 1 unless training diverged.
+
+    Raises:
+        ConfigError: network and data do not fit each other.
+    """
+
+    step_scale: Tensor
+
+    def __init__(
+        self,
+        spec: DataSpec,
+        *,
+        hidden: Sequence[int] | Literal["auto"] = "auto",
+        network: str = "auto",
+        channels: int = 32,
+        spectral_norm: bool = False,
+        step_size: float | Literal["auto"] = "auto",
+        noise: float | Literal["auto"] = "auto",
+        gradient_clamp: float | Literal["auto"] | None = "auto",
+        chain_steps: int | Literal["auto"] = "auto",
+    ) -> None:
+        super().__init__(spec)
+        if spec.layout != "single":
+            raise ConfigError(
+                f"an EBM models one set of examples, this data is {spec.layout}; "
+                "it fits data=digits, mnist, fashion_mnist, binarized_mnist, cifar10, celeba, image_folder, toy2d"
+            )
+        if network == "conv" and not spec.is_image:
+            raise ConfigError("model.network=conv needs pictures, this data is vectors; use model.network=mlp")
+        if hidden == "auto":
+            hidden = (64,) if spec.is_image else (128, 128)
+        self.network: nn.Module
+        if spec.is_image and network != "mlp":
+            self.network = ConvEnergy(spec.event_shape, channels=channels, hidden=hidden)
+        else:
+            self.network = VectorEnergy(spec.dim, hidden=hidden, gain=DETAIL if spec.levels is None else 1.0)
+        if spectral_norm:
+            self.network = spectrally_normalised(self.network)
+        auto = VECTORS if spec.levels is None else PICTURES
+        self.langevin = Langevin(
+            step_size=auto.step_size if step_size == "auto" else step_size,
+            noise=auto.noise if noise == "auto" else noise,
+            clamp=auto.clamp if gradient_clamp == "auto" else gradient_clamp,
+        )
+        self.chain_steps = (200 if spec.levels is None else 300) if chain_steps == "auto" else chain_steps
+        self.register_buffer("step_scale", torch.ones(()))
+        self._step_scale: float | None = 1.0
+
+    def _load_from_state_dict(self, *args: Any) -> None:
+        self._step_scale = None
+        super()._load_from_state_dict(*args)
+
+    def scale_steps(self, scale: float) -> None:
+        """Set ``step_scale``."""
+        self.step_scale.fill_(scale)
+        self._step_scale = scale
+
+    def to_chain(self, x: Tensor) -> Tensor:
+        """Typed data -> ``u``, float32: levels ``0 ... L - 1`` to ``[-1, 1]``, vectors standardised."""
+        return self.to_network(x)
+
+    def inside(self, u: Tensor) -> Tensor:
+        """The nearest state of the box for pictures; vectors as they are."""
+        return u if self.spec.levels is None else u.clamp(-1, 1)
+
+    def energy_of_chain(self, u: Tensor) -> Tensor:
+        """``E(u)``, ``(B,)`` float32."""
+        energy = self.network(u).float()
+        return energy if self.spec.levels is not None else energy + 0.5 * u.float().square().sum(1)
+
+    def energy(self, x: Tensor) -> Tensor:
+        """``E(x)``, ``(B,)``: ``-log p(x)`` up to a constant where the chain's temperature is 1; lower is likelier."""
+        return self.energy_of_chain(self.to_chain(x))
+
+    def start(self, n: int, *, generator: torch.Generator | None = None) -> Tensor:
+        """Initial states ``u: (n, *event_shape)``: uniform on the pictures' box, the base measure for vectors."""
+        if self.spec.levels is None:
+            return normal(n, *self.spec.event_shape, like=self.step_scale, generator=generator)
+        where = self.step_scale.device if generator is None else generator.device
+        u = torch.rand(n, *self.spec.event_shape, generator=generator, device=where)
+        return (2 * u - 1).to(self.step_scale.device)
+
+    def evolve(
+        self,
+        u: Tensor,
+        *,
+        steps: int,
+        generator: torch.Generator | None = None,
+        keep: Tensor | None = None,
+        observe: Callable[[int, Tensor], None] | None = None,
+        repeated: bool = False,
+    ) -> Tensor:
+        """``u`` after ``steps`` Langevin steps; the energy's parameters and mode are as before.
+
+        Args:
+            u: ``(B, *event_shape)`` initial states.
+            steps: length of the chain.
+            generator: of the noise.
+            keep: bool, broadcast to ``u``: where it is true, the state stays what it is.
+            observe: called with ``(k, u_k)`` after each step.
+            repeated: see `Langevin.run`.
+        """
+
+        def project(state: Tensor) -> Tensor:
+            state = self.inside(state)
+            return state if keep is None else torch.where(keep, u, state)
+
+        if self._step_scale is None:  # a look at an accelerator's memory would wait for it
+            self._step_scale = float(self.step_scale)
+        with self._fixed():
+            return self.langevin.run(
+                self.energy_of_chain,
+                u,
+                steps=steps,
+                generator=generator,
+                scale=self._step_scale,
+                project=project,
+                observe=observe,
+                repeated=repeated,
+            )
+
+    @contextmanager
+    def _fixed(self) -> Iterator[None]:
+        """One energy along a whole chain: no power iteration, and normalised weights computed once."""
+        with evaluating(self), parametrize.cached():
+            yield
+
+    @torch.no_grad()
+    def sample(self, n: int, *, generator: torch.Generator | None = None) -> Tensor:
+        """Ends of ``chain_steps`` steps from noise."""
+        u = self.start(n, generator=generator)
+        return self.to_data(self.evolve(u, steps=self.chain_steps, generator=generator, repeated=True))
+
+    @torch.no_grad()
+    def path(
+        self,
+        n: int,
+        *,
+        frames: int,
+        start: Tensor | None = None,
+        keep: Tensor | None = None,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """The chains on their way; see `SamplesByChain.path`."""
+        u = self.start(n, generator=generator)
+        if start is not None:
+            given = self.to_chain(start)
+            u = given if keep is None else torch.where(keep, given, u)
+        times = torch.linspace(0, self.chain_steps, frames).round().int().tolist()
+        kept = [u] * times.count(0)
+
+        def observe(k: int, state: Tensor) -> None:
+            kept.extend([state] * times.count(k))
+
+        self.evolve(u, steps=self.chain_steps, generator=generator, keep=keep, observe=observe, repeated=True)
+        return self.to_data(torch.stack(kept))

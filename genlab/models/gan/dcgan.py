@@ -1,0 +1,153 @@
+"""DCGAN: the game of Goodfellow et al. (2014) between convolutional networks.
+
+"Unsupervised Representation Learning with Deep Convolutional Generative Adversarial Networks", A. Radford, L. Metz,
+S. Chintala, 2016, https://arxiv.org/abs/1511.06434
+"Conditional Generative Adversarial Nets", M. Mirza, S. Osindero, 2014, https://arxiv.org/abs/1411.1784
+"Spectral Normalization for Generative Adversarial Networks", T. Miyato, T. Kataoka, M. Koyama, Y. Yoshida, 2018,
+https://arxiv.org/abs/1802.05957
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from genlab.data.spaces import DataSpec
+from genlab.errors import ConfigError
+from genlab.models.capabilities import ClassConditional
+from genlab.models.ebm.networks import spectrally_normalised
+from genlab.models.gan.dcgan_networks import Discriminator, Generator, Norm
+from genlab.models.gan.implicit import ImplicitModel
+from genlab.nn.doubling import doublings
+from genlab.ops.eval_mode import evaluating
+
+
+class DCGAN(ImplicitModel):
+    """Convolutional GAN for pictures of 8x8 to 128x128.
+
+    The sides are a power of two times 4, as in the paper, or 5, 6 or 7: MNIST's 28x28 grow from a field of 7x7, and
+    nothing is padded, cropped or resized.
+
+    Args:
+        spec: the data's type.
+        latent_dim: size of z.
+        channels: width of both networks at the pictures' side; twice as wide at each halving, at most 8 times.
+        norm: of the discriminator: "batch", "layer" (for penalties on gradients), "none"; "auto": "batch", with
+            spectral normalisation "none".
+        spectral_norm: the largest singular value of each of the discriminator's weights is 1.
+
+    Raises:
+        ConfigError: no pictures, or of a size that no field can be doubled to.
+    """
+
+    def __init__(
+        self,
+        spec: DataSpec,
+        *,
+        latent_dim: int = 100,
+        channels: int = 64,
+        norm: Norm | Literal["auto"] = "auto",
+        spectral_norm: bool = False,
+    ) -> None:
+        super().__init__(
+            spec,
+            latent_dim=latent_dim,
+            **_networks(spec, latent_dim, channels, norm, spectral_norm=spectral_norm, num_classes=None),
+        )
+
+
+class ConditionalDCGAN(DCGAN, ClassConditional):
+    """DCGAN of ``p(x | y)``: the generator is given the class beside z, the discriminator projects on it.
+
+    Args:
+        spec: the data's type, with classes.
+        latent_dim, channels, norm, spectral_norm: as in `DCGAN`.
+
+    Raises:
+        ConfigError: as `DCGAN`, or data without labels.
+    """
+
+    def __init__(
+        self,
+        spec: DataSpec,
+        *,
+        latent_dim: int = 100,
+        channels: int = 64,
+        norm: Norm | Literal["auto"] = "auto",
+        spectral_norm: bool = False,
+    ) -> None:
+        if spec.num_classes is None:
+            raise ConfigError(
+                "model=conditional_dcgan needs labels, this data has none; it fits data=digits, mnist, fashion_mnist, "
+                "binarized_mnist, cifar10, celeba with data.label=..., image_folder with one folder per class"
+            )
+        ImplicitModel.__init__(
+            self,
+            spec,
+            latent_dim=latent_dim,
+            **_networks(spec, latent_dim, channels, norm, spectral_norm=spectral_norm, num_classes=spec.num_classes),
+        )
+
+    def generate(self, z: Tensor, y: Tensor) -> Tensor:  # type: ignore[override]
+        """``(B, latent_dim), (B,) int64 -> (B, C, H, W)`` in the network's coordinates."""
+        return self.generator(torch.cat([z, F.one_hot(y, self.spec.num_classes or 1).to(z)], 1))
+
+    def judge(self, u: Tensor, y: Tensor) -> Tensor:  # type: ignore[override]
+        """Logits of the pairs ``(u, y)``, ``(B,)`` float32."""
+        return self.discriminator(u, y).float()
+
+    def sample_latents(
+        self,
+        n: int,
+        *,
+        y: Tensor | None = None,
+        truncation: float | None = None,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """As of `ImplicitModel`: the latents' distribution is the same for every class."""
+        return super().sample_latents(n, truncation=truncation, generator=generator)
+
+    @torch.no_grad()
+    def sample(  # type: ignore[override]
+        self, n: int, *, y: Tensor, truncation: float | None = None, generator: torch.Generator | None = None
+    ) -> Tensor:
+        """``n`` draws of the classes ``y: (n,) int64``."""
+        z = self.sample_latents(n, truncation=truncation, generator=generator)
+        with evaluating(self):
+            return self.to_data(self.generate(z, y).float())
+
+    def decode(self, z: Tensor, y: Tensor) -> Tensor:  # type: ignore[override]
+        """``G(z, y)`` on the data's own scale, before it is rounded to a level."""
+        return self.on_scale(self.generate(z, y).float())
+
+
+def _networks(
+    spec: DataSpec,
+    latent_dim: int,
+    channels: int,
+    norm: Norm | Literal["auto"],
+    *,
+    spectral_norm: bool,
+    num_classes: int | None,
+) -> dict[str, nn.Module]:
+    if not spec.is_image or spec.layout != "single":
+        what = f"this data is {spec.layout}" if spec.is_image else "this data is vectors"
+        raise ConfigError(
+            f"a DCGAN models one set of pictures, {what}; "
+            "it fits data=digits, mnist, fashion_mnist, binarized_mnist, cifar10, celeba, image_folder"
+        )
+    _, height, width = spec.event_shape
+    if doublings(height, width) is None:
+        raise ConfigError(
+            f"a DCGAN grows pictures from a field by doubling, these are {height}x{width}; it fits data=digits, mnist, "
+            "fashion_mnist, binarized_mnist, cifar10, and celeba, image_folder with data.size=8, 16, 32, 64 or 128"
+        )
+    own: Norm = ("none" if spectral_norm else "batch") if norm == "auto" else norm
+    discriminator = Discriminator(spec.event_shape, channels=channels, norm=own, num_classes=num_classes)
+    return {
+        "generator": Generator(spec.event_shape, channels=channels, inputs=latent_dim + (num_classes or 0)),
+        "discriminator": spectrally_normalised(discriminator) if spectral_norm else discriminator,
+    }

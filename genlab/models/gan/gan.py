@@ -1,0 +1,66 @@
+"""GAN: a generator learns from a discriminator what its samples lack.
+
+    min_G max_D  E_data[log D(x)] + E_z[log(1 - D(G(z)))],   z ~ N(0, I)
+
+With the best discriminator the value is ``2 JS(p_data, p_G) - log 4``. Both networks are perceptrons here; for
+convolutions see `DCGAN`, for the losses `genlab.objectives.Adversarial`.
+
+"Generative Adversarial Nets", I. J. Goodfellow, J. Pouget-Abadie, M. Mirza, B. Xu, D. Warde-Farley, S. Ozair,
+A. Courville, Y. Bengio, 2014, https://arxiv.org/abs/1406.2661
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Literal
+
+from torch import nn
+
+from genlab.data.spaces import DataSpec
+from genlab.errors import ConfigError
+from genlab.models.gan.implicit import ImplicitModel
+from genlab.nn.networks import mlp
+
+_leaky = partial(nn.LeakyReLU, 0.2)
+
+
+class GAN(ImplicitModel):
+    """GAN of perceptrons, for vectors and small pictures.
+
+    Args:
+        spec: the data's type.
+        latent_dim: size of z; "auto": 64 for pictures, 8 for vectors.
+        hidden: widths of the generator's hidden layers; the discriminator has them in reverse; "auto": [256, 512] for
+            pictures, [128, 128, 128] for vectors.
+
+    Raises:
+        ConfigError: data of two domains.
+    """
+
+    def __init__(
+        self,
+        spec: DataSpec,
+        *,
+        latent_dim: int | Literal["auto"] = "auto",
+        hidden: Sequence[int] | Literal["auto"] = "auto",
+    ) -> None:
+        if spec.layout != "single":
+            raise ConfigError(
+                f"a GAN models one set of examples, this data is {spec.layout}; "
+                "it fits data=digits, mnist, fashion_mnist, binarized_mnist, cifar10, celeba, image_folder, toy2d"
+            )
+        if latent_dim == "auto":
+            latent_dim = 64 if spec.is_image else 8
+        if hidden == "auto":
+            hidden = (256, 512) if spec.is_image else (128, 128, 128)
+        made: list[nn.Module] = [mlp(latent_dim, hidden, spec.dim, activation=_leaky)]
+        if spec.levels is not None:
+            made.append(nn.Tanh())
+        judged = mlp(spec.dim, hidden[::-1], 1, activation=_leaky)
+        super().__init__(
+            spec,
+            latent_dim=latent_dim,
+            generator=nn.Sequential(*made, nn.Unflatten(1, spec.event_shape)),
+            discriminator=nn.Sequential(nn.Flatten(), judged, nn.Flatten(0)),
+        )

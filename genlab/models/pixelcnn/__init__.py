@@ -1,0 +1,1 @@
+"""PixelCNNs: causal networks over an image's values, and their incremental sampling."""

@@ -1,0 +1,246 @@
+"""The PixelCNN: a picture's values, one after the other.
+
+With the values in the order of rows, columns and channels,
+
+    p(x) = prod_i p(x_i | x_1 ... x_(i-1)),
+
+and one network gives all conditionals at once, because none of its outputs sees its own value or a later one: the
+first convolution has mask A, all others mask B (see `genlab.models.pixelcnn.causal`). The likelihood is exact and costs
+one evaluation. Sampling is sequential; it evaluates each layer once at each pixel (see
+`genlab.models.pixelcnn.incremental`).
+
+"Pixel Recurrent Neural Networks", A. van den Oord, N. Kalchbrenner, K. Kavukcuoglu, 2016,
+https://arxiv.org/abs/1601.06759
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from genlab.data.spaces import DataSpec
+from genlab.distributions.pixels import PixelOutput, for_pixels
+from genlab.models.capabilities import Autoregressive
+from genlab.models.pixelcnn.causal import CausalConv2d, channel_groups
+from genlab.models.pixelcnn.incremental import CausalRow, Pointwise, RowNetwork, Step, draw_rows, spans
+from genlab.ops.bars import Progress
+
+
+class PixelModel(Autoregressive):
+    """What the models of this family share: a causal network and the distribution of its outputs.
+
+    Args:
+        spec: the data's type: pictures of integer levels.
+        output: "categorical" or "logistic_mixture".
+        num_mixtures: components of the mixture.
+    """
+
+    def __init__(self, spec: DataSpec, *, output: str, num_mixtures: int) -> None:
+        super().__init__()
+        self.spec = spec
+        self.output: PixelOutput = for_pixels(spec, kind=output, num_mixtures=num_mixtures)
+
+    @abstractmethod
+    def _network(self, x: Tensor, y: Tensor | None) -> Tensor:
+        """Outputs ``(B, num_outputs, H, W)`` for pictures ``(B, C, H, W)`` on the scale 0 ... 1."""
+
+    @abstractmethod
+    def _rows(self, n: int, y: Tensor | None) -> RowNetwork:
+        """The same network, for ``n`` pictures pixel by pixel."""
+
+    def _outputs(self, x: Tensor, y: Tensor | None) -> Tensor:
+        assert self.spec.levels is not None
+        dtype = next(self.parameters()).dtype
+        # channels last: 1x1 convolutions become matrix products without a copy
+        x = (x.to(dtype) / (self.spec.levels - 1)).contiguous(memory_format=torch.channels_last)
+        return self._network(x, y)
+
+    def _draw(
+        self,
+        n: int,
+        y: Tensor | None,
+        generator: torch.Generator | None,
+        progress: Progress | None,
+        *,
+        given: Tensor | None = None,
+        keep: Tensor | None = None,
+    ) -> Tensor:
+        device = next(self.parameters()).device
+        # inference mode: tens of thousands of small operations, for each of which autograd's books cost as much again;
+        # a graph is recorded without it, as its random state would be bound to it
+        fast = torch.no_grad() if device.type == "cuda" else torch.inference_mode()
+        with fast, torch.autocast(device.type, enabled=False):
+            drawn = draw_rows(
+                self._rows(n, y),
+                self.output,
+                height=self.spec.event_shape[1],
+                generator=generator,
+                given=given,
+                keep=keep,
+                progress=progress,
+            )
+        return drawn.clone()  # an ordinary tensor
+
+
+class UnconditionalPixelModel(PixelModel):
+    """A `PixelModel` of ``p(x)``."""
+
+    def outputs(self, x: Tensor) -> Tensor:
+        """What the network says about every pixel, ``(B, num_outputs, H, W)``."""
+        return self._outputs(x, None)
+
+    def log_prob_per_dim(self, x: Tensor) -> Tensor:
+        """``log p(x_i | x_<i)`` in nats, ``(B, C, H, W)``."""
+        return self.output.log_prob(x, self.outputs(x))
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        """``log p(x)``, ``(B,)`` nats per example."""
+        return self.log_prob_per_dim(x).flatten(1).sum(1)
+
+    def sample(self, n: int, *, generator: torch.Generator | None = None, progress: Progress | None = None) -> Tensor:
+        """``n`` pictures, pixel by pixel."""
+        return self._draw(n, None, generator, progress)
+
+    def complete(
+        self,
+        x: Tensor,
+        keep: Tensor,
+        *,
+        generator: torch.Generator | None = None,
+        progress: Progress | None = None,
+    ) -> Tensor:
+        """``x`` with all pixels but those of ``keep`` drawn anew; see `Autoregressive.complete`."""
+        keep = keep.expand(len(x), *x.shape[2:])
+        return self._draw(len(x), None, generator, progress, given=x, keep=keep)
+
+
+class ResidualBlock(nn.Module):
+    """``h + widen(relu(conv(relu(narrow(relu(h))))))``: 1x1 to half the width, 3x3, 1x1 back; all with mask B."""
+
+    def __init__(self, channels: int, groups: int) -> None:
+        super().__init__()
+        wide, half = channel_groups(channels, groups), channel_groups(max(1, channels // 2), groups)
+        self.narrow = CausalConv2d(wide, half, mask="B", kernel_size=(1, 1))
+        self.conv = CausalConv2d(half, half, mask="B", kernel_size=(3, 3))
+        self.widen = CausalConv2d(half, wide, mask="B", kernel_size=(1, 1))
+
+    def forward(self, h: Tensor) -> Tensor:
+        """``(B, channels, H, W)`` to the same."""
+        return h + self.widen(F.relu(self.conv(F.relu(self.narrow(F.relu(h))))))
+
+
+class PixelCNN(UnconditionalPixelModel):
+    """PixelCNN with residual blocks (van den Oord et al., 2016, table 1 and figure 5).
+
+    Its masks leave a blind spot, however deep the network: after a first kernel of size k, a pixel d rows above is
+    seen up to ``d + (k - 3) / 2`` columns to the right and no further (see `GatedPixelCNN`).
+
+    Args:
+        spec: the data's type: pictures of integer levels.
+        channels: width of the residual stream, twice that of the 3x3 convolutions.
+        blocks: number of residual blocks.
+        kernel_size: of the first convolution.
+        head_channels: width of the layer before the last.
+        output: "categorical" (a logit for each level; for two levels one) or "logistic_mixture".
+        num_mixtures: components of the mixture.
+
+    Raises:
+        ConfigError: the data are not pictures of integer levels.
+    """
+
+    def __init__(
+        self,
+        spec: DataSpec,
+        *,
+        channels: int = 32,
+        blocks: int = 15,
+        kernel_size: int = 7,
+        head_channels: int = 32,
+        output: str = "categorical",
+        num_mixtures: int = 10,
+    ) -> None:
+        super().__init__(spec, output=output, num_mixtures=num_mixtures)
+        groups = self.output.groups
+        picture, wide = channel_groups(spec.event_shape[0], groups), channel_groups(channels, groups)
+        head = channel_groups(head_channels, groups)
+        said = channel_groups(self.output.num_outputs, groups)
+        self.first = CausalConv2d(picture, wide, mask="A", kernel_size=(kernel_size, kernel_size))
+        self.blocks = nn.ModuleList(ResidualBlock(channels, groups) for _ in range(blocks))
+        self.head = CausalConv2d(wide, head, mask="B", kernel_size=(1, 1))
+        self.last = CausalConv2d(head, said, mask="B", kernel_size=(1, 1))
+
+    def _network(self, x: Tensor, y: Tensor | None) -> Tensor:
+        h = self.first(x)
+        for block in self.blocks:
+            h = block(h)
+        return self.last(F.relu(self.head(F.relu(h))))
+
+    def _rows(self, n: int, y: Tensor | None) -> RowNetwork:
+        return _PixelCNNRows(self, n)
+
+
+class _PixelCNNRows(RowNetwork):
+    """A `PixelCNN` pixel by pixel; ``h`` is the residual stream at the pixel."""
+
+    def __init__(self, model: PixelCNN, batch: int) -> None:
+        groups, width = model.output.groups, model.spec.event_shape[2]
+
+        def row(conv: CausalConv2d) -> CausalRow:
+            return CausalRow(conv, width=width, batch=batch, groups=groups)
+
+        def point(conv: CausalConv2d) -> Pointwise:
+            return Pointwise(conv, batch=batch, groups=groups)
+
+        self.image = row(model.first)
+        self.blocks: list[tuple[Pointwise, CausalRow, Pointwise]] = []
+        for block in model.blocks:
+            assert isinstance(block, ResidualBlock)
+            self.blocks.append((point(block.narrow), row(block.conv), point(block.widen)))
+        self.head = Head(model.head, model.last, batch=batch, groups=groups)
+        self.out = self.head.out
+        h = self.image.row.new_empty(len(self.image.order), batch)
+        self.h = [h[span] for span in self.image.out]
+
+    def begin(self) -> None:
+        self.image.begin()
+        for _, conv, _ in self.blocks:
+            conv.begin()
+
+    def steps(self, column: int, group: int) -> Iterator[Step]:
+        h = self.h[group]
+        yield self.image.step(column, group, out=h)
+        for narrow, conv, widen in self.blocks:
+            yield partial(torch.clamp_min, h, 0, out=narrow.x[group])
+            yield narrow.step(group, out=conv.slot(column, group))
+            yield conv.slot(column, group).relu_
+            yield conv.step(column, group, out=widen.x[group])
+            yield widen.x[group].relu_
+            yield widen.step(group, out=h, plus=h)
+        yield from self.head.steps(group, h)
+
+    def end(self) -> None:
+        self.image.end()
+        for _, conv, _ in self.blocks:
+            conv.end()
+
+
+class Head:
+    """``last(relu(head(relu(h))))`` at one pixel."""
+
+    def __init__(self, head: CausalConv2d, last: CausalConv2d, *, batch: int, groups: int) -> None:
+        self.head = Pointwise(head, batch=batch, groups=groups)
+        self.last = Pointwise(last, batch=batch, groups=groups)
+        out = self.last.buffer.new_empty(last.out_channels, batch)
+        self.out = [out[span] for span in spans(last.output_groups, groups)]
+
+    def steps(self, group: int, h: Tensor) -> Iterator[Step]:
+        """From the features ``h`` of a group to its outputs."""
+        yield partial(torch.clamp_min, h, 0, out=self.head.x[group])
+        yield self.head.step(group, out=self.last.x[group])
+        yield self.last.x[group].relu_
+        yield self.last.step(group, out=self.out[group])

@@ -1,0 +1,1 @@
+"""Translators between two domains of images."""

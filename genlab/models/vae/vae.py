@@ -1,0 +1,266 @@
+"""The variational autoencoder.
+
+A latent ``z ~ p(z) = N(0, I)`` is decoded to the parameters of ``p(x | z)``. The posterior is approximated by
+``q(z | x) = N(mu(x), diag sigma^2(x))``, and with ``z = mu + sigma * eps``, ``eps ~ N(0, I)``,
+
+    log p(x) >= E_q[log p(x | z)] - KL(q(z | x) || p(z))                                    (ELBO)
+    log p(x) >= E[log 1/K sum_k p(x | z_k) p(z_k) / q(z_k | x)],   z_k ~ q(z | x)           (IWAE bound)
+
+"Auto-Encoding Variational Bayes", D. P. Kingma, M. Welling, 2014, https://arxiv.org/abs/1312.6114
+"Importance Weighted Autoencoders", Y. Burda, R. Grosse, R. Salakhutdinov, 2016, https://arxiv.org/abs/1509.00519
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from genlab.data.spaces import DataSpec
+from genlab.distributions.likelihoods import for_spec
+from genlab.errors import ConfigError
+from genlab.models.capabilities import ApproximatePosterior, DecodesLatents, LikelihoodBound
+from genlab.nn.networks import ConvDecoder, ConvEncoder, mlp
+from genlab.ops.random import Generators, normal
+
+PARTICLES_AT_ONCE = 50
+"""Particles decoded together: K = 5000 needs the memory of 50, and the value does not depend on the batch size."""
+
+MLP_MAX_DIM = 1024
+"""``network=auto`` takes the MLP for vectors and for grey pictures up to 32x32, convolutions beyond."""
+
+
+class DiagonalNormal(NamedTuple):
+    """``N(mean, diag exp(log_var))``, each ``(B, latent_dim)``."""
+
+    mean: Tensor
+    log_var: Tensor
+
+
+class ELBOTerms(NamedTuple):
+    """The two terms of the ELBO, ``(B,)`` nats each: ``elbo = reconstruction - kl``."""
+
+    reconstruction: Tensor
+    kl: Tensor
+
+
+def default_latent_dim(spec: DataSpec) -> int:
+    """What ``latent_dim=auto`` is: a latent as wide as a vector, 20 for pictures."""
+    return 20 if spec.is_image else spec.dim
+
+
+def as_real(x: Tensor) -> Tensor:
+    """``x`` in floating point, on its own scale."""
+    return x if x.is_floating_point() else x.to(torch.get_default_dtype())
+
+
+def gaussian_kl(q: DiagonalNormal, p: DiagonalNormal | None) -> Tensor:
+    """``KL(q || p)`` in nats, ``(B,)``; p is standard normal when None."""
+    if p is None:
+        return 0.5 * (q.mean.square() + q.log_var.exp() - q.log_var - 1).sum(-1)
+    ratio = q.log_var - p.log_var
+    return 0.5 * ((q.mean - p.mean).square() * torch.exp(-p.log_var) + ratio.exp() - ratio - 1).sum(-1)
+
+
+class VAENetwork(nn.Module):
+    """Encoder, decoder and likelihood, with an optional context ``c`` (the label, one-hot) on all of them."""
+
+    def __init__(
+        self,
+        spec: DataSpec,
+        *,
+        latent_dim: int,
+        hidden: Sequence[int] | Literal["auto"],
+        network: str,
+        channels: int,
+        likelihood: str,
+        variance: str,
+        context: int,
+    ) -> None:
+        super().__init__()
+        if spec.layout != "single":
+            raise ConfigError(
+                f"a VAE models one set of examples, this data is {spec.layout}; "
+                "it fits data=digits, mnist, fashion_mnist, binarized_mnist, cifar10, celeba, image_folder, toy2d"
+            )
+        if network == "conv" and not spec.is_image:
+            raise ConfigError("model.network=conv needs pictures, this data is vectors; use model.network=mlp")
+        convolutional = network == "conv" or (
+            network == "auto" and spec.is_image and (spec.dim > MLP_MAX_DIM or spec.event_shape[0] > 1)
+        )
+        self.spec = spec
+        self.likelihood = for_spec(spec, kind=likelihood, variance=variance)
+        self.num_classes = context
+        params = self.likelihood.num_params
+        if hidden == "auto":
+            hidden = (500, 500) if spec.is_image else (128, 128, 128)
+        self.scale = 1.0 if spec.levels is None else 1.0 / (spec.levels - 1)
+        self.encoder: nn.Module
+        self.decoder: nn.Module
+        self.flat = not convolutional
+        if convolutional:
+            depth, height, width = spec.event_shape
+            self.encoder = ConvEncoder((depth + context, height, width), channels=channels, outputs=2 * latent_dim)
+            self.decoder = ConvDecoder(
+                spec.event_shape, channels=channels, inputs=latent_dim + context, out_channels=params * depth
+            )
+        else:
+            self.encoder = mlp(spec.dim + context, hidden, 2 * latent_dim)
+            self.decoder = mlp(latent_dim + context, list(hidden)[::-1], params * spec.dim)
+
+    def posterior(self, x: Tensor, c: Tensor | None) -> DiagonalNormal:
+        """``q(z | x, c)`` of ``x: (B, *event)``."""
+        h = as_real(x)
+        if self.scale != 1.0:
+            h = h * self.scale
+        if self.flat:
+            h = h.flatten(1)
+            h = h if c is None else torch.cat([h, c], 1)
+        elif c is not None:
+            h = torch.cat([h, c[:, :, None, None].expand(-1, -1, *h.shape[2:])], 1)
+        mean, log_var = self.encoder(h).float().chunk(2, -1)
+        return DiagonalNormal(mean, log_var)
+
+    def params(self, z: Tensor, c: Tensor | None) -> Tensor:
+        """Parameters ``(B, P, *event)`` of ``p(x | z, c)``, ``z: (B, latent_dim)``."""
+        out = self.decoder(z if c is None else torch.cat([z, c], 1))
+        return out.view(-1, self.likelihood.num_params, *self.spec.event_shape)
+
+
+class VAEFamily(LikelihoodBound, ApproximatePosterior, DecodesLatents):
+    """What `VAE` and `ConditionalVAE` share; ``c`` is the one-hot label or None."""
+
+    net: VAENetwork
+    _latent_dim: int
+
+    @property
+    def latent_dim(self) -> int:
+        """Number of latent dimensions."""
+        return self._latent_dim
+
+    def _prior(self, c: Tensor | None) -> DiagonalNormal | None:
+        """``p(z | c)``; None is the standard normal."""
+        return None
+
+    def _posterior_moments(self, x: Tensor, c: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Those of q in the units of the prior: KL(q || p) per dimension is that against N(0, 1)."""
+        q, p = self.net.posterior(as_real(x), c), self._prior(c)
+        if p is None:
+            return q.mean, q.log_var.exp()
+        return (q.mean - p.mean) * torch.exp(-0.5 * p.log_var), (q.log_var - p.log_var).exp()
+
+    def _elbo_terms(self, x: Tensor, c: Tensor | None, generator: Generators) -> ELBOTerms:
+        x = as_real(x)  # once for the encoder and the likelihood
+        q = self.net.posterior(x, c)
+        eps = normal(len(x), self.latent_dim, like=q.mean, generator=generator)
+        z = q.mean + torch.exp(0.5 * q.log_var) * eps
+        return ELBOTerms(self.net.likelihood.log_prob(x, self.net.params(z, c)), gaussian_kl(q, self._prior(c)))
+
+    def _log_weights(self, x: Tensor, c: Tensor | None, q: DiagonalNormal, k: int, generator: Generators) -> Tensor:
+        """``log p(x | z) + log p(z) - log q(z | x)`` of ``k`` particles, ``(B, k)`` nats."""
+        eps = normal(len(x), k, self.latent_dim, like=q.mean, generator=generator)
+        std = torch.exp(0.5 * q.log_var)
+        z = q.mean[:, None] + std[:, None] * eps
+        p = self._prior(c)
+        standardised = z if p is None else (z - p.mean[:, None]) * torch.exp(-0.5 * p.log_var)[:, None]
+        # the constants -d/2 log 2 pi of p and q cancel
+        log_p = -0.5 * standardised.square().sum(-1)
+        log_q = -0.5 * eps.square().sum(-1) - 0.5 * q.log_var.sum(-1, keepdim=True)
+        if p is not None:
+            log_p = log_p - 0.5 * p.log_var.sum(-1, keepdim=True)
+        context = None if c is None else c.repeat_interleave(k, 0)
+        params = self.net.params(z.flatten(0, 1), context).unflatten(0, (len(x), k))
+        return self.net.likelihood.log_prob(x[:, None], params) + log_p - log_q
+
+    def _log_prob_bound(self, x: Tensor, c: Tensor | None, num_particles: int, generator: Generators) -> Tensor:
+        x = as_real(x)
+        q = self.net.posterior(x, c)
+        total = None
+        for done in range(0, num_particles, PARTICLES_AT_ONCE):
+            k = min(PARTICLES_AT_ONCE, num_particles - done)
+            chunk = self._log_weights(x, c, q, k, generator).logsumexp(1)
+            total = chunk if total is None else torch.logaddexp(total, chunk)
+        assert total is not None
+        return total - math.log(num_particles)
+
+    def _sample(self, z: Tensor, c: Tensor | None, generator: torch.Generator | None) -> Tensor:
+        return self.net.likelihood.sample(self.net.params(z, c), generator=generator)
+
+
+class VAE(VAEFamily):
+    """Variational autoencoder with a standard normal prior.
+
+    Args:
+        spec: the data's type; decides likelihood and network.
+        latent_dim: dimensions of z; "auto" is 20 for pictures and D for D-dimensional vectors.
+        hidden: widths of the MLP's hidden layers in the encoder; the decoder mirrors them. Empty: linear maps;
+            "auto": two of 500 for pictures, three of 128 for vectors.
+        network: "mlp", "conv", or "auto" (see `MLP_MAX_DIM`).
+        channels: width of the convolutional networks at full resolution.
+        likelihood: "bernoulli", "discretised_logistic", "gaussian", or "auto" (what fits the data).
+        variance: of the Gaussian likelihood, "network" or "shared".
+
+    Raises:
+        ConfigError: likelihood, network and data do not fit each other.
+    """
+
+    def __init__(
+        self,
+        spec: DataSpec,
+        *,
+        latent_dim: int | Literal["auto"] = "auto",
+        hidden: Sequence[int] | Literal["auto"] = "auto",
+        network: str = "auto",
+        channels: int = 32,
+        likelihood: str = "auto",
+        variance: str = "shared",
+    ) -> None:
+        super().__init__()
+        self.spec = spec
+        self._latent_dim = default_latent_dim(spec) if latent_dim == "auto" else latent_dim
+        self.net = VAENetwork(
+            spec,
+            latent_dim=self._latent_dim,
+            hidden=hidden,
+            network=network,
+            channels=channels,
+            likelihood=likelihood,
+            variance=variance,
+            context=0,
+        )
+
+    def elbo_terms(self, x: Tensor, *, generator: Generators = None) -> ELBOTerms:
+        """Both terms of the one-sample ELBO; the KL is in closed form."""
+        return self._elbo_terms(x, None, generator)
+
+    def elbo(self, x: Tensor, *, generator: Generators = None) -> Tensor:
+        """One-sample evidence lower bound, ``(B,)`` nats per example."""
+        terms = self.elbo_terms(x, generator=generator)
+        return terms.reconstruction - terms.kl
+
+    def log_prob_bound(self, x: Tensor, num_particles: int, *, generator: Generators = None) -> Tensor:
+        """Importance-weighted bound with K particles, ``(B,)`` nats per example, K in chunks."""
+        return self._log_prob_bound(x, None, num_particles, generator)
+
+    def encode(self, x: Tensor) -> Tensor:
+        """Posterior mean, ``(B, latent_dim)``."""
+        return self.net.posterior(x, None).mean
+
+    def posterior_moments(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and variance of each unit of ``q(z | x)``, ``(B, latent_dim)`` each."""
+        return self._posterior_moments(x, None)
+
+    def decode(self, z: Tensor) -> Tensor:
+        """Expected example ``(B, *event_shape)`` on the data's own scale."""
+        return self.net.likelihood.mean(self.net.params(z, None))
+
+    def sample_latents(self, n: int, *, generator: torch.Generator | None = None) -> Tensor:
+        """``(n, latent_dim)`` draws from N(0, I)."""
+        return normal(n, self.latent_dim, like=next(self.parameters()), generator=generator)
+
+    def sample(self, n: int, *, generator: torch.Generator | None = None) -> Tensor:
+        """Ancestral samples: ``z ~ p(z)``, ``x ~ p(x | z)``."""
+        return self._sample(self.sample_latents(n, generator=generator), None, generator)

@@ -1,0 +1,23 @@
+"""Maximum likelihood: exact where the model knows its likelihood, through a bound where it does not."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from genlab.data.batches import Batch
+from genlab.models.capabilities import ExactLikelihood
+from genlab.objectives.base import Loss, Objective, Step, labels
+
+
+class MaximumLikelihood(Objective):
+    """``loss = -log p(x)`` averaged over the batch, nats per example; ``-elbo(x)`` for a model that knows a bound."""
+
+    def __init__(self) -> None:
+        super().__init__()
+
+    def forward(self, model: nn.Module, batch: Batch, *, step: Step) -> Loss:
+        """The loss; its one term ``nll`` (or ``bound``) is the loss itself."""
+        exact = isinstance(model, ExactLikelihood)
+        score = model.log_prob if exact else model.elbo
+        value = -score(batch.x, **labels(model, batch)).mean()  # type: ignore[operator]
+        return Loss(value, {"nll" if exact else "bound": value.detach()})

@@ -1,0 +1,1 @@
+"""Small operations on tensors and networks that several families share."""

@@ -1,0 +1,1 @@
+"""This process among others: signals, threads, streams that may close."""

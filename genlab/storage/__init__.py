@@ -1,0 +1,1 @@
+"""Files of checkpoints: archives that are verified, plain contents, and pickles that run nothing."""
