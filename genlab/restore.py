@@ -59,7 +59,10 @@ class Loaded:
             node["range"] = list(self.spec.value_range)
         data = aligned(build.dataset(node, trust=trust, root=root), self.spec)
         if data.spec != self.spec:
-            raise CheckpointError(f"{self.path}: was trained on data of type {self.spec}, this data is {data.spec}")
+            raise CheckpointError(
+                f"{self.path}: was trained on data of another type: {self.spec.difference(data.spec)}; "
+                "give the folder of such data as data.root"
+            )
         difference = changed(self.fingerprint, fingerprint(data))
         if difference is not None:
             checkpoint.say(f"this is not the data that {self.path} was trained on: {difference}")

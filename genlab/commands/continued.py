@@ -49,8 +49,10 @@ def check(
         if key in header and not (type(header[key]) is int and 0 <= header[key] <= most):
             raise CheckpointError(f"{source} has a damaged header: genlab.{key} is {header[key]!r}")
     found = check_config(before, config, source=source)
-    if any(now["spec"].get(key) != value for key, value in header["spec"].items()):
-        raise DataError(f"{source} was trained on data of type {header['spec']}, and this data is {now['spec']}")
+    other = [(key, value) for key, value in header["spec"].items() if now["spec"].get(key) != value]
+    if other:
+        told = ", ".join(f"{key} was {value} and is {now['spec'].get(key)}" for key, value in other)
+        raise DataError(f"{source} was trained on data of another type: {told}")
     difference = changed(header.get("data"), now["data"])
     if difference is not None:
         raise DataError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Literal
 
 from genlab.data.check import check
@@ -81,6 +81,12 @@ class DataSpec:
             "classes": None if self.classes is None else list(self.classes),
             "value_range": None if self.value_range is None else list(self.value_range),
         }
+
+    def difference(self, now: DataSpec) -> str:
+        """What makes data of type ``now`` other data than these, ``num_classes was 2 and is None``; empty: nothing."""
+        old, new = self.to_dict(), now.to_dict()
+        compared = (each.name for each in fields(self) if each.compare)
+        return ", ".join(f"{name} was {old[name]} and is {new[name]}" for name in compared if old[name] != new[name])
 
     @classmethod
     def from_dict(cls, value: dict) -> DataSpec:

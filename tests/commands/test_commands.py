@@ -160,6 +160,9 @@ def test_another_folder_is_scored_by_the_names_of_its_classes(
     shutil.copytree(creatures / "dog", other / "dog")
     with pytest.raises(DataError, match="bee is no class of the model, which knows cat, dog"):
         loaded.dataset(root=str(other), trust=[])
+    shutil.rmtree(other / "bee")
+    with pytest.raises(CheckpointError, match="data of another type: num_classes was 2 and is None; give the folder"):
+        loaded.dataset(root=str(other), trust=[])  # one folder, so no classes
     old = replace(loaded, spec=DataSpec.from_dict({**loaded.spec.to_dict(), "classes": None}))
     assert old.dataset(root=None, trust=[]).spec == old.spec  # a checkpoint of before, without names
     unnamed = loaded.spec.to_dict()

@@ -108,6 +108,12 @@ REFUSALS: dict[str, tuple[int, str, Callable[[Path], object], list[str]]] = {
         lambda run: altered(step(run), lambda held: moments(held).update(exp_avg=torch.zeros(1))),
         [],
     ),
+    "other type": (
+        3,
+        "data of another type: levels was 5 and is None$",
+        lambda run: altered(step(run), lambda held: held["genlab"]["spec"].update(levels=5)),
+        [],
+    ),
     "no weights": (4, "no weights", lambda run: altered(step(run), lambda held: held.pop("state_dict")), []),
     "no moments": (
         4,
