@@ -57,7 +57,7 @@ def run(run_dir: Path, config: Mapping[str, Any], *, console: Console) -> int:
     usable = [each for group in groups for row in group.rows for each in row.runs if each.error is None]
     if usable:
         verb = "translate" if usable[0].facts.get("translates") else "sample"
-        print(f"next     genlab {verb} ckpt={shlex.quote(usable[0].where)}")
+        print(f"next     genlab {verb} ckpt={printable(shlex.quote(usable[0].where))}")
     return 0 if any(each.error is None for each in found) else CheckpointError.exit_code
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from genlab.commands import parts
 from genlab.commands.quiet import quiet
@@ -21,6 +22,7 @@ from genlab.metrics import METRICS, Subject
 from genlab.metrics.subject import Unanswerable
 from genlab.numerals import decimals
 from genlab.process import signals
+from genlab.process.printable import printable
 from genlab.restore import Loaded, device_of, load
 from genlab.runs import directory
 
@@ -171,7 +173,7 @@ def score(
 
 
 def _print(records: list[Record], loaded: Loaded, run_dir: Path) -> None:
-    table = Table(title=f"{loaded.config['name']}, step {loaded.step}", title_justify="left")
+    table = Table(title=Text(printable(f"{loaded.config['name']}, step {loaded.step}")), title_justify="left")
     for name in ("metric", "value", "± s.e. or 95%", "unit", "kind", "K", "n", "split"):
         right = name in {"value", "± s.e. or 95%", "K", "n"}
         table.add_column(name, justify="right" if right else "left", no_wrap=name == "metric")
@@ -183,9 +185,9 @@ def _print(records: list[Record], loaded: Loaded, run_dir: Path) -> None:
     if records:
         Console(width=None if Console().is_terminal else 110).print(table)
     for warning in dict.fromkeys(r.warning for r in records if r.warning):
-        print(f"warning  {warning}")
+        print(f"warning  {printable(warning)}")
     for method in dict.fromkeys(r.method for r in records if r.method):
-        print(f"method   {method}")
+        print(f"method   {printable(method)}")
     for extractor in dict.fromkeys(r.extractor for r in records if r.extractor):
-        print(f"features {extractor}")
+        print(f"features {printable(extractor)}")
     print(f"summary  {run_dir / directory.SUMMARY}")

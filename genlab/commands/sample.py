@@ -18,6 +18,7 @@ from genlab.errors import ConfigError, GenlabError, TrainingError
 from genlab.evaluation.artefacts.grids import encoded, save_png, to_8bit
 from genlab.files.atomic import disk_errors
 from genlab.models.capabilities import ClassConditional, GenerativeModel, Tempered, Truncated
+from genlab.process.printable import printable
 from genlab.restore import Loaded, device_of, load
 from genlab.runs import directory
 from genlab.tasks import DEFAULTS, TASKS, Drawn
@@ -52,7 +53,7 @@ def run(run_dir: Path, config: Mapping[str, Any], *, console: Console) -> dict[s
     directory.write_json(
         run_dir / directory.SUMMARY, {"checkpoint": str(loaded.path), "step": loaded.step, "note": drawn.note}
     )
-    print(f"model    {loaded.config['name']}, step {loaded.step} ({drawn.note})")
+    print(printable(f"model    {loaded.config['name']}, step {loaded.step} ({drawn.note})"))
     try:
         with torch.no_grad():
             _draw(stem, drawn, paths)

@@ -32,6 +32,7 @@ from genlab.models.capabilities import GenerativeModel
 from genlab.models.classical import Fitted
 from genlab.objectives.base import Recoverable
 from genlab.ops.precision import float32_products
+from genlab.process.printable import printable
 from genlab.progress import track
 from genlab.runs import directory
 from genlab.storage import checkpoint
@@ -85,7 +86,7 @@ def run(
     data = build.dataset(config["data"], trust=trust)
 
     def say(what: str, text: str) -> None:
-        console.print(f"{what:<8} {text}", highlight=False, soft_wrap=True)
+        console.print(f"{what:<8} {printable(text)}", highlight=False, soft_wrap=True)
 
     for note in data.notes:
         say("data", note)

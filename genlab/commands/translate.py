@@ -152,11 +152,11 @@ def run(run_dir: Path, config: Mapping[str, Any], *, console: Console) -> Path:
             "notes": notes,
         },
     )
-    print(f"model    {loaded.config['name']}, step {loaded.step}, {way}")
+    print(printable(f"model    {loaded.config['name']}, step {loaded.step}, {way}"))
     print(f"pictures {len(items)} in {output}")
     print(f"sheets   {run_dir / 'sheets'} (left: input, right: translation)")
     for note in notes:
-        print(f"note     {note}")
+        print(f"note     {printable(note)}")
     return output
 
 

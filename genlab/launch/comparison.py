@@ -167,7 +167,7 @@ def _runs_of(path: Path) -> Iterator[dict[str, Any]]:
             known = {key: record.get(key) for key in ("run_dir", "status", "message")}
             known["seconds"] = record.get("trained", record.get("seconds"))
             yield {"name": name, "seed": words.get("seed"), **known}
-    elif (path / directory.CONFIG).is_file():
+    elif os.path.lexists(path / directory.CONFIG) or (path / directory.CHECKPOINTS).is_dir():  # whole or damaged
         if _verb(path) == "train":
             yield {"name": path.parent.name, "run_dir": str(path), "status": None, "seconds": None, "message": None}
     else:

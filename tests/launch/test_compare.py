@@ -7,6 +7,7 @@ import csv
 import html
 import json
 import math
+import os
 import shutil
 import statistics
 import subprocess
@@ -457,6 +458,8 @@ DAMAGE = {
     "edited": lambda run: (run / "config.yaml").write_text(
         (run / "config.yaml").read_text().replace("seed: 0", "seed: 7")
     ),
+    "no config": lambda run: (run / "config.yaml").unlink(),
+    "pipe": lambda run: ((run / "config.yaml").unlink(), os.mkfifo(run / "config.yaml")),
     "cut": lambda run: [path.write_bytes(b"PK") for path in (run / "checkpoints").glob("*.ckpt")],
 }
 
