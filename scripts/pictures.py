@@ -1,0 +1,396 @@
+"""The figures of README and the site, from runs on bundled data: ``python scripts/pictures.py --work DIR [NAME...]``.
+
+Trains, samples and translates by the commands that are shown under each figure (those that are done in DIR already are
+not done again) and writes ``docs/figures/NAME.png``. Everything together takes some ten minutes of one CPU core.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    from PIL.Image import Image
+
+ROOT = Path(__file__).resolve().parent.parent
+FIGURES_DIR = ROOT / "docs" / "figures"
+LARGEST = 60_000
+"""Bytes of a figure."""
+
+CPU = "trainer.accelerator=cpu trainer.threads=1"
+PLANE = "data=toy2d data.name=eight_gaussians"
+TRAIN = {
+    "histogram": "model=histogram data=digits",
+    "naive_bayes": "model=naive_bayes data=digits",
+    "ppca": "model=ppca data=digits",
+    "gmm": "model=gmm data=digits",
+    "kde": "model=kde data=digits",
+    "knn": "model=knn data=digits",
+    "vae": "model=vae data=digits",
+    "dcgan": "model=dcgan data=digits",
+    "pixelcnn": "model=pixelcnn data=digits trainer.max_steps=500",
+    "realnvp": "model=realnvp data=digits trainer.max_steps=200",
+    "ebm": "model=ebm data=digits trainer.max_steps=500",
+    "gmm-toy2d": f"model=gmm {PLANE}",
+    "kde-toy2d": f"model=kde {PLANE}",
+    "vae-toy2d": f"model=vae {PLANE} trainer.max_steps=3000",
+    "realnvp-toy2d": f"model=realnvp {PLANE} trainer.max_steps=3000",
+    "gan-toy2d": f"model=gan {PLANE} trainer.max_steps=4000",
+    "ebm-toy2d": f"model=ebm {PLANE} trainer.max_steps=1000",
+    "cyclegan": "model=cyclegan data=unpaired_digits trainer.max_epochs=15",
+}
+"""The training runs, by the name of their folder."""
+
+GAP, MARGIN, HEADING = 3, 8, 22
+INK, GROUND, PAPER = (40, 40, 40), (110, 110, 110), (255, 255, 255)
+BINS, SIDE = 70, 3.6
+"""Of points in the plane: cells per side of a square, and half its side, in the units of eight Gaussians."""
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One picture in a figure.
+
+    Attributes:
+        title: above it.
+        run: which of `TRAIN`; None for the data themselves.
+        command: what draws from it, ``sample n=64``; for data, which.
+        draw: makes the picture from the arrays of the command's ``.npz`` (or its folder).
+    """
+
+    title: str
+    run: str | None
+    command: str
+    draw: Callable[[dict[str, Any]], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """Panels in rows, and what is to be seen in them."""
+
+    caption: str
+    rows: Sequence[Sequence[Panel]]
+
+    def commands(self) -> Iterator[str]:
+        """The command lines behind it, each training run once, with what is drawn from it."""
+        for run in dict.fromkeys(panel.run for row in self.rows for panel in row if panel.run is not None):
+            yield f"genlab train {TRAIN[run]} {CPU}"
+            yield from dict.fromkeys(
+                f"genlab {panel.command}" for row in self.rows for panel in row if panel.run == run
+            )
+
+
+def grid(name: str, *, rows: int, columns: int, scale: int = 4) -> Callable[[dict[str, Any]], np.ndarray]:
+    """Digits of the array ``name``, ``(N, 1, 8, 8)``, in rows."""
+
+    def draw(arrays: dict[str, Any]) -> np.ndarray:
+        return tiled(arrays[name][: rows * columns], columns=columns, scale=scale)
+
+    return draw
+
+
+def alternating(*names: str, rows: int, columns: int, scale: int = 4) -> Callable[[dict[str, Any]], np.ndarray]:
+    """A row of the first array, below it the same examples in the others, and so on."""
+
+    def draw(arrays: dict[str, Any]) -> np.ndarray:
+        import numpy as np
+
+        found = []
+        for start in range(0, rows * columns, columns):
+            found += [masked(arrays, name)[start : start + columns] for name in names]
+        return tiled(np.concatenate(found), columns=columns, scale=scale)
+
+    return draw
+
+
+def masked(arrays: dict[str, Any], name: str) -> np.ndarray:
+    """An array; as ``kept``, the originals with a middle grey where nothing is kept."""
+    import numpy as np
+
+    if name != "kept":
+        return arrays[name]
+    return np.where(arrays["keep"], arrays["originals"], 8)
+
+
+def chains(arrays: dict[str, Any]) -> np.ndarray:
+    """``trajectory (frames, n, 1, 8, 8)``: one chain a row, at ten times from noise on the left."""
+    import numpy as np
+
+    path = arrays["trajectory"].swapaxes(0, 1)[:8]
+    path = path[:, np.linspace(0, path.shape[1] - 1, 10).round().astype(int)]
+    return tiled(path.reshape(-1, *path.shape[2:]), columns=path.shape[1], scale=4)
+
+
+def tiled(x: np.ndarray, *, columns: int, scale: int) -> np.ndarray:
+    """``(N, 1, H, W)`` in levels 0 ... 16, or ``(N, H, W, 3) uint8``, as one picture ``(height, width, 3) uint8``."""
+    import numpy as np
+
+    if x.ndim == 4 and x.shape[1] == 1:
+        x = np.clip(np.round(x[:, 0].astype(float) * 255 / 16), 0, 255).astype(np.uint8)[..., None].repeat(3, -1)
+    x = x.repeat(scale, 1).repeat(scale, 2)
+    n, height, width, _ = x.shape
+    rows = -(-n // columns)
+    sheet = np.full((rows * (height + GAP) - GAP, columns * (width + GAP) - GAP, 3), GROUND, np.uint8)
+    for index, picture in enumerate(x):
+        top, left = index // columns * (height + GAP), index % columns * (width + GAP)
+        sheet[top : top + height, left : left + width] = picture
+    return sheet
+
+
+def cloud(arrays: dict[str, Any], *, scale: int = 4) -> np.ndarray:
+    """``samples (N, 2)``: how many fall in each cell of a square round eight Gaussians."""
+    import numpy as np
+
+    x = arrays["samples"]
+    count, _, _ = np.histogram2d(-x[:, 1], x[:, 0], bins=BINS, range=[[-SIDE, SIDE], [-SIDE, SIDE]])
+    share = np.sqrt(np.minimum(count / (0.004 * len(x)), 1.0))[..., None]
+    picture = np.array(PAPER) * (1 - share) + np.array((0, 77, 90)) * share
+    return frame(picture.round().astype(np.uint8).repeat(scale, 0).repeat(scale, 1))
+
+
+def frame(picture: np.ndarray) -> np.ndarray:
+    """A grey line round it."""
+    picture[[0, -1]] = picture[:, [0, -1]] = 190
+    return picture
+
+
+def translations(arrays: dict[str, Any]) -> np.ndarray:
+    """The first sheet of ``genlab translate``, 8 inputs and their translations, as two rows of small pictures."""
+    import numpy as np
+    from PIL import Image
+
+    with Image.open(arrays["folder"] / "sheets" / "sheet-0001.png") as image:
+        sheet = np.asarray(image.convert("RGB"))
+    side = sheet.shape[1] // 2
+    inner = side - 2 - (side - 2) % 8  # a picture of 8x8, enlarged by a whole factor
+    start = (side - inner) // 2 + inner // 16  # the middle of its first pixel
+    step = inner // 8
+    cells = sheet.reshape(-1, side, 2, side, 3).transpose(2, 0, 1, 3, 4)[:, :, start::step, start::step][:, :, :8, :8]
+    return tiled(cells.reshape(-1, 8, 8, 3), columns=cells.shape[1], scale=4)
+
+
+POINTS = "sample n=10000"
+DIGITS = grid("samples", rows=6, columns=5, scale=3)
+MEANS = grid("means", rows=6, columns=5, scale=3)
+SMALL = partial(cloud, scale=2)
+SAMPLES = grid("samples", rows=8, columns=8)
+
+FIGURES = {
+    "families": Figure(
+        "Samples of six families: 8x8 digits, each after at most about a minute of training on one core, and eight "
+        "Gaussians in the plane. The VAE's digits are the means E[x | z], all others draws.",
+        [
+            [
+                Panel("data", None, "digits", DIGITS),
+                Panel("VAE", "vae", "sample n=64", MEANS),
+                Panel("PixelCNN", "pixelcnn", "sample n=64", DIGITS),
+                Panel("Real NVP", "realnvp", "sample n=64", DIGITS),
+                Panel("DCGAN", "dcgan", "sample n=64", DIGITS),
+                Panel("energy-based", "ebm", "sample n=64 trajectory=true", DIGITS),
+                Panel("mixture", "gmm", "sample n=64", DIGITS),
+            ],
+            [
+                Panel("data", None, "eight_gaussians", SMALL),
+                Panel("VAE", "vae-toy2d", POINTS, SMALL),
+                Panel("kernel density", "kde-toy2d", POINTS, SMALL),
+                Panel("Real NVP", "realnvp-toy2d", POINTS, SMALL),
+                Panel("GAN", "gan-toy2d", POINTS, SMALL),
+                Panel("energy-based", "ebm-toy2d", POINTS, SMALL),
+                Panel("mixture", "gmm-toy2d", POINTS, SMALL),
+            ],
+        ],
+    ),
+    "vae": Figure(
+        "Means E[x | z] of draws from the prior; test digits and below each row their reconstructions; the way between "
+        "pairs of test digits through the latent space.",
+        [
+            [
+                Panel("E[x | z], z from the prior", "vae", "sample n=64", grid("means", rows=8, columns=8)),
+                Panel(
+                    "test, and reconstructed",
+                    "vae",
+                    "sample task=reconstruct",
+                    alternating("originals", "reconstructions", rows=4, columns=8),
+                ),
+                Panel("between two", "vae", "sample task=interpolate n=8", grid("means", rows=8, columns=8)),
+            ]
+        ],
+    ),
+    "pixelcnn": Figure(
+        "Draws, one pixel after the other; what is kept of test digits, and below each row its completion.",
+        [
+            [
+                Panel("samples", "pixelcnn", "sample n=64", SAMPLES),
+                Panel(
+                    "top kept, and completed",
+                    "pixelcnn",
+                    "sample task=complete keep=top",
+                    alternating("kept", "completions", rows=4, columns=8),
+                ),
+            ]
+        ],
+    ),
+    "flow": Figure(
+        "Real NVP: digits as it draws them and with the prior's draws scaled by 0.7; eight Gaussians.",
+        [
+            [
+                Panel("samples", "realnvp", "sample n=64", SAMPLES),
+                Panel("temperature=0.7", "realnvp", "sample n=64 temperature=0.7", SAMPLES),
+                Panel("in the plane", "realnvp-toy2d", POINTS, cloud),
+            ]
+        ],
+    ),
+    "ebm": Figure(
+        "Eight chains on their way from noise, left, to a digit, right; test digits, and below each row the same with "
+        "their left half kept and the other filled in by chains; eight Gaussians.",
+        [
+            [
+                Panel("chains", "ebm", "sample n=64 trajectory=true", chains),
+                Panel(
+                    "test, and right half inpainted",
+                    "ebm",
+                    "sample task=inpaint keep=left",
+                    alternating("originals", "inpainted", rows=4, columns=8),
+                ),
+                Panel("in the plane", "ebm-toy2d", POINTS, cloud),
+            ]
+        ],
+    ),
+    "gan": Figure(
+        "DCGAN: digits, and with no latent beyond 1.5; eight Gaussians of the GAN of perceptrons.",
+        [
+            [
+                Panel("samples", "dcgan", "sample n=64", SAMPLES),
+                Panel("truncation=1.5", "dcgan", "sample n=64 truncation=1.5", SAMPLES),
+                Panel("in the plane", "gan-toy2d", POINTS, cloud),
+            ]
+        ],
+    ),
+    "translation": Figure(
+        "CycleGAN, without pairs: digits in white on black, below them their translations to black on orange, and the "
+        "other way.",
+        [
+            [
+                Panel("A, and translated to B", "cyclegan", "translate n=8", translations),
+                Panel("B, and translated to A", "cyclegan", "translate n=8 direction=BtoA", translations),
+            ]
+        ],
+    ),
+    "classical": Figure(
+        "Draws of the six classical models, each fitted in about a second or less.",
+        [
+            [Panel(name, name, "sample n=64", grid("samples", rows=4, columns=8, scale=3)) for name in names]
+            for names in (("histogram", "naive_bayes", "ppca"), ("gmm", "kde", "knn"))
+        ],
+    ),
+}
+
+
+def trained(run: str, work: Path) -> Path:
+    """The directory of a training run; made if it is not there."""
+    return _once(work / "train" / run, f"train {TRAIN[run]} {CPU}")
+
+
+def drawn(run: str, command: str, work: Path) -> dict[str, Any]:
+    """The arrays of a command on a run, and its ``folder``."""
+    import numpy as np
+
+    verb = command.partition(" ")[0]
+    source = trained(run, work)
+    name = "".join(char if char.isalnum() else "-" for char in command)
+    folder = _once(work / "drawn" / f"{run}--{name}", f"{command} ckpt={source}")
+    arrays: dict[str, Any] = {"folder": folder}
+    for path in folder.glob("*.npz"):
+        with np.load(path) as held:
+            arrays |= {key: held[key] for key in held.files}
+    if "path" in arrays:  # (frames, n, ...) of chains that started at pictures
+        arrays["inpainted"] = arrays["path"][-1]
+    return arrays if verb == "sample" else {"folder": folder}
+
+
+def _once(outputs: Path, command: str) -> Path:
+    """Run a command into a folder of its own, unless that was done; the run's directory."""
+    from genlab.cli.main import main
+
+    verb = command.partition(" ")[0]
+    done = "*/*/summary.json"
+    if not any((outputs / verb).glob(done)):
+        status = main([*shlex.split(command), f"outputs={outputs}"])
+        if status:
+            sys.exit(f"pictures.py: genlab {command} ended with {status}")
+    (found,) = {path.parent for path in (outputs / verb).glob(done)}
+    return found
+
+
+def truth(name: str) -> dict[str, Any]:
+    """The test split of bundled data, as ``samples``."""
+    from genlab.data import digits, toy2d
+
+    found = digits() if name == "digits" else toy2d(name=name)
+    return {"samples": found.test.x.numpy()}
+
+
+def paint(figure: Figure, work: Path) -> Image:
+    """The panels side by side, each under its title."""
+    from PIL import Image, ImageDraw, ImageFont
+
+    font = ImageFont.load_default(size=13)
+    rows = []
+    for row in figure.rows:
+        rows.append(
+            [
+                Image.fromarray(
+                    panel.draw(truth(panel.command) if panel.run is None else drawn(panel.run, panel.command, work))
+                )
+                for panel in row
+            ]
+        )
+    # panels of one column are centred on each other
+    columns = max(map(len, rows))
+    widths = [max(row[place].width for row in rows if place < len(row)) for place in range(columns)]
+    heights = [max(picture.height for picture in row) for row in rows]
+    size = (sum(widths) + MARGIN * 2 * columns, sum(heights) + (HEADING + MARGIN) * len(rows))
+    sheet = Image.new("RGB", size, PAPER)
+    pen = ImageDraw.Draw(sheet)
+    top = 0
+    for row, panels, height in zip(rows, figure.rows, heights, strict=True):
+        left = MARGIN
+        for picture, panel, width in zip(row, panels, widths, strict=False):
+            pen.text((left + width // 2, top + HEADING // 2 + 2), panel.title, fill=INK, font=font, anchor="mm")
+            sheet.paste(picture, (left + (width - picture.width) // 2, top + HEADING))
+            left += width + 2 * MARGIN
+        top += HEADING + height + MARGIN
+    return sheet
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("name", nargs="*", metavar="NAME", help=f"which: {', '.join(FIGURES)}; all if none is given")
+    parser.add_argument("--work", type=Path, required=True, metavar="DIR", help="where the runs are, or will be")
+    given = parser.parse_args()
+    if unknown := set(given.name) - set(FIGURES):
+        parser.error(f"no such figure: {', '.join(sorted(unknown))}")
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    work = given.work.resolve()
+    FIGURES_DIR.mkdir(parents=True, exist_ok=True)
+    for name in given.name or FIGURES:
+        path = FIGURES_DIR / f"{name}.png"
+        paint(FIGURES[name], work).quantize(48).save(path, optimize=True)
+        size = path.stat().st_size
+        print(f"{path}: {size:,} bytes")
+        if size > LARGEST:
+            print(f"pictures.py: {path} is larger than {LARGEST:,} bytes", file=sys.stderr)
+            return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
