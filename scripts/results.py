@@ -1,8 +1,8 @@
 """The results table, from the runs' own files: ``python scripts/results.py --machine "2 CPU cores" RUN_DIR...``.
 
 Reads ``config.yaml`` and ``summary.json`` of training and evaluation runs and prints a Markdown table; or, of one
-directory of ``genlab compare``, its groups from ``compare.json``. ``--write README.md`` puts it between the markers of
-that file; with ``--keep`` the rows of runs that are not given again stay. No figure is typed by hand.
+directory of ``genlab compare``, its groups from ``compare.json``. ``--write docs/results.md`` puts it between the
+markers of that file; with ``--keep`` the rows of runs that are not given again stay. No figure is typed by hand.
 """
 
 from __future__ import annotations

@@ -1,48 +1,30 @@
-"""README's commands compose, what trains is put together, and its example of a package of one's own trains."""
+"""The commands of README and of the site compose, what trains is put together, and the Python lines run."""
 
 from __future__ import annotations
 
 import functools
 import json
-import re
-import shlex
-from pathlib import Path
 
 import pytest
-import yaml
 
 from genlab import build
 from genlab.cli.main import VERBS, main
 from genlab.commands import parts
-from genlab.config import compose, listing, schema, trust
+from genlab.config import compose
 from genlab.config.arguments import parse
 from genlab.data import DataSpec
-from genlab.errors import ConfigError, TrustError
+from genlab.errors import ConfigError
 from genlab.launch import comparison
 from genlab.models.classical import Fitted
-
-ROOT = Path(__file__).resolve().parent.parent
-TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
-FILES = dict(re.findall(r"^`([\w./-]+)`:\n\n```\w+\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL))
-"""The files of the example: a path in backquotes and a colon, then its block."""
+from tests.docs.pages import COMMANDS, PAGES, blocks, write_example
 
 PLUGINS = ("hydra/launcher=", "hydra.launcher.", "hydra/sweeper=optuna", "hydra.sweeper.")
-
-
-def commands():
-    """The ``genlab`` command lines of README's shell blocks, in words."""
-    lines = [line for kind, block in BLOCKS if kind == "sh" for line in block.splitlines()]
-    return [words[1:] for words in (shlex.split(line, comments=True) for line in lines) if words[:1] == ["genlab"]]
-
-
-COMMANDS = commands()
 
 
 def test_there_are_commands_and_they_use_every_verb():
     shown = {name for name, verb in VERBS.items() if not verb.hidden}
     assert {words[0] for words in COMMANDS if not words[0].startswith("-")} == shown
-    assert len(COMMANDS) > 30
+    assert len(COMMANDS) > 80
 
 
 def settings_of_a_sweep(overrides):
@@ -119,8 +101,9 @@ def spec_of(config):
     if name == "celeba":
         return DataSpec((3, node["size"], node["size"]), 256, None if node["label"] is None else 2)
     if name in {"image_folder", "paired", "unpaired"}:
-        layout = "single" if name == "image_folder" else name
-        return DataSpec((node["channels"], node["size"], node["size"]), 256, layout=layout)
+        layout = "single" if name == "image_folder" else name  # which may have a subfolder for each class
+        classes = 2 if layout == "single" else None
+        return DataSpec((node["channels"], node["size"], node["size"]), 256, classes, layout=layout)
     return build.dataset(node, trust=config["trust"]).spec
 
 
@@ -138,68 +121,13 @@ def has(config, key):
     return True
 
 
-def write_example(folder):
-    for name, text in FILES.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+PYTHON = [(name, block) for name in PAGES for block in blocks(name, "python")]
 
 
-def test_the_example_of_a_package_trains_samples_and_evaluates(tmp_path):
-    import os
-    import subprocess
-    import sys
-
-    assert len(FILES) == 3
-    write_example(tmp_path)
-    mine = [words for words in COMMANDS if "trust=[mypackage]" in words]
-    assert len(mine) >= 3
-    script = str(Path(sys.executable).with_name("genlab"))
-    for words in mine[:3]:
-        small = ["trainer.max_steps=2", "logger=csv", "trainer.accelerator=cpu"] if words[0] == "train" else []
-        done = subprocess.run(
-            [script, *words, *small],
-            cwd=tmp_path,
-            env={**os.environ, "PYTHONPATH": "."},
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
-        assert done.returncode == 0, done.stderr
-    (summary,) = tmp_path.glob("outputs/eval/factorised-stripes/*/summary.json")
-    assert '"kind": "exact"' in summary.read_text()
-
-
-def test_the_example_is_refused_without_trust(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    write_example(tmp_path)
-    with pytest.raises(TrustError):
-        compose.compose("train", ["--config-dir=myconfigs", "model=factorised", "data=stripes"])
-
-
-def test_the_tables_of_readme_are_those_of_the_code():
-    for group in ("model", "data", "trainer", "metric"):
-        for name in listing.choices(group):
-            assert re.search(rf"\b{name}\b", TEXT), f"README does not name {group}={name}"
-    from genlab import errors
-
-    for error in (errors.ConfigError, errors.DataError, errors.CheckpointError, errors.TrainingError, trust.TrustError):
-        assert f"| {error.exit_code} |" in TEXT
-
-
-def test_the_files_that_readme_names_exist():
-    for path in re.findall(r"`((?:genlab|scripts|tests|configs)/[\w./-]+)`", TEXT):
-        assert (ROOT / path.rstrip("/")).exists(), path
-    for path in FILES:
-        if path.endswith(".yaml"):
-            assert isinstance(yaml.safe_load(FILES[path]), dict)
-
-
-def test_the_markers_are_there_once():
-    for name in ("results", "speed"):
-        assert TEXT.count(f"<!-- {name} -->") == TEXT.count(f"<!-- /{name} -->") == 1
-
-
-def test_all_targets_are_configured_by_a_file():
-    held = "".join(path.read_text() for path in listing.config_dir().glob("*/*.yaml"))
-    assert [target for target in schema.TARGETS if target not in held] == []
+@pytest.mark.parametrize(("name", "block"), PYTHON, ids=[f"{name}-{n}" for n, (name, _) in enumerate(PYTHON)])
+def test_python_runs(name, block):
+    steps = "range(300)"
+    assert steps in block
+    held: dict = {}
+    exec(compile(block.replace(steps, "range(3)"), name, "exec"), held)
+    assert held["pictures"].shape == (16, 1, 8, 8)
