@@ -39,6 +39,7 @@ _UNSEEN = ("batch_size", "root", "download")
 
 _PLACES = ("outputs=", "trainer.enable_progress_bar=", "ckpt=", "trust=", "data.root=")
 CURVES = ("train/loss", "val/nll")
+_LONGEST = 1e12  # seconds
 _STEP = re.compile(r"[0-9]{1,15}")
 
 FINISHED, STOPPED = "finished", "stopped"
@@ -157,7 +158,7 @@ def read(entry: Mapping[str, Any]) -> Run:
         summary = directory.read_json(path / directory.SUMMARY) if (path / directory.SUMMARY).is_file() else {}
         name = short_name(config)
         kept = [word for word in overrides if not word.startswith(_PLACES)]
-        if not isinstance(summary, dict) or not isinstance(summary.get("seconds"), int | float | None):
+        if not isinstance(summary, dict) or not 0 <= (summary.get("seconds") or 0) < _LONGEST:
             raise ValueError(f"{directory.SUMMARY} holds no summary")
         curves = read_curves(path / "metrics.csv")
         rollbacks = _rollbacks(summary, curves)

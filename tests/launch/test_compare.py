@@ -455,6 +455,7 @@ DAMAGE = {
         "verb: train\noverrides: [1]\nconfig: {name: 1, data: [2]}\n"
     ),
     "summary": lambda run: (run / "summary.json").write_text("[1]"),
+    "seconds": lambda run: (run / "summary.json").write_text('{"seconds": 1' + "0" * 400 + "}"),
     "edited": lambda run: (run / "config.yaml").write_text(
         (run / "config.yaml").read_text().replace("seed: 0", "seed: 7")
     ),
