@@ -12,7 +12,6 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from genlab.commands import parts
 from genlab.commands.quiet import quiet
 from genlab.data.spaces import SEEN_SEED
 from genlab.errors import ConfigError, DataError
@@ -82,6 +81,8 @@ def run(run_dir: Path, config: Mapping[str, Any], *, console: Console) -> list[R
     fabric = None
     if config["devices"] > 1:
         from lightning_fabric import Fabric
+
+        from genlab.commands import parts  # Lightning takes two seconds to import
 
         with parts.available(config):
             fabric = Fabric(

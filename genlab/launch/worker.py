@@ -64,7 +64,7 @@ def run(
         verb, config = read_config(run_dir, trust=trust) if config is None else ("train", config)
         ranks.check_nodes(config)
         again = f"go on with: genlab train resume={run_dir}" if verb == "train" else "start it again"
-        with lost_ranks.ending(advice=again):
+        with lost_ranks.ending(advice=again, starts=verb == "train" or config.get("devices", 1) != 1):
             return _work(verb, run_dir, config, console=console, rank=rank, begin=begin)
 
 

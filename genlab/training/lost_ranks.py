@@ -28,14 +28,19 @@ _started: list[subprocess.Popen] = []
 
 
 @contextmanager
-def ending(*, advice: str) -> Iterator[None]:
+def ending(*, advice: str, starts: bool = True) -> Iterator[None]:
     """Within, a lost rank is a `TrainingError` with ``advice``; on leaving, no rank that was started here is left.
+
+    Args:
+        advice: what to do then.
+        starts: whether Lightning may start ranks here, and is imported to watch them: a second of computing.
 
     Raises:
         TrainingError: an exchange between ranks failed.
         Interrupted: it failed because all of them were asked to stop.
     """
-    _observe(advice)
+    if starts:
+        _observe(advice)
     done = False
     try:
         yield

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+from pathlib import Path
+
 import numpy as np
 import torch
 
@@ -20,11 +23,9 @@ def digits() -> Dataset:
     Handwritten Digits", UCI Machine Learning Repository, 1998, https://doi.org/10.24432/C50P49 (its test part, as
     bundled with scikit-learn).
     """
-    from sklearn.datasets import load_digits  # heavy: only those who ask for digits pay for it
-
-    bunch = load_digits()
-    x = np.rint(bunch.images).astype(np.uint8)[:, None]
-    y = bunch.target.astype(np.int64)
+    table = _table()
+    x = np.rint(table[:, :-1]).astype(np.uint8).reshape(-1, 1, 8, 8)
+    y = table[:, -1].astype(np.int64)
     rest, test = held_out(len(x), NUM_TEST, seed=SPLIT_SEED)
     kept, held = held_out(len(rest), NUM_VAL, seed=SPLIT_SEED + 1)
 
@@ -38,3 +39,21 @@ def digits() -> Dataset:
         val=split(rest[held]),
         test=split(test),
     )
+
+
+def _table() -> np.ndarray:
+    """What scikit-learn bundles, ``(1797, 65)``: 64 pixels and the label.
+
+    Read from its file, since `load_digits` takes a second of computing to import and reads the same; where a release of
+    scikit-learn keeps it elsewhere, that is who reads it.
+    """
+    package = find_spec("sklearn")
+    assert package is not None  # a dependency
+    for folder in package.submodule_search_locations or ():
+        path = Path(folder) / "datasets" / "data" / "digits.csv.gz"
+        if path.is_file():
+            return np.loadtxt(path, delimiter=",")
+    from sklearn.datasets import load_digits
+
+    bunch = load_digits()
+    return np.column_stack([bunch.data, bunch.target])

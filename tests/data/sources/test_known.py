@@ -49,6 +49,14 @@ def test_digits():
     assert d.test.y[:8].tolist() == [7, 8, 0, 6, 2, 5, 6, 7]  # the split is frozen
 
 
+def test_the_table_of_digits_is_what_scikit_learn_reads():
+    from sklearn.datasets import load_digits
+
+    bunch, table = load_digits(), importlib.import_module("genlab.data.sources.digits")._table()
+    assert np.array_equal(table[:, :-1], bunch.data)
+    assert np.array_equal(table[:, -1], bunch.target)
+
+
 def test_mnist(need):
     d = data.mnist(root=need("MNIST"), download=False)
     assert d.spec == data.DataSpec((1, 28, 28), 256, 10)
