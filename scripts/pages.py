@@ -98,7 +98,7 @@ def numbers(words: list[str], _: str) -> str:
     lines = results.between(ROOT / "docs" / "results.md", "results").strip().splitlines()
     held = [[part.strip() for part in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines]
     head, rows = held[0], held[2:]
-    shown = [head.index(name) for name in ("command", "score", "K", "training", "machine")]
+    shown = [head.index(name) for name in ("score", "K", "training", "command", "machine")]
     found = [row for row in rows if re.split(r"[-_](?=[a-z0-9]+)", row[0])[0] in words or row[0].split("-")[0] in words]
     if not found:
         raise ValueError(f"docs/results.md has no row of {', '.join(words)}")

@@ -1,0 +1,106 @@
+"""How the panels of a figure are drawn: arrays of ``genlab sample`` to small pictures of whole pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+
+Draw = Callable[[dict[str, Any]], "np.ndarray"]
+"""``arrays -> (height, width, 3) uint8``."""
+
+GAP = 3
+GROUND, PAPER, DENSE = (110, 110, 110), (255, 255, 255), (0, 77, 90)
+BINS, SIDE = 70, 3.6
+"""Of points in the plane: cells per side of a square, and half its side, in the units of eight Gaussians."""
+
+
+def grid(name: str, *, rows: int, columns: int, scale: int = 4) -> Draw:
+    """Digits of the array ``name``, ``(N, 1, 8, 8)``, in rows."""
+
+    def draw(arrays: dict[str, Any]) -> np.ndarray:
+        return tiled(arrays[name][: rows * columns], columns=columns, scale=scale)
+
+    return draw
+
+
+def alternating(*names: str, rows: int, columns: int, scale: int = 4) -> Draw:
+    """A row of the first array, below it the same examples in the others, and so on."""
+
+    def draw(arrays: dict[str, Any]) -> np.ndarray:
+        import numpy as np
+
+        found = []
+        for start in range(0, rows * columns, columns):
+            found += [masked(arrays, name)[start : start + columns] for name in names]
+        return tiled(np.concatenate(found), columns=columns, scale=scale)
+
+    return draw
+
+
+def masked(arrays: dict[str, Any], name: str) -> np.ndarray:
+    """An array; as ``kept``, the originals with a middle grey where nothing is kept."""
+    import numpy as np
+
+    if name != "kept":
+        return arrays[name]
+    return np.where(arrays["keep"], arrays["originals"], 8)
+
+
+def chains(arrays: dict[str, Any]) -> np.ndarray:
+    """``trajectory (frames, n, 1, 8, 8)``: one chain a row, at ten times from noise on the left."""
+    import numpy as np
+
+    path = arrays["trajectory"].swapaxes(0, 1)[:8]
+    path = path[:, np.linspace(0, path.shape[1] - 1, 10).round().astype(int)]
+    return tiled(path.reshape(-1, *path.shape[2:]), columns=path.shape[1], scale=4)
+
+
+def tiled(x: np.ndarray, *, columns: int, scale: int) -> np.ndarray:
+    """``(N, 1, H, W)`` in levels 0 ... 16, or ``(N, H, W, 3) uint8``, as one picture ``(height, width, 3) uint8``."""
+    import numpy as np
+
+    if x.ndim == 4 and x.shape[1] == 1:
+        x = np.clip(np.round(x[:, 0].astype(float) * 255 / 16), 0, 255).astype(np.uint8)[..., None].repeat(3, -1)
+    x = x.repeat(scale, 1).repeat(scale, 2)
+    n, height, width, _ = x.shape
+    rows = -(-n // columns)
+    sheet = np.full((rows * (height + GAP) - GAP, columns * (width + GAP) - GAP, 3), GROUND, np.uint8)
+    for index, picture in enumerate(x):
+        top, left = index // columns * (height + GAP), index % columns * (width + GAP)
+        sheet[top : top + height, left : left + width] = picture
+    return sheet
+
+
+def cloud(arrays: dict[str, Any], *, scale: int = 4) -> np.ndarray:
+    """``samples (N, 2)``: how many fall in each cell of a square round eight Gaussians."""
+    import numpy as np
+
+    x = arrays["samples"]
+    count, _, _ = np.histogram2d(-x[:, 1], x[:, 0], bins=BINS, range=[[-SIDE, SIDE], [-SIDE, SIDE]])
+    share = np.sqrt(np.minimum(count / (0.004 * len(x)), 1.0))[..., None]
+    picture = np.array(PAPER) * (1 - share) + np.array(DENSE) * share
+    return frame(picture.round().astype(np.uint8).repeat(scale, 0).repeat(scale, 1))
+
+
+def frame(picture: np.ndarray) -> np.ndarray:
+    """A grey line round it."""
+    picture[[0, -1]] = picture[:, [0, -1]] = 190
+    return picture
+
+
+def translations(arrays: dict[str, Any]) -> np.ndarray:
+    """The first sheet of ``genlab translate``, 8 inputs and their translations, as two rows of small pictures."""
+    import numpy as np
+    from PIL import Image
+
+    with Image.open(arrays["folder"] / "sheets" / "sheet-0001.png") as image:
+        sheet = np.asarray(image.convert("RGB"))
+    side = sheet.shape[1] // 2
+    inner = side - 2 - (side - 2) % 8  # a picture of 8x8, enlarged by a whole factor
+    start = (side - inner) // 2 + inner // 16  # the middle of its first pixel
+    step = inner // 8
+    cells = sheet.reshape(-1, side, 2, side, 3).transpose(2, 0, 1, 3, 4)[:, :, start::step, start::step][:, :, :8, :8]
+    return tiled(cells.reshape(-1, 8, 8, 3), columns=cells.shape[1], scale=4)
