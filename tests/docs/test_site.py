@@ -21,15 +21,29 @@ def site(tmp_path_factory):
     """The built site."""
     for name in ("mkdocs", "material", "mkdocstrings", "latex2mathml"):
         pytest.importorskip(name, reason=f"{name} is part of the extra docs")
-    from click.testing import CliRunner
     from mkdocs.__main__ import cli
 
     folder = tmp_path_factory.mktemp("site")
-    done = CliRunner().invoke(
-        cli, ["build", "--strict", "--quiet", "--config-file", str(ROOT / "mkdocs.yml"), "--site-dir", str(folder)]
-    )
-    assert done.exit_code == 0, done.output
+    assert build(cli, ROOT / "mkdocs.yml", folder) == ""
     return folder
+
+
+def build(cli, config, folder):
+    """What ``mkdocs build --strict`` has to say against a site."""
+    from click.testing import CliRunner
+
+    # not with --quiet, which would hide the warnings from --strict as well
+    done = CliRunner().invoke(cli, ["build", "--strict", "--config-file", str(config), "--site-dir", str(folder)])
+    return "" if done.exit_code == 0 else f"{done.output}{done.exception!r}"
+
+
+def test_a_broken_link_is_no_site(site, tmp_path):
+    from mkdocs.__main__ import cli
+
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "index.md").write_text("[nowhere](nowhere.md)\n")
+    (tmp_path / "mkdocs.yml").write_text("site_name: x\ntheme: {name: mkdocs}\nplugins: []\n")
+    assert "Abort" in build(cli, tmp_path / "mkdocs.yml", tmp_path / "site")
 
 
 class Loads(HTMLParser):
