@@ -48,6 +48,12 @@ def out_of_memory(error: BaseException) -> bool:
     )
 
 
+def too_large(error: BaseException) -> TrainingError:
+    """What the user can do about an error that is `out_of_memory`."""
+    said = " ".join(str(error).split())[:160]
+    return TrainingError(f"out of memory ({said}): try a smaller model, batch_size, n or data set")
+
+
 _MEMORY = (
     "can't allocate memory",
     "out of memory",

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from genlab import __version__
 from genlab.cli.verbs import VERBS
-from genlab.errors import ConfigError, GenlabError, Interrupted, TrainingError, out_of_memory
+from genlab.errors import ConfigError, GenlabError, Interrupted, TrainingError, out_of_memory, too_large
 from genlab.files.atomic import told
 from genlab.process import signals, streams, threads
 from genlab.process.printable import printable
@@ -57,10 +57,7 @@ def main(words: Sequence[str] | None = None) -> int:
         if disk is not None:
             return _fail(str(disk), disk.exit_code)
         if out_of_memory(error):
-            return _fail(
-                f"out of memory ({' '.join(str(error).split())[:160]}): try a smaller model, batch_size, n or data set",
-                TrainingError.exit_code,
-            )
+            return _fail(str(too_large(error)), TrainingError.exit_code)
         return _fail(f"unexpected {type(error).__name__}: {error} (a bug in genlab; --debug shows where)", 1)
 
 

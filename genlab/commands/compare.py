@@ -160,7 +160,7 @@ def show(groups: Sequence[Group]) -> None:
             if row.detail:
                 name.append(printable(f" {row.detail}"), style="dim")
             table.add_row(name, *(_cell(row, column.key) for column in shown))
-    console = Console(width=None if Console().is_terminal else WIDE)
+    console = Console(width=None if Console().is_terminal else WIDE, force_jupyter=False)
     console.print(table)
     for group in groups:
         console.print(Text(printable(f"{group.title}: {group.why}"), style="dim"), soft_wrap=True)

@@ -184,7 +184,7 @@ def _print(records: list[Record], loaded: Loaded, run_dir: Path) -> None:
             metric, decimals(r.value), r.uncertainty(), r.unit, r.kind, str(r.num_particles or "-"), str(r.n), r.split
         )
     if records:
-        Console(width=None if Console().is_terminal else 110).print(table)
+        Console(width=None if Console().is_terminal else 110, force_jupyter=False).print(table)
     for warning in dict.fromkeys(r.warning for r in records if r.warning):
         print(f"warning  {printable(warning)}")
     for method in dict.fromkeys(r.method for r in records if r.method):

@@ -36,16 +36,7 @@ def run(run_dir: Path, config: Mapping[str, Any], *, console: Console) -> dict[s
         CheckpointError, DataError, TrustError: as loading raises.
     """
     loaded = load(Path(config["ckpt"]), trust=config["trust"], device=device_of(config["accelerator"]))
-    if not isinstance(loaded.model, GenerativeModel):
-        raise ConfigError(f"{type(loaded.model).__name__} translates pictures and has no samples; use genlab translate")
-    _check(loaded, config)
-    if config["label"] is not None:
-        config = {**config, "label": class_index(config["label"], loaded.spec)}
-    config = {**config, **{name: DEFAULTS[name] for name in DEFAULTS if config[name] is None}, "folder": run_dir}
-    with torch.no_grad():
-        drawn = TASKS[config["task"]].run(loaded, config)
-    if "y" in drawn.arrays and loaded.spec.classes is not None:
-        drawn.arrays["classes"] = np.array(loaded.spec.classes)
+    drawn = draw(loaded, config, folder=run_dir)
     stem = run_dir / config["task"]
     paths = {"arrays": stem.with_suffix(".npz")}
     save_npz(paths["arrays"], drawn.arrays)
@@ -72,6 +63,26 @@ def run(run_dir: Path, config: Mapping[str, Any], *, console: Console) -> dict[s
                 lost = int((~np.isfinite(array.reshape(len(array), -1))).any(1).sum())
                 print(f"warning  {lost} of {len(array)} {name} are not finite; sample an earlier checkpoint")
     return paths
+
+
+def draw(loaded: Loaded, config: Mapping[str, Any], *, folder: Path) -> Drawn:
+    """Do ``config["task"]``; nothing is written but what is too large for memory, in ``folder``, without a name.
+
+    Raises:
+        ConfigError: a task or label that this model cannot honour; the message names what it can.
+        DataError: the data is missing or damaged.
+    """
+    if not isinstance(loaded.model, GenerativeModel):
+        raise ConfigError(f"{type(loaded.model).__name__} translates pictures and has no samples; use genlab translate")
+    _check(loaded, config)
+    if config["label"] is not None:
+        config = {**config, "label": class_index(config["label"], loaded.spec)}
+    config = {**config, **{name: DEFAULTS[name] for name in DEFAULTS if config[name] is None}, "folder": folder}
+    with torch.no_grad():
+        drawn = TASKS[config["task"]].run(loaded, config)
+    if "y" in drawn.arrays and loaded.spec.classes is not None:
+        drawn.arrays["classes"] = np.array(loaded.spec.classes)
+    return drawn
 
 
 def _draw(stem: Path, drawn: Drawn, paths: dict[str, Path]) -> None:

@@ -48,6 +48,15 @@ def start(words: Sequence[str], *, flags: Mapping[str, bool]) -> int:
         if (sweep_dir / jobs.STOP).exists():
             return status  # stopped by a signal; the sweep has said how to go on
         config["runs"] = [*config["runs"], str(sweep_dir)]
+    return launch.work(written(words, config), trust=config["trust"])
+
+
+def written(words: Sequence[str], config: dict[str, Any]) -> Path:
+    """The directory of a new comparison, which says what is to be compared.
+
+    Raises:
+        ConfigError, CheckpointError: as `start`; nothing was created.
+    """
     if not config["runs"]:
         raise ConfigError(
             "nothing to compare: name runs (genlab compare outputs/train/*/*), a sweep's directory, or models to train "
@@ -57,7 +66,7 @@ def start(words: Sequence[str], *, flags: Mapping[str, bool]) -> int:
     run_dir = directory.create(Path(config["outputs"]), VERB, _name(found)).resolve()
     directory.write_json(run_dir / RUNS, found)
     launch.write(run_dir, {"verb": VERB, "version": __version__, "overrides": list(words), "config": config})
-    return launch.work(run_dir, trust=config["trust"])
+    return run_dir
 
 
 def asked(words: Sequence[str], *, flags: Mapping[str, bool]) -> tuple[compose.Composed | None, list[str]]:

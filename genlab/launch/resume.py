@@ -18,7 +18,7 @@ from genlab.process.printable import printable
 from genlab.runs import directory, ranks, record
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from genlab.config.arguments import Arguments
 
@@ -43,15 +43,28 @@ def resume(arguments: Arguments) -> int:
         return sweep.resume(path, words, arguments.hydra)
     if arguments.multirun or arguments.hydra:
         raise ConfigError(f"resume goes on with what {path} says; leave out {' '.join(arguments.hydra) or '-m'}")
-    changes, trusted = _parsed(words), trust.typed(words)
+    changes, trusted = parsed(words), trust.typed(words)
     placed = ranks.external()
     if placed is not None and placed[0] > 0:  # the first rank writes the config, the others wait for it
         return start.work(ranks.together(path, lambda: path), trust=trusted)
     return go_on(path, trusted, changes)
 
 
-def go_on(path: Path, trusted: Sequence[str], changes: Mapping[str, Any] | None = None) -> int:
-    """Go on with the run in ``path``, with ``changes`` of its settings; errors as `resume`."""
+def go_on(
+    path: Path,
+    trusted: Sequence[str],
+    changes: Mapping[str, Any] | None = None,
+    *,
+    work: Callable[..., int] = start.work,
+) -> int:
+    """Go on with the run in ``path``, with ``changes`` of its settings; errors as `resume`.
+
+    Args:
+        path: the run directory.
+        trusted: packages.
+        changes: new values by dotted key.
+        work: what does it, as `start.work`.
+    """
     with directory.lock(path):  # until the run's end: whoever comes now is refused before it has changed anything
         said = record.read(path)
         said["config"], changed = _applied(said["config"], changes or {})
@@ -71,7 +84,7 @@ def go_on(path: Path, trusted: Sequence[str], changes: Mapping[str, Any] | None 
             ranks.together(path, lambda: path)
             return set(changed)
 
-        return start.work(path, trust=trusted, config=config, begin=begin)
+        return work(path, trust=trusted, config=config, begin=begin)
 
 
 def find(target: str, words: list[str]) -> Path:
@@ -98,7 +111,12 @@ def find(target: str, words: list[str]) -> Path:
     return path.resolve()
 
 
-def _parsed(words: list[str]) -> dict[str, Any]:
+def parsed(words: list[str]) -> dict[str, Any]:
+    """New values by dotted key, of what is typed beside ``resume=``.
+
+    Raises:
+        ConfigError: a word that is no plain setting.
+    """
     from genlab.config.compose import parse_overrides
 
     changes: dict[str, Any] = {}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import shutil
 import sys
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +23,7 @@ from genlab.process.printable import printable
 from genlab.runs import directory, ranks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from genlab.config.compose import Composed
 
@@ -35,8 +35,15 @@ def start(verb: str, composed: Composed) -> int:
         GenlabError: whatever keeps the run from starting or going on.
     """
     run_dir = ranks.together(Path(composed.config["outputs"]), lambda: prepare(verb, composed))
-    try:
+    with discarded_if_refused(run_dir):
         return work(run_dir, trust=composed.config["trust"])
+
+
+@contextmanager
+def discarded_if_refused(run_dir: Path) -> Iterator[None]:
+    """Remove ``run_dir`` if what is done within is refused before it has begun."""
+    try:
+        yield
     except (ConfigError, DataError, CheckpointError, TrustError):
         if not any((run_dir / name).exists() for name in (directory.SUMMARY, "metrics.csv")):
             shutil.rmtree(run_dir, ignore_errors=True)  # refused before it began: there is nothing to look at

@@ -45,7 +45,21 @@ def run(
     config: dict[str, Any] | None = None,
     begin: Callable[[], set[str]] | None = None,
 ) -> int:
-    """Do what ``run_dir/config.yaml`` says, print where the artefacts are, and return the exit status.
+    """Do what ``run_dir/config.yaml`` says, print where the artefacts are; the exit status. See `perform`."""
+    verb, made = perform(run_dir, trust=trust, config=config, begin=begin)
+    if verb == "train" and ranks.global_rank() == 0:
+        _report_training(Path(run_dir), made)
+    return int(made) if verb == "compare" else 0
+
+
+def perform(
+    run_dir: Path,
+    *,
+    trust: Sequence[str],
+    config: dict[str, Any] | None = None,
+    begin: Callable[[], set[str]] | None = None,
+) -> tuple[str, Any]:
+    """Do what ``run_dir/config.yaml`` says.
 
     Args:
         run_dir: of the run.
@@ -53,19 +67,22 @@ def run(
         config: of a training run that goes on and that the caller has locked, in place of what is in the file.
         begin: see `genlab.commands.train.run`.
 
+    Returns:
+        The verb, and what its command's ``run`` returns.
+
     Raises:
         GenlabError: by the kind of fault; see `genlab.errors`.
         Interrupted: a signal asked to stop.
     """
     run_dir = Path(run_dir)
     rank = ranks.global_rank()
-    console = Console(file=sys.stderr, quiet=rank > 0, markup=False, emoji=False)
+    console = Console(file=sys.stderr, quiet=rank > 0, markup=False, emoji=False, force_jupyter=False)
     with directory.lock(run_dir) if rank == 0 and config is None else nullcontext():
         verb, config = read_config(run_dir, trust=trust) if config is None else ("train", config)
         ranks.check_nodes(config)
         again = f"go on with: genlab train resume={run_dir}" if verb == "train" else "start it again"
-        with lost_ranks.ending(advice=again, starts=verb == "train" or config.get("devices", 1) != 1):
-            return _work(verb, run_dir, config, console=console, rank=rank, begin=begin)
+        with lost_ranks.ending(advice=again, starts=starts_ranks(verb, config)):
+            return verb, _work(verb, run_dir, config, console=console, rank=rank, begin=begin)
 
 
 def _work(
@@ -76,30 +93,33 @@ def _work(
     console: Console,
     rank: int,
     begin: Callable[[], set[str]] | None,
-) -> int:
+) -> Any:
     if verb == "train":
         from genlab.commands import train
 
-        summary = train.run(run_dir, config, console=console, first=rank == 0, begin=begin)
-        if rank == 0:
-            _report_training(run_dir, summary)
-    elif verb == "sample":
+        return train.run(run_dir, config, console=console, first=rank == 0, begin=begin)
+    if verb == "sample":
         from genlab.commands import sample
 
-        sample.run(run_dir, config, console=console)
-    elif verb == "translate":
+        return sample.run(run_dir, config, console=console)
+    if verb == "translate":
         from genlab.commands import translate
 
-        translate.run(run_dir, config, console=console)
-    elif verb == "compare":
+        return translate.run(run_dir, config, console=console)
+    if verb == "compare":
         from genlab.commands import compare
 
         return compare.run(run_dir, config, console=console)
-    else:
-        from genlab.commands import evaluate
+    from genlab.commands import evaluate
 
-        evaluate.run(run_dir, config, console=console)
-    return 0
+    return evaluate.run(run_dir, config, console=console)
+
+
+def starts_ranks(verb: str, config: Mapping[str, Any]) -> bool:
+    """Whether several processes are to share this work, so that Lightning may start some here."""
+    options = config["trainer"] if verb == "train" else config
+    devices, nodes = options.get("devices", 1), options.get("num_nodes", 1)
+    return nodes != 1 or (len(devices) if isinstance(devices, list) else devices) != 1
 
 
 def _report_training(run_dir: Path, summary: Mapping[str, Any]) -> None:

@@ -6,7 +6,9 @@ this way, and each gets the same answer: what is there to save is saved, and the
 
 from __future__ import annotations
 
+import os
 import signal
+import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -31,6 +33,7 @@ asked: int | None = None
 """The signal that has asked this process to stop, if one has."""
 
 _raised: int | None = None
+_own_process = True
 
 
 def stops(status: int) -> bool:
@@ -41,10 +44,14 @@ def stops(status: int) -> bool:
 def take(handler: Callable[[int, FrameType | None], None]) -> dict[signal.Signals, object]:
     """Let ``handler`` answer all of `STOPPING`; those that the parent ignores (``nohup``) stay ignored.
 
+    Python gives signals to its main thread alone: in another one, of a program that calls genlab, nothing is taken.
+
     Returns:
         The handlers that were there, for `give_back`.
     """
     kept: dict[signal.Signals, object] = {}
+    if threading.current_thread() is not threading.main_thread():
+        return kept
     for signum in STOPPING:
         if signum in _ALWAYS or signal.getsignal(signum) is not signal.SIG_IGN:
             kept[signum] = signal.signal(signum, handler)
@@ -66,15 +73,32 @@ def interrupt(signum: int, _: FrameType | None = None) -> None:
 
 
 @contextmanager
-def raising() -> Iterator[None]:
-    """Within, `STOPPING` raise `Interrupted`."""
-    global asked, _raised
+def raising(*, own_process: bool = True) -> Iterator[None]:
+    """Within, `STOPPING` raise `Interrupted`.
+
+    Args:
+        own_process: whether the process is genlab's; a caller's is not ended by `leave`.
+    """
+    global asked, _raised, _own_process
     asked = _raised = None
+    before, _own_process = _own_process, own_process
     kept = take(interrupt)
     try:
         yield
     finally:
         give_back(kept)
+        _own_process = before
+
+
+def leave(signum: int) -> None:
+    """Stop at once, when somebody who has asked to stop asks again: end this process, or what the caller has called.
+
+    Raises:
+        Interrupted: the process is the caller's.
+    """
+    if _own_process:
+        os._exit(128 + signum)
+    interrupt(signum)
 
 
 def check() -> None:

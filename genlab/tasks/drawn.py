@@ -116,7 +116,7 @@ def device(model: GenerativeModel) -> torch.device:
 
 def bar(description: str) -> Progress:
     """A bar on the terminal for the sequential models, whose pictures take a while."""
-    return partial(track, description=description, console=Console(stderr=True))
+    return partial(track, description=description, console=Console(stderr=True, force_jupyter=False))
 
 
 def held_out(loaded: Loaded, config: Mapping[str, Any], n: int) -> tuple[Tensor, dict[str, Tensor]]:
@@ -135,7 +135,7 @@ def held_out(loaded: Loaded, config: Mapping[str, Any], n: int) -> tuple[Tensor,
     if len(chosen) == 0:
         raise DataError(f"label={config['label']}: the test split has no picture of this class")
     if len(chosen) < n:
-        Console(stderr=True).print(
+        Console(stderr=True, force_jupyter=False).print(
             f"the test split has {len(chosen)} such pictures, not {n}: all of them are used",
             highlight=False,
             soft_wrap=True,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import signal
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -104,7 +103,7 @@ class Checkpoints(StepCallback):
 
     def _handle(self, signum: int, frame: FrameType | None) -> None:
         if self.asked == signal.SIGINT and signum == signal.SIGINT:
-            os._exit(128 + signum)
+            signals.leave(signum)
         self.asked = signals.asked = signum
         self._asked_at = time.monotonic()
 
