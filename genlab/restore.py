@@ -16,13 +16,16 @@ from genlab.config.trust import check_claim
 from genlab.data.classes import aligned
 from genlab.data.fingerprint import changed, fingerprint
 from genlab.data.spaces import Dataset, DataSpec, Layout
-from genlab.errors import CheckpointError, ConfigError
+from genlab.errors import CheckpointError, ConfigError, TrainingError
 from genlab.models.capabilities import GenerativeModel
 from genlab.storage import checkpoint
 from genlab.storage.weights import load_weights
 
 MAX_DIM = 1 << 28
 """Numbers in an example, at most."""
+
+_NO_MODEL = (RuntimeError, TypeError, ValueError, IndexError, ArithmeticError, MemoryError)
+"""What the layers of a model raise on sizes that cannot be."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +107,7 @@ def load(path: Path, *, trust: Sequence[str], device: torch.device) -> Loaded:
         raise CheckpointError(f"{path}: its config cannot be read by this version of genlab: {error}") from error
     try:
         model = build.model(config["model"], spec, trust=trust)
-    except (ConfigError, RuntimeError, TypeError, ValueError, IndexError, ArithmeticError, MemoryError) as error:
+    except (*_NO_MODEL, ConfigError, TrainingError) as error:  # too large, too: no command can load it
         raise CheckpointError(f"{path}: its config and its data's type make no model: {_line(error)}") from error
     state = payload.get("state_dict")
     if not isinstance(state, Mapping) or not all(isinstance(key, str) for key in state):
