@@ -58,6 +58,9 @@ def suggest(key: str, known: Sequence[str], *, verb: str = "") -> str:
         leaves.setdefault(name.rpartition(".")[2], name)
     beside = {name.rpartition(".")[2]: name for name in known if name.rpartition(".")[0] == group}
     near = [beside[hit] for hit in difflib.get_close_matches(leaf, list(beside), n=1, cutoff=0.6)]
+    if not beside:  # no such group: the same key of the group that is meant
+        alike = difflib.get_close_matches(group, sorted({name.rpartition(".")[0] for name in known} - {""}), n=1)
+        near += [f"{alike[0]}.{leaf}"] if alike and f"{alike[0]}.{leaf}" in known else []
     near += [leaves[leaf]] if leaf in leaves else []
     near += difflib.get_close_matches(key, known, n=1, cutoff=0.8)
     elsewhere = owners(key) if verb else []
