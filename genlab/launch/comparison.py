@@ -17,7 +17,7 @@ from genlab.config.arguments import Arguments, parse, quote
 from genlab.config.trust import as_word
 from genlab.errors import CheckpointError, ConfigError
 from genlab.files import plainyaml
-from genlab.launch import jobs, sweep
+from genlab.launch import job_records, jobs, sweep
 from genlab.launch import start as launch
 from genlab.runs import directory
 
@@ -167,7 +167,7 @@ def entries(words: Sequence[str]) -> list[dict[str, Any]]:
 def _runs_of(path: Path) -> Iterator[dict[str, Any]]:
     """A run itself, a sweep's jobs, or the runs below a directory, oldest first."""
     if (path / sweep.SWEEP).is_file():
-        records = jobs.records(path)
+        records = job_records.records(path)
         if not records:
             raise CheckpointError(f"{path}: is a sweep without a job that can be read")
         for record in records:

@@ -29,6 +29,7 @@ from genlab.config.trust import as_word
 from genlab.errors import CheckpointError, GenlabError, TrainingError
 from genlab.files import foreign
 from genlab.launch import start
+from genlab.launch.job_records import RECORD, alive, is_record, records
 from genlab.numerals import decimals
 from genlab.process import signals
 from genlab.process.printable import printable
@@ -46,7 +47,7 @@ COMMAND = (sys.executable, "-P", "-m", "genlab", "_worker", "--tied")
 PLACES = frozenset({"outputs", "trust"})
 """Settings that leave a job what it is: a resumed sweep's jobs are known by the others."""
 
-RECORD, STOP, LOG = "job.json", "stop", "log.txt"
+STOP, LOG = "stop", "log.txt"
 FAILED = TrainingError.exit_code
 GRACE = 30.0
 """Seconds that a job which was told to stop has to write its checkpoint."""
@@ -58,14 +59,6 @@ STOPPED = "stopped"
 """Status of a job that had its share of the sweep's time: saved and stopped, as planned."""
 
 DONE = frozenset({"finished", STOPPED})
-
-_TYPES = {"number": int, "status": str, "overrides": list}
-_OPTIONAL: dict[str, tuple[type, ...]] = {
-    **{"run_dir": (str,), "pid": (int,), "host": (str,), "message": (str,), "exit_code": (int,), "val": (dict,)},
-    **{"seconds": (float, int), "trained": (float, int)},
-}
-_VAL: dict[str, tuple[type, ...]] = {"value": (float,), "standard_error": (float,), "unit": (str,), "kind": (str,)}
-"""What stands in a job's record, the validation's in its own ``val``."""
 
 _TOLD = frozenset({-signal.SIGTERM, 128 + signal.SIGTERM, -signal.SIGKILL})
 """Exit codes of a job that was told to stop, or killed because it did not."""
@@ -97,51 +90,6 @@ def job(config: DictConfig) -> float:
         directory.write_json(folder / RECORD, record)
     _say(folder, record["status"], record)
     return _value(record)
-
-
-def records(sweep_dir: Path) -> list[dict[str, Any]]:
-    """The records of all jobs that a sweep has started, by number; those unlike what `job` writes are left out."""
-    found = []
-    for path in (sweep_dir / "jobs").glob("*/job*.json"):
-        try:
-            record = directory.read_json(path)
-        except CheckpointError:
-            continue  # a job killed before its first line was written
-        if _is_record(record):
-            found.append(record)
-    return sorted(found, key=lambda record: record["number"])
-
-
-def _is_record(record: Any) -> bool:
-    """Whether a file in a sweep's directory, which anybody may have written, has the types of a job's record."""
-    if not isinstance(record, dict):
-        return False
-    val = record.get("val") or {}
-    return (
-        all(isinstance(record.get(key), kind) for key, kind in _TYPES.items())
-        and all(isinstance(record.get(key), (*kinds, type(None))) for key, kinds in _OPTIONAL.items())
-        and all(isinstance(word, str) for word in record["overrides"])
-        and all(isinstance(val.get(key), (*kinds, type(None))) for key, kinds in _VAL.items())
-        and (record["status"] != "running" or (os.path.isabs(record.get("run_dir") or "") and record.get("pid", 0) > 1))
-    )
-
-
-def alive(record: dict[str, Any]) -> bool:
-    """Whether a record's process runs on this machine now."""
-    if record["status"] != "running" or record.get("host") != socket.gethostname():
-        return False
-    command = Path(f"/proc/{record['pid']}/cmdline")
-    if Path("/proc/self").exists():
-        # not just the number: it may be another process's by now, and a zombie's command line is empty
-        try:
-            return os.fsencode(record["run_dir"]) in command.read_bytes().split(b"\0")
-        except OSError:
-            return False
-    try:
-        os.kill(record["pid"], 0)
-    except ProcessLookupError:
-        return False
-    return True
 
 
 def _run(folder: Path, record: dict[str, Any], config: DictConfig, earlier: dict[str, Any] | None) -> None:
@@ -248,7 +196,7 @@ def _earlier(folder: Path, overrides: list[str]) -> dict[str, Any] | None:
             mine = directory.read_json(path)
         except CheckpointError:
             mine = {}
-        if _is_record(mine) and _settings(mine["overrides"]) == _settings(overrides):
+        if is_record(mine) and _settings(mine["overrides"]) == _settings(overrides):
             return mine
         path.rename(folder / f"job-{path.stat().st_mtime_ns}.json")
     return same[0] if same and not alive(same[0]) else None

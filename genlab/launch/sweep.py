@@ -26,6 +26,7 @@ from genlab.config.arguments import Arguments, quote
 from genlab.config.forbidden import key_of
 from genlab.errors import ConfigError, GenlabError
 from genlab.launch import jobs, stored, sweep_table
+from genlab.launch.job_records import alive, records
 from genlab.launch.stored import SWEEP
 from genlab.process import signals, streams
 from genlab.runs import directory
@@ -140,16 +141,16 @@ def _run(sweep_dir: Path, verb: str, argv: list[str]) -> int:
             stopped = stop.signum
         except GenlabError as error:
             failure = error
-        records = jobs.records(sweep_dir)
-        if records:
-            sweep_table.write(sweep_dir, records)
-            sweep_table.show(sweep_dir, records, swept=directory.read_json(sweep_dir / SWEEP).get("swept") or [])
+        held = records(sweep_dir)
+        if held:
+            sweep_table.write(sweep_dir, held)
+            sweep_table.show(sweep_dir, held, swept=directory.read_json(sweep_dir / SWEEP).get("swept") or [])
     if stopped is not None:
         print(f"stopped; go on with: {stored.again(sweep_dir)}", flush=True)
         return 128 + stopped
     if failure is not None:
         raise failure
-    return sweep_table.exit_code(records)
+    return sweep_table.exit_code(held)
 
 
 def _launch(verb: str, argv: list[str]) -> None:
@@ -254,7 +255,7 @@ def _end(sweep_dir: Path, signum: int, *, seconds: float) -> None:
     deadline = time.monotonic() + seconds
     quiet = 0
     while quiet < 3:  # a job that was just being started is seen a moment later
-        running: list[dict[str, Any]] = [record for record in jobs.records(sweep_dir) if jobs.alive(record)]
+        running: list[dict[str, Any]] = [record for record in records(sweep_dir) if alive(record)]
         late = time.monotonic() > deadline
         for record in running:
             if record["pid"] not in told or late:

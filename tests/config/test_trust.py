@@ -14,7 +14,7 @@ import yaml
 from genlab.cli.main import main
 from genlab.config import compose, forbidden, schema, trust
 from genlab.errors import ConfigError, TrustError
-from genlab.launch import jobs, start, stored, sweep, worker
+from genlab.launch import job_records, jobs, start, stored, sweep, worker
 from genlab.process import streams
 from genlab.restore import load
 from genlab.storage import checkpoint
@@ -484,7 +484,7 @@ def test_what_a_record_says_does_not_reach_the_terminal_as_it_stands(swept, tmp_
 )
 def test_a_record_of_other_types_is_none(more, swept, tmp_path):
     (swept() / "jobs" / "0" / "job.json").write_text(json.dumps(record(tmp_path, **more)))
-    assert jobs.records(swept()) == []
+    assert job_records.records(swept()) == []
 
 
 @pytest.mark.parametrize(
@@ -504,7 +504,7 @@ def test_a_record_never_points_at_a_process_of_somebody_else(more, swept, tmp_pa
 
     held = {**record(tmp_path, status="running", pid=os.getpid(), host=socket.gethostname()), **more}
     (swept() / "jobs" / "0" / "job.json").write_text(json.dumps(held))
-    assert not any(jobs.alive(each) for each in jobs.records(swept()))
+    assert not any(job_records.alive(each) for each in job_records.records(swept()))
 
 
 def test_submitit_reads_no_result_that_lay_there_before(tmp_path, swept, refused):

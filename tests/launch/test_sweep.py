@@ -16,7 +16,7 @@ import pytest
 from genlab.cli.main import main
 from genlab.config import compose
 from genlab.config.arguments import parse
-from genlab.launch import jobs
+from genlab.launch import job_records, jobs
 from genlab.launch.sweep import create, run
 
 WORKER = """
@@ -242,7 +242,7 @@ def test_no_job_starts_once_the_sweep_was_told_to_stop(sweep):
     (folder / jobs.STOP).touch()
     words = ["--multirun", "seed=5", f"hydra.sweep.dir={folder}", "hydra.sweep.subdir=jobs/7"]
     compose.run_hydra("train", words, jobs.job)
-    assert [record["number"] for record in jobs.records(folder)] == [rows[0]["number"]]
+    assert [record["number"] for record in job_records.records(folder)] == [rows[0]["number"]]
 
 
 def start_process(tmp_path, *words):
