@@ -20,12 +20,13 @@ import os
 import socket
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
+from genlab.commands import basis
 from genlab.config.permitted import check_config
 from genlab.config.schema import validate
 from genlab.errors import CheckpointError, ConfigError, GenlabError, TrustError
@@ -43,14 +44,10 @@ MACHINE = frozenset({"throughput"})
 ELSEWHERE = frozenset({"ood"})
 """Metrics that may read another data set, from ``root`` too."""
 
-MEASURED_BY = ("bijectors", "data", "distributions", "evaluation", "metrics", "models", "nn", "ops", "samplers")
-"""Folders of genlab whose code a score stands on: a mended metric is not to leave old numbers in a table."""
-
 MAX_PICTURE = 64 << 20
 """Bytes of a picture on the page, at most."""
 
 _DIGITS = 12
-_BLOCK = 1 << 20
 
 
 class Scores:
@@ -75,8 +72,8 @@ class Scores:
         if link is not None:
             raise TrustError(f"{link} is a link: what a run writes stays in its directory")
         self.path = choose(run_dir, config["ckpt"], report=self.notes.append)
-        self.data = content(self.path, root=config["root"], trust=tuple(config["trust"]))
-        self.checkpoint = digest(self.path)
+        self.data = basis.content(self.path, root=config["root"], trust=tuple(config["trust"]))
+        self.checkpoint = basis.digest(self.path)
         name = self.checkpoint[:_DIGITS]
         self.folder = run_dir / FOLDER / name
         if self.folder.is_symlink():
@@ -207,13 +204,13 @@ class Scores:
         metric = {name: options for name, options in self.config["metric"].items() if name != "all"}
         config = {**self.config, "metric": metric, "data": {"root": self.config["root"]}, "devices": 1}
         loaded = load(self.path, trust=config["trust"], device=device_of(config["accelerator"]))
-        data = loaded.dataset(root=_root(config["root"], loaded.config), trust=config["trust"])
+        data = loaded.dataset(root=basis.root_for(config["root"], loaded.config), trust=config["trust"])
         model = with_likelihood(loaded.model, data) or loaded.model
         return Subject(loaded, model, data, config, self.console, self.folder)
 
     def _kept(self, name: str, settings: Mapping[str, Any], make: Callable[[Path], dict[str, Any]]) -> dict[str, Any]:
         """What ``make(folder)`` makes, from the file of these settings or now; its pictures go to ``folder``."""
-        stands_on = {"code": code(), "data": self.data, "checkpoint": self.checkpoint, "metric": name}
+        stands_on = {"code": basis.code(), "data": self.data, "checkpoint": self.checkpoint, "metric": name}
         key = json.dumps({**stands_on, **settings}, sort_keys=True, default=str)
         folder = self.folder / f"{name}-{hashlib.sha256(key.encode()).hexdigest()[:_DIGITS]}"
         path = folder.with_suffix(".json")
@@ -249,54 +246,3 @@ def choose(run_dir: Path, which: str, *, report: Callable[[str], None] = checkpo
         checkpoint.verify(best)
         return best
     return checkpoint.latest(folder, report=report)
-
-
-def content(path: Path, *, root: str | None, trust: tuple[str, ...]) -> str:
-    """The sha256 of all examples and labels of the data that a checkpoint was trained on, in hexadecimal.
-
-    Raises:
-        CheckpointError: the checkpoint does not say which data that is.
-    """
-    try:
-        config = checkpoint.read(path)["genlab"]["config"]
-        return _content(json.dumps(config["data"], sort_keys=True), _root(root, config), trust)
-    except (KeyError, TypeError) as error:
-        raise CheckpointError(f"{path}: its config cannot be read by this version of genlab: {error}") from error
-
-
-@cache
-def _content(node: str, root: str | None, trust: tuple[str, ...]) -> str:
-    """That of the data of a config's node as JSON text; read once for all runs on it."""
-    from genlab import build
-    from genlab.metrics import features
-
-    found, data = hashlib.sha256(), build.dataset(json.loads(node), trust=trust, root=root)
-    found.update(repr(data.spec).encode())
-    for split in (data.train, data.val, data.test):
-        for part in (split.x, split.y, split.x_b, split.y_b):
-            found.update(b"-" if part is None else features.digest(part).encode())
-    return found.hexdigest()
-
-
-@cache
-def code() -> str:
-    """The sha256 of the sources in `MEASURED_BY`, in hexadecimal."""
-    found, package = hashlib.sha256(), Path(__file__).resolve().parents[1]
-    for path in sorted(path for folder in MEASURED_BY for path in (package / folder).rglob("*.py")):
-        found.update(f"{path.relative_to(package)}\0".encode())
-        found.update(hashlib.sha256(path.read_bytes()).digest())
-    return found.hexdigest()
-
-
-def digest(path: Path) -> str:
-    """The sha256 of a file, in hexadecimal."""
-    found = hashlib.sha256()
-    with foreign.open_plain(path, most=None, links=True) as file:
-        while block := file.read(_BLOCK):
-            found.update(block)
-    return found.hexdigest()
-
-
-def _root(root: str | None, config: Mapping[str, Any]) -> str | None:
-    """Where the data is now, for a data set that lies anywhere; of several compared, some may be built in."""
-    return root if "root" in config["data"] else None

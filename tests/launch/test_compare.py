@@ -23,7 +23,7 @@ from PIL import Image
 from rich.console import Console
 
 from genlab.cli.main import VERBS, main
-from genlab.commands import scores, train
+from genlab.commands import basis, scores, train
 from genlab.commands.compare import run as compare_runs
 from genlab.comparison.value import ERRORS
 from genlab.config.compose import compose
@@ -150,11 +150,11 @@ def test_scores_are_measured_anew_when_the_data_has_changed(outputs, tmp_path, m
         data = dataset(*args, **settings)
         return replace(data, test=replace(data.test, x=16 - data.test.x))
 
-    scores._content.cache_clear()
+    basis._content.cache_clear()
     with monkeypatch.context() as patch:
         patch.setattr(build, "dataset", other)
         inverted = compared(tmp_path, *words)[2]["histogram"]["cells"]
-    scores._content.cache_clear()
+    basis._content.cache_clear()
     assert inverted["nll"]["number"] > first["nll"]["number"] + 10
     assert compared(tmp_path, *words)[2]["histogram"]["cells"] == first
 
@@ -170,7 +170,7 @@ def test_data_that_only_moved_is_the_same_and_other_data_under_the_root_is_not(t
                 Image.fromarray(pixels).save(folder / f"{number}.png")
         node = {"_target_": "genlab.data.image_folder", "root": str(tmp_path / "gone"), "size": 8, "batch_size": 4}
         monkeypatch.setattr(checkpoint, "read", lambda path, node=node: {"genlab": {"config": {"data": node}}})
-        found[name] = scores.content(tmp_path / "run.ckpt", root=str(tmp_path / name), trust=())
+        found[name] = basis.content(tmp_path / "run.ckpt", root=str(tmp_path / name), trust=())
     assert found["here"] == found["moved"] != found["changed"]
 
 
@@ -190,20 +190,20 @@ def test_pictures_are_those_of_the_scores_beside_them(outputs, tmp_path):
 
 def test_the_code_that_measures_is_what_the_scores_are_keyed_by(monkeypatch, tmp_path):
     package = tmp_path / "genlab"
-    for folder in scores.MEASURED_BY:
-        assert (Path(scores.__file__).parents[1] / folder).is_dir()
+    for folder in basis.MEASURED_BY:
+        assert (Path(basis.__file__).parents[1] / folder).is_dir()
         (package / folder).mkdir(parents=True)
     source = package / "evaluation" / "metric.py"
-    monkeypatch.setattr(scores, "__file__", str(package / "commands" / "scores.py"))
+    monkeypatch.setattr(basis, "__file__", str(package / "commands" / "basis.py"))
     seen = set()
     for text in ("value = 1", "value = 2"):
         source.write_text(text)
-        scores.code.cache_clear()
-        seen.add(scores.code())
+        basis.code.cache_clear()
+        seen.add(basis.code())
     source.rename(source.with_name("another.py"))
-    scores.code.cache_clear()
-    seen.add(scores.code())
-    scores.code.cache_clear()
+    basis.code.cache_clear()
+    seen.add(basis.code())
+    basis.code.cache_clear()
     assert len(seen) == 3
 
 
