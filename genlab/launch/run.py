@@ -143,7 +143,7 @@ class Run:
         return in_process.scored([*self._here(), *asked], trust=self._trust, quiet=quiet)
 
     def resume(self, *overrides: str | Mapping[str, Any], quiet: bool = True) -> Run:
-        """Go on with the run, as ``genlab train resume=RUN`` does: ``run.resume("trainer.max_epochs=20")``.
+        """Go on with the run, as ``genlab train resume=RUN`` does: ``run.resume("trainer.max_epochs=400")``.
 
         Returns:
             The run with its latest checkpoint.

@@ -125,9 +125,15 @@ PYTHON = [(name, block) for name in PAGES for block in blocks(name, "python")]
 
 
 @pytest.mark.parametrize(("name", "block"), PYTHON, ids=[f"{name}-{n}" for n, (name, _) in enumerate(PYTHON)])
-def test_python_runs(name, block):
-    steps = "range(300)"
-    assert steps in block
+@pytest.mark.filterwarnings("ignore:.*worse than noise")
+def test_python_runs(name, block, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    few = block.replace("range(300)", "range(3)")
+    few = few.replace(
+        '"data=digits"', '"data=digits", "data.batch_size=1000", "trainer.max_epochs=1", "model.hidden=[8]"'
+    )
+    few = few.replace('"max_epochs": 201', '"max_epochs": 2')
+    assert few != block
     held: dict = {}
-    exec(compile(block.replace(steps, "range(3)"), name, "exec"), held)
-    assert held["pictures"].shape == (16, 1, 8, 8)
+    exec(compile(few, name, "exec"), held)
+    assert held["pictures"].shape[1:] == (1, 8, 8)
