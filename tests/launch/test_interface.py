@@ -21,6 +21,7 @@ from genlab.cli.main import main
 from genlab.errors import CheckpointError, ConfigError, TrustError
 from genlab.launch import in_process
 from genlab.launch.calling import called, words
+from genlab.training.callbacks.checkpoints import Checkpoints
 
 EARLIER = Path(__file__).parent.parent / "earlier"
 TINY = ("model.hidden=[8]", "model.latent_dim=2", "data.batch_size=16", "callbacks.samples.n=4")
@@ -170,6 +171,26 @@ def test_ctrl_c_is_pythons_own_and_handlers_come_back():
     with pytest.raises(KeyboardInterrupt), called(quiet=True):
         os.kill(os.getpid(), signal.SIGINT)
     assert state() == before
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_ctrl_c_in_training_leaves_a_run_that_goes_on(times, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    before, begin = state(), Checkpoints.on_train_start
+
+    def start(*args: object) -> None:
+        begin(*args)
+        for _ in range(times):  # whoever asks twice stops at once what was called, not the caller's process
+            os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(Checkpoints, "on_train_start", start)
+    with pytest.raises(KeyboardInterrupt):
+        genlab.train(*TINY, FEW)
+    assert state() == before
+    monkeypatch.setattr(Checkpoints, "on_train_start", begin)
+    assert genlab.load(accelerator="cpu").step == (1 if times == 1 else 0)
+    if times == 1:
+        assert genlab.train("resume=last").step == 3
 
 
 def test_another_thread_can_call(run):
