@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import builtins
 import os
 import shutil
 import signal
@@ -11,6 +12,7 @@ import sys
 import threading
 import warnings
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -87,6 +89,23 @@ def test_it_scores_as_the_command_line_does(run, capfd):
     assert (nll.kind, nll.n, nll.num_particles, bpd.unit) == ("upper bound", 300, 2, "bits/dim")
     assert main(["eval", "--metric", "nll", "metric.nll.num_particles=2", "accelerator=cpu"]) == 0
     assert f"{nll.value:.4f}" in capfd.readouterr().out
+
+
+def test_in_a_notebook_it_prints_text_when_asked_and_displays_nothing(run, monkeypatch, capsys):
+    shown: list[object] = []
+    display = ModuleType("IPython.display")
+    display.display = lambda *found, **_: shown.extend(found)  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "IPython", ModuleType("IPython"))
+    monkeypatch.setitem(sys.modules, "IPython.display", display)
+    shell = type("ZMQInteractiveShell", (), {})()  # by whose name rich knows a notebook
+    monkeypatch.setattr(builtins, "get_ipython", lambda: shell, raising=False)
+    few = {"metric.nll.num_particles": 1}
+    with pytest.warns(UserWarning, match="worse than noise"):
+        run.evaluate(few)
+    assert (shown, capsys.readouterr().out) == ([], "")
+    run.evaluate(few, quiet=False)
+    assert shown == []
+    assert "upper bound" in capsys.readouterr().out
 
 
 def test_it_compares(run, capfd):
