@@ -129,9 +129,16 @@ def model(node: Mapping[str, Any], spec: DataSpec, *, trust: Sequence[str]) -> n
     except (MemoryError, RuntimeError, TypeError) as error:
         if not out_of_memory(error):
             raise
-        sizes = {f"model.{key}": value for key, value in node.items() if isinstance(value, int) and value > 1}
+        sizes = {f"model.{key}={value}": _largest(value) for key, value in node.items()}
         largest = max(sizes, key=sizes.__getitem__, default="model")
-        raise TrainingError(f"{largest}={sizes.get(largest)}: the model does not fit into memory; try less") from error
+        raise TrainingError(f"{largest}: the model does not fit into memory; try less") from error
+
+
+def _largest(value: Any) -> float:
+    """The largest size in a setting, which may be a list of them; zero if there is none."""
+    if isinstance(value, list):
+        return max(map(_largest, value), default=0)
+    return value if isinstance(value, int | float) else 0
 
 
 def objective(node: Mapping[str, Any], *, trust: Sequence[str]) -> Any:

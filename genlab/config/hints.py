@@ -49,6 +49,8 @@ def check_choices(verb: str, overrides: Sequence[Override]) -> None:
         if override.is_sweep_override():
             continue  # each job is told by itself
         value = override.value()
+        if verb == "train" and key in REQUIRED and isinstance(value, list):
+            raise ConfigError(no_choice(key, word.partition("=")[2], options))  # one, not several
         for item in value if isinstance(value, list) else [value]:
             text = str(getattr(item, "text", item))
             if value is None and key == OPTIONAL:

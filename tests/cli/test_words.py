@@ -35,6 +35,8 @@ def test_a_choice_is_a_name(group, refused):
         ("train seed=a=b", "'seed=a=b' cannot be parsed (unexpected '='); quote special characters"),
         ("train objective=${model}", "objective._target_: genlab.models.VAE is no objective"),
         ("train model._target_=genlab.data.digits", "model._target_: genlab.data.digits is no model"),
+        ("train model=[vae]", "model=[vae]: no such choice; choose from conditional_dcgan"),
+        ("train data=[toy2d,digits]", "data=[toy2d,digits]: no such choice; choose from binarized_mnist"),
         ("eval metric=null", "metric=null: no such choice; choose from all, bayes"),
         ("eval metric=[nll,null]", "metric=null: no such choice"),
         ("compare metric=5", "metric=5: no such choice"),

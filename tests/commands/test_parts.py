@@ -46,9 +46,17 @@ def test_a_model_larger_than_the_memory_names_what_is_large(size: int, config: C
         build.model(settings["model"], data.spec, trust=[])
 
 
+def test_a_list_of_sizes_that_is_larger_than_the_memory_is_named(config: Callable) -> None:
+    settings = config(f"model.hidden=[8,{10**11}]")
+    data = build.dataset(settings["data"], trust=[])
+    with pytest.raises(TrainingError, match=rf"model\.hidden=\[8, {10**11}\]: the model does not fit"):
+        build.model(settings["model"], data.spec, trust=[])
+
+
 def test_what_else_is_larger_than_the_memory_is_no_bug(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
     from genlab.cli import main
+    from genlab.cli.verbs import Verb
 
-    monkeypatch.setitem(main.VERBS, "list", main.Verb("", lambda *_: np.empty(10**16) is None))
+    monkeypatch.setitem(main.VERBS, "list", Verb("", lambda *_: np.empty(10**16) is None))
     assert main.main(["list"]) == 5
     assert capsys.readouterr().err.startswith("genlab: error: out of memory (Unable to allocate")
