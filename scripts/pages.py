@@ -4,7 +4,7 @@ A page asks by a line ``{{ NAME ARGUMENT }}``:
 
     {{ choices metric }}    the table of a config group: each name and its line
     {{ yaml data/mnist }}   the file ``configs/data/mnist.yaml``, comments and all
-    {{ options metric }}    every option of every file of a group, with its default and its comment
+    {{ options metric }}    every option of every choice of a group, with its default and its comment
     {{ numbers vae iwae }}  the rows of these models in the table of ``docs/results.md``
     {{ picture vae }}       a figure of `scripts/pictures.py` and the commands that made it
     {{ folders genlab }}    the packages of a folder and the first line of each
@@ -27,6 +27,7 @@ import pictures  # beside this file: MkDocs looks there while it loads a hook
 import results
 
 from genlab.config import listing
+from genlab.config.options import held
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -82,9 +83,15 @@ def yaml_file(words: list[str], _: str) -> str:
 
 
 def options(words: list[str], _: str) -> str:
-    """The options of a group's files: ``key``, default, comment."""
+    """The options of a group's files or classes: ``key``, default, comment."""
     (group,) = words
     rows = []
+    if group in listing.HELD:
+        for name, each in held(listing.HELD[group]).items():
+            for key, value in each.defaults().items():
+                shown = "null" if value is None else value
+                rows.append([f"`{group}.{name}.{key}`", f"`{shown}`", cell(each.notes.get(key, ""))])
+        return table(["option", "default", ""], rows)
     for name in listing.choices(group):
         for line in (ROOT / "configs" / group / f"{name}.yaml").read_text(encoding="utf-8").splitlines():
             found = KEY.match(line)

@@ -36,13 +36,13 @@ def content(path: Path, *, root: str | None, trust: tuple[str, ...]) -> str:
 def _content(node: str, root: str | None, trust: tuple[str, ...]) -> str:
     """That of the data of a config's node as JSON text; read once for all runs on it."""
     from genlab import build
-    from genlab.metrics import features
+    from genlab.data.fingerprint import digest as of_tensor
 
     found, data = hashlib.sha256(), build.dataset(json.loads(node), trust=trust, root=root)
     found.update(repr(data.spec).encode())
     for split in (data.train, data.val, data.test):
         for part in (split.x, split.y, split.x_b, split.y_b):
-            found.update(b"-" if part is None else features.digest(part).encode())
+            found.update(b"-" if part is None else of_tensor(part).encode())
     return found.hexdigest()
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from genlab import build
 from genlab.commands.quiet import quiet
 from genlab.data.spaces import SEEN_SEED
-from genlab.errors import ConfigError, DataError
+from genlab.errors import ConfigError, DataError, TrainingError
 from genlab.evaluation.record import Record
 from genlab.evaluation.validate import with_likelihood
-from genlab.metrics import METRICS, Subject
+from genlab.metrics import METRICS, Metric, Subject
 from genlab.metrics.subject import Unanswerable
 from genlab.numerals import decimals
 from genlab.process import signals
@@ -34,30 +36,48 @@ def offered(loaded: Loaded) -> list[str]:
     return [name for name, metric in METRICS.items() if metric.lacks(loaded) is None]
 
 
-def chosen(loaded: Loaded, asked: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    """The metrics to compute, with their options, in the order of `METRICS`.
+def made(name: str, options: Mapping[str, Any], *, trust: Sequence[str]) -> Metric:
+    """A metric with its options: one of `METRICS`, or a user's own, whose options name its class.
+
+    Raises:
+        ConfigError: the class is no metric.
+        TrustError: it is not trusted.
+    """
+    if "_target_" not in options:
+        return METRICS[name](**options)
+    found = build.construct(options, trust=trust)
+    if not isinstance(found, Metric):
+        raise ConfigError(f"metric.{name}._target_: {options['_target_']} is no genlab.metrics.Metric")
+    return found
+
+
+def chosen(loaded: Loaded, asked: Mapping[str, Any], *, trust: Sequence[str]) -> dict[str, Metric]:
+    """The metrics to compute, in the order in which they are asked for.
 
     Args:
         loaded: what is to be scored.
         asked: the ``metric`` node of the config.
+        trust: the packages whose classes it may name.
 
     Raises:
         ConfigError: a metric that this model or data cannot have; the message names those it can.
         DataError: a metric that was asked for by name needs a file or package that is not there.
     """
     can = offered(loaded)
-    wanted = {name: asked[name] for name in METRICS if asked.get(name) is not None}
+    wanted = {
+        name: made(name, options, trust=trust) for name, options in asked.items() if name != ALL and options is not None
+    }
     if asked.get(ALL) is not None:
-        wanted = {n: options for n, options in wanted.items() if n in can and METRICS[n].missing(options) is None}
+        wanted = {name: each for name, each in wanted.items() if each.lacks(loaded) is None and each.missing() is None}
     have = ", ".join(f"metric={name}" for name in can)
-    for name in wanted:
-        lacks = METRICS[name].lacks(loaded)
+    for name, metric in wanted.items():
+        lacks = metric.lacks(loaded)
         if lacks is not None:
             raise ConfigError(
                 f"metric={name} needs {lacks}; {type(loaded.model).__name__} on this data cannot have it"
                 + (f"; it can have {have}" if can else "")
             )
-        lacking = METRICS[name].missing(wanted[name])
+        lacking = metric.missing()
         if lacking is not None:
             raise DataError(lacking)
     if not wanted:
@@ -92,7 +112,7 @@ def run(run_dir: Path, config: Mapping[str, Any], *, console: Console) -> list[R
     device = device_of(config["accelerator"]) if fabric is None else fabric.device
     first = fabric is None or fabric.is_global_zero
     loaded = load(Path(config["ckpt"]), trust=config["trust"], device=device)
-    wanted = chosen(loaded, config["metric"])
+    wanted = chosen(loaded, config["metric"], trust=config["trust"])
     data = loaded.dataset(root=config["data"]["root"], trust=config["trust"])
     model = with_likelihood(loaded.model, data) or loaded.model
     subject = Subject(loaded, model, data, config, console, run_dir)
@@ -120,7 +140,7 @@ def _line(error: Exception) -> str:
 
 def score(
     subject: Subject,
-    wanted: Mapping[str, Mapping[str, Any]],
+    wanted: Mapping[str, Metric],
     *,
     first: bool = True,
     failed: dict[str, Exception] | None = None,
@@ -129,7 +149,7 @@ def score(
 
     Args:
         subject: what is scored.
-        wanted: the options of each metric, by name.
+        wanted: the metrics, by name.
         first: whether this process is rank 0.
         failed: takes the errors of the metrics that fail, by name; None: the first one is raised.
 
@@ -143,13 +163,13 @@ def score(
         if subject.split_name == "train" and subject.data.train_transform is not None
         else None
     )
-    for name, options in wanted.items():
-        if not first and not METRICS[name].shared:
+    for name, metric in wanted.items():
+        if not first and not metric.shared:
             continue
         found = None
         try:
             with torch.no_grad():
-                found = METRICS[name].run(subject, options)
+                found = _records(metric, subject)
             found = [record.checked() for record in found]
         except Exception as error:  # a bug, too, is raised when the other numbers are safe
             signals.check()
@@ -159,7 +179,7 @@ def score(
                 raise
             else:
                 failed[name] = error
-                if found is None and METRICS[name].shared and subject.config["devices"] > 1:
+                if found is None and metric.shared and subject.config["devices"] > 1:
                     break  # other ranks may wait for this one's part: nothing more can be shared with them
             continue
         records += [
@@ -171,6 +191,13 @@ def score(
             for record in found
         ]
     return records
+
+
+def _records(metric: Metric, subject: Subject) -> list[Record]:
+    target = f"{type(metric).__module__}.{type(metric).__name__}"
+    own = not target.startswith("genlab.")
+    with build.told(target, TrainingError) if own else nullcontext():
+        return list(metric.compute(subject))
 
 
 def _print(records: list[Record], loaded: Loaded, run_dir: Path) -> None:

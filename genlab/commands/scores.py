@@ -128,15 +128,15 @@ class Scores:
         """The records of a metric; or none, and why the model and its data cannot have it."""
 
         def measure(folder: Path) -> dict[str, Any]:
-            from genlab.commands.evaluate import score
-            from genlab.metrics import METRICS
+            from genlab.commands.evaluate import made, score
 
-            lacks = METRICS[name].lacks(self.subject.loaded)
+            wanted = made(name, options, trust=self.config["trust"])
+            lacks = wanted.lacks(self.subject.loaded)
             if lacks is not None:
                 return {"records": [], "lacks": f"needs {lacks}", "pictures": []}
             self.console.print(f"score    {self.path.parent.parent}: {name}", highlight=False, soft_wrap=True)
             subject = replace(self.subject, folder=folder)  # which shares what metrics compute only once
-            records = [record.to_dict(influence=True) for record in score(subject, {name: options})]
+            records = [record.to_dict(influence=True) for record in score(subject, {name: wanted})]
             drawn = sorted(str(path.relative_to(self.folder)) for path in folder.rglob("*.png"))
             return {"records": records, "lacks": None, "pictures": drawn}
 

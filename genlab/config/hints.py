@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from hydra.errors import MissingConfigException, OverrideParseException
 
-from genlab.config import listing, schema
+from genlab.config import chosen, listing, schema
 from genlab.config.hydra_loader import no_choice, unwrap
 from genlab.errors import ConfigError, GenlabError
 
@@ -53,6 +53,8 @@ def check_choices(verb: str, overrides: Sequence[Override]) -> None:
             raise ConfigError(no_choice(key, word.partition("=")[2], options))  # one, not several
         for item in value if isinstance(value, list) else [value]:
             text = str(getattr(item, "text", item))
+            if key == chosen.GROUP:
+                chosen.store_own([text])
             if value is None and key == OPTIONAL:
                 continue
             if not isinstance(getattr(item, "text", item), str) or "${" in text or len(text) > 100:

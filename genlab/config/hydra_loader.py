@@ -20,7 +20,7 @@ from hydra.core.object_type import ObjectType
 from hydra.plugins.config_source import ConfigSource
 from omegaconf import DictConfig, OmegaConf
 
-from genlab.config import forbidden, hydra_source, trust
+from genlab.config import chosen, forbidden, hydra_source, trust
 from genlab.config.arguments import nearest
 from genlab.config.listing import config_dir
 from genlab.errors import ConfigError, GenlabError, TrustError
@@ -41,9 +41,11 @@ class Loader(ConfigLoaderImpl):
 
     def __init__(self, *args: Any, **named: Any) -> None:
         hydra_source.bound_files()
+        chosen.store()
         super().__init__(*args, **named)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
+        chosen.store()
         hydra_source.bound_files()  # in the process of a launcher, which unpickles a loader and makes none
         self.__dict__.update(state)
 

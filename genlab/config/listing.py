@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from genlab.config.arguments import nearest
+from genlab.config.options import held
 from genlab.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -13,6 +14,11 @@ if TYPE_CHECKING:
 
 GROUPS = {"models": "model", "data": "data", "metrics": "metric", "experiments": "experiment"}
 """What can be listed, and the config group that holds it."""
+
+HELD = {"metric": "genlab.metrics"}
+"""Groups of which each choice is a class, in a file of its own in a package."""
+
+ALL = {"all": "Every metric that the model and its data can have"}
 
 
 def config_dir() -> Path:
@@ -23,9 +29,15 @@ def config_dir() -> Path:
 
 
 def choices(group: str) -> dict[str, str]:
-    """The files of a config group by name, with the first line of comment of each; partials (``_vae``) left out."""
-    files = sorted((config_dir() / group).glob("*.yaml"))
-    return {path.stem: _comment(path) for path in files if not path.name.startswith("_")}
+    """What a config group offers by name, with a sentence on each, of its files' first comments or of its classes.
+
+    Partials (``_vae``) are left out.
+    """
+    found = {name: each.about for name, each in held(HELD[group]).items()} if group in HELD else {}
+    found |= ALL if group == "metric" else {}
+    files = (config_dir() / group).glob("*.yaml")
+    found |= {path.stem: _comment(path) for path in files if not path.name.startswith("_")}
+    return dict(sorted(found.items()))
 
 
 def show(words: Sequence[str]) -> str:

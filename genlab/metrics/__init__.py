@@ -1,52 +1,15 @@
-"""The metrics of ``genlab eval``: adding one is adding a file, an entry to `METRICS`, its YAML and its schema."""
+"""The metrics of ``genlab eval``: adding one is adding a file, which holds a class that is named as the file is."""
 
-from genlab.metrics import (
-    bayes,
-    cost,
-    divergences,
-    energy,
-    gallery,
-    inception,
-    likelihoods,
-    novelty,
-    ood,
-    points,
-    representation,
-    sets,
-    translation,
-)
-from genlab.metrics.subject import Metric, Subject
+from pkgutil import iter_modules
 
-METRICS: dict[str, Metric] = {
-    "nll": likelihoods.NLL,
-    "bpd": likelihoods.BPD,
-    "elbo": likelihoods.ELBO,
-    "energy": energy.ENERGY,
-    "probe": representation.PROBE,
-    "knn_accuracy": representation.KNN_ACCURACY,
-    "bayes": bayes.BAYES,
-    "ood": ood.OOD,
-    "translation": translation.TRANSLATION,
-    "pictures": gallery.PICTURES,
-    "kl": divergences.KL,
-    "reverse_kl": divergences.REVERSE_KL,
-    "js": divergences.JS,
-    "tv": divergences.TV,
-    "mode_coverage": points.MODE_COVERAGE,
-    "sliced_wasserstein": points.SLICED_WASSERSTEIN,
-    "mmd": points.MMD,
-    "fcd": sets.FCD,
-    "kernel_distance": sets.KERNEL_DISTANCE,
-    "precision": sets.PRECISION,
-    "recall": sets.RECALL,
-    "density": sets.DENSITY,
-    "coverage": sets.COVERAGE,
-    "fid": inception.FID,
-    "kid": inception.KID,
-    "inception_score": inception.INCEPTION_SCORE,
-    "diversity": novelty.DIVERSITY,
-    "memorisation": novelty.MEMORISATION,
-    "throughput": cost.THROUGHPUT,
+from genlab.metrics.base import Metric, metric_in
+from genlab.metrics.subject import Subject
+
+METRICS: dict[str, type[Metric]] = {
+    module.name: found
+    for module in iter_modules(__path__)
+    if not module.name.startswith("_") and (found := metric_in(f"{__name__}.{module.name}")) is not None
 }
+"""Those of this folder, by name."""
 
 __all__ = ["METRICS", "Metric", "Subject"]

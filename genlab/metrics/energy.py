@@ -4,48 +4,55 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator
 from typing import Any
 
+from genlab.config.ranges import Positive
 from genlab.evaluation.energies import energies
 from genlab.evaluation.record import Record
-from genlab.metrics.subject import Metric, Subject
+from genlab.metrics.base import Metric
+from genlab.metrics.subject import Subject
 from genlab.models.capabilities import UnnormalisedDensity
-from genlab.restore import Loaded
 
 
-def _energy(subject: Subject, options: Mapping[str, Any]) -> list[Record]:
-    model = subject.loaded.model
-    assert isinstance(model, UnnormalisedDensity)
-    data = dataclasses.replace(subject.data, test=subject.split)
-    found = energies(model, data, n=options["n"], seed=subject.seed)
-    common: dict[str, Any] = {"kind": "estimate", "split": subject.split_name, "seed": subject.seed}
-    records = [
-        Record(
-            metric=f"energy_{name}",
-            value=found[name]["mean"],
-            unit="energy, mean",
-            n=int(found[name]["n"]),
-            standard_error=found[name]["std"] / math.sqrt(max(1, found[name]["n"] - 1)),
+class Energy(Metric):
+    """Energies of data, of the model's own samples and of noise, for models that have one.
+
+    Args:
+        n: examples of each at most.
+    """
+
+    needs = (UnnormalisedDensity,)
+
+    def __init__(self, *, n: Positive = 1000) -> None:
+        self.n = n
+
+    def compute(self, subject: Subject) -> Iterator[Record]:
+        """Mean energies, and how often an example's is below that of noise."""
+        model = subject.loaded.model
+        assert isinstance(model, UnnormalisedDensity)
+        data = dataclasses.replace(subject.data, test=subject.split)
+        found = energies(model, data, n=self.n, seed=subject.seed)
+        common: dict[str, Any] = {"kind": "estimate", "split": subject.split_name, "seed": subject.seed}
+        records = [
+            Record(
+                metric=f"energy_{name}",
+                value=found[name]["mean"],
+                unit="energy, mean",
+                n=int(found[name]["n"]),
+                standard_error=found[name]["std"] / math.sqrt(max(1, found[name]["n"] - 1)),
+                **common,
+            )
+            for name in ("data", "samples", "noise")
+        ]
+        below_noise, n = found["data_below_noise"], int(found["data"]["n"])
+        below = Record(
+            metric="energy_data_below_noise",
+            value=below_noise["probability"],
+            unit="probability",
+            n=n,
+            standard_error=below_noise["standard_error"],
+            method="the probability that an example has a lower energy than uniform noise; chance is 1/2",
             **common,
         )
-        for name in ("data", "samples", "noise")
-    ]
-    below_noise, n = found["data_below_noise"], int(found["data"]["n"])
-    below = Record(
-        metric="energy_data_below_noise",
-        value=below_noise["probability"],
-        unit="probability",
-        n=n,
-        standard_error=below_noise["standard_error"],
-        method="the probability that an example has a lower energy than uniform noise; chance is 1/2",
-        **common,
-    )
-    return [*records, below]
-
-
-def _no_energy(loaded: Loaded) -> str | None:
-    return None if isinstance(loaded.model, UnnormalisedDensity) else "an energy"
-
-
-ENERGY = Metric(lacks=_no_energy, run=_energy)
+        yield from (*records, below)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator
 
 from torch import Tensor
 
 from genlab import build
 from genlab.config import listing
 from genlab.config.arguments import nearest, quote
+from genlab.config.ranges import Positive, Text
 from genlab.data.spaces import Dataset, DataSpec, Split
 from genlab.data.subset import subset, training_subset
 from genlab.errors import ConfigError, DataError, GenlabError
@@ -27,9 +27,10 @@ from genlab.evaluation.strangeness import (
     same_kind,
 )
 from genlab.evaluation.validate import has_likelihood
-from genlab.metrics.subject import Metric, Subject, at_least
+from genlab.metrics import _needs
+from genlab.metrics.base import Metric
+from genlab.metrics.subject import Subject, at_least
 from genlab.models.capabilities import ClassConditional, ExactLikelihood, UnnormalisedDensity
-from genlab.restore import Loaded
 
 MIN_EXAMPLES = 30
 """Of each kind: with fewer, 95% of them is no more than all of them."""
@@ -46,11 +47,6 @@ PER_SCORE = {
     "aupr": "average precision",
     "fpr95": "share of strange passed",
 }
-
-
-def _lacks(loaded: Loaded) -> str | None:
-    ranks = has_likelihood(loaded.model) or isinstance(loaded.model, UnnormalisedDensity)
-    return None if ranks else "a likelihood or an energy"
 
 
 def _named(name: str, root: str | None, subject: Subject) -> Dataset:
@@ -98,105 +94,132 @@ def _kind(spec: DataSpec) -> str:
     return f"{shape} {'real' if spec.levels is None else f'of {spec.levels} levels'}{domains}"
 
 
-def _strange(subject: Subject, options: Mapping[str, Any]) -> tuple[str, Split]:
-    """The strange examples and their name."""
-    name, limit, seed = options["data"], options["max_examples"], subject.seed
-    if name == "auto":
-        # of two levels the half is black
-        name = ("inverted" if subject.data.spec.levels == 2 else "dimmed") if subject.data.spec.is_image else "noise"
-    if name in OWN:
-        chosen = subset(subject.split, limit, seed=seed)
-        shown = "uniform noise" if name == "noise" else f"{name} {subject.data.name}"
-        return shown, own_strange(name, chosen, subject.data.spec, seed=seed)
-    data = _named(name, options["root"], subject)
-    return data.name, subset(data.split(subject.split_name), limit, seed=seed)
+class OOD(Metric):
+    """Anomaly detection: AUROC, AUPR and FPR@95 of the likelihood, corrected for complexity, typicality, the energy.
 
+    Args:
+        data: a data set (fashion_mnist ...), or inverted, dimmed, shuffled, noise; auto: dimmed, of two levels
+            inverted, of vectors noise.
+        root: where that data set is; None: as data.root.
+        num_particles: importance samples per example of a bound.
+        max_examples: examples of each kind at most.
+    """
 
-def _scores(
-    subject: Subject, options: Mapping[str, Any], inside: Split, outside: Split
-) -> tuple[dict[str, tuple[Tensor, Tensor]], dict[str, str]]:
-    """By name, the scores of the model's own data and of the strange ones, every one that it offers; and notes."""
-    model, data, config = subject.model, subject.data, subject.config
-    parts = {"data": inside, "strange": outside}
-    pairs: dict[str, tuple[Tensor, Tensor]] = {}
-    notes: dict[str, str] = {}
-    if has_likelihood(model):
-        prior = None
-        if isinstance(model, ClassConditional):
-            assert data.train.y is not None
-            assert data.spec.num_classes is not None
-            prior = class_log_prior(data.train.y, data.spec.num_classes)
-        parts["train"] = training_subset(data, options["max_examples"], seed=subject.seed)
-        nll = {
-            name: negative_log_likelihoods(
-                model,
-                part,
-                log_prior=prior,
-                num_particles=options["num_particles"],
-                split_name=name,
-                batch_size=config["batch_size"],
-                seed=subject.seed,
-                progress=subject.bar(f"ood {name}"),
-            )
-            for name, part in parts.items()
-        }
-        finite = nll["train"].isfinite()
-        typical = nll["train"][finite].mean().item()
-        if not finite.all():
-            notes["typicality"] = f"; {int((~finite).sum()):,} training examples without a finite -log p(x) left out"
-        own, strange = (
-            likelihood_scores(nll[name], typical=typical, x=parts[name].x if data.spec.is_image else None)
-            for name in ("data", "strange")
-        )
-        pairs |= {name: (own[name], strange[name]) for name in own}
-    ranking = subject.loaded.model
-    if isinstance(ranking, UnnormalisedDensity):
-        size = config["batch_size"]
-        pairs["energy"] = (
-            energy_scores(ranking, inside, batch_size=size),
-            energy_scores(ranking, outside, batch_size=size),
-        )
-    return pairs, notes
+    needs = (_needs.likelihood_or_energy,)
+    shared = True
 
+    def __init__(
+        self,
+        *,
+        data: Text = "auto",
+        root: Text | None = None,
+        num_particles: Positive = 50,
+        max_examples: Positive = 2000,
+    ) -> None:
+        self.data = data
+        self.root = root
+        self.num_particles = num_particles
+        self.max_examples = max_examples
 
-def _ood(subject: Subject, options: Mapping[str, Any]) -> list[Record]:
-    name, outside = _strange(subject, options)
-    inside = subset(subject.split, options["max_examples"], seed=subject.seed)
-    least = min(len(inside), len(outside))
-    at_least(MIN_EXAMPLES, least, metric="ood", what="examples of each kind", why=f"a share of {RECALL:.0%}")
-    own = f"{subject.data.name}, {subject.split_name}"
-    bound = not isinstance(subject.model, ExactLikelihood)
-    records, panels = [], []
-    pairs, notes = _scores(subject, options, inside, outside)
-    for score, (of_own, of_strange) in pairs.items():
-        found = detection(of_own, of_strange, seed=subject.seed)
-        method = f"ood score {score} = {WHAT[score]}: {len(inside):,} of {own} against {len(outside):,} of {name}"
-        method += notes.get(score, "")
-        if score == "likelihood" and found["auroc"].value < 0.5:
-            method += (
-                f"; the known paradox: the model finds {name} likelier than the data it was trained on, "
-                "so its likelihood alone does not tell what is strange (Nalisnick et al., 2019)"
-            )
-        title = f"{score}, AUROC {found['auroc'].value:.3f}"
-        panels.append(Compared(title, WHAT[score], of_own, of_strange))
-        for statistic, (value, error) in found.items():
-            records.append(
-                Record(
-                    metric=f"ood_{statistic}_{score}",
-                    value=value,
-                    unit=PER_SCORE[statistic],
-                    kind="estimate",
-                    n=len(inside) + len(outside),
-                    standard_error=error,
-                    split=subject.split_name,
-                    seed=subject.seed,
-                    num_particles=options["num_particles"] if bound and score != "energy" else None,
-                    method=method,
-                    influence=influence(*placements(of_own, of_strange)) if statistic == "auroc" else None,
+    def compute(self, subject: Subject) -> Iterator[Record]:
+        """Three statistics of every score that the model offers."""
+        name, outside = self.strange(subject)
+        inside = subset(subject.split, self.max_examples, seed=subject.seed)
+        least = min(len(inside), len(outside))
+        at_least(MIN_EXAMPLES, least, metric="ood", what="examples of each kind", why=f"a share of {RECALL:.0%}")
+        own = f"{subject.data.name}, {subject.split_name}"
+        bound = not isinstance(subject.model, ExactLikelihood)
+        records, panels = [], []
+        pairs, notes = self._scores(subject, inside, outside)
+        for score, (of_own, of_strange) in pairs.items():
+            found = detection(of_own, of_strange, seed=subject.seed)
+            method = f"ood score {score} = {WHAT[score]}: {len(inside):,} of {own} against {len(outside):,} of {name}"
+            method += notes.get(score, "")
+            if score == "likelihood" and found["auroc"].value < 0.5:
+                method += (
+                    f"; the known paradox: the model finds {name} likelier than the data it was trained on, "
+                    "so its likelihood alone does not tell what is strange (Nalisnick et al., 2019)"
                 )
+            title = f"{score}, AUROC {found['auroc'].value:.3f}"
+            panels.append(Compared(title, WHAT[score], of_own, of_strange))
+            for statistic, (value, error) in found.items():
+                records.append(
+                    Record(
+                        metric=f"ood_{statistic}_{score}",
+                        value=value,
+                        unit=PER_SCORE[statistic],
+                        kind="estimate",
+                        n=len(inside) + len(outside),
+                        standard_error=error,
+                        split=subject.split_name,
+                        seed=subject.seed,
+                        num_particles=self.num_particles if bound and score != "energy" else None,
+                        method=method,
+                        influence=influence(*placements(of_own, of_strange)) if statistic == "auroc" else None,
+                    )
+                )
+        subject.picture("ood", histograms(panels, names=(own, name)))
+        yield from records
+
+    def strange(self, subject: Subject) -> tuple[str, Split]:
+        """The strange examples and their name."""
+        name, limit, seed = self.data, self.max_examples, subject.seed
+        if name == "auto":
+            # of two levels the half is black
+            name = (
+                ("inverted" if subject.data.spec.levels == 2 else "dimmed") if subject.data.spec.is_image else "noise"
             )
-    subject.picture("ood", histograms(panels, names=(own, name)))
-    return records
+        if name in OWN:
+            chosen = subset(subject.split, limit, seed=seed)
+            shown = "uniform noise" if name == "noise" else f"{name} {subject.data.name}"
+            return shown, own_strange(name, chosen, subject.data.spec, seed=seed)
+        data = _named(name, self.root, subject)
+        return data.name, subset(data.split(subject.split_name), limit, seed=seed)
 
-
-OOD = Metric(lacks=_lacks, run=_ood, shared=True)
+    def _scores(
+        self, subject: Subject, inside: Split, outside: Split
+    ) -> tuple[dict[str, tuple[Tensor, Tensor]], dict[str, str]]:
+        """By name, the scores of the model's own data and of the strange ones, every one that it offers; and notes."""
+        model, data, config = subject.model, subject.data, subject.config
+        parts = {"data": inside, "strange": outside}
+        pairs: dict[str, tuple[Tensor, Tensor]] = {}
+        notes: dict[str, str] = {}
+        if has_likelihood(model):
+            prior = None
+            if isinstance(model, ClassConditional):
+                assert data.train.y is not None
+                assert data.spec.num_classes is not None
+                prior = class_log_prior(data.train.y, data.spec.num_classes)
+            parts["train"] = training_subset(data, self.max_examples, seed=subject.seed)
+            nll = {
+                name: negative_log_likelihoods(
+                    model,
+                    part,
+                    log_prior=prior,
+                    num_particles=self.num_particles,
+                    split_name=name,
+                    batch_size=config["batch_size"],
+                    seed=subject.seed,
+                    progress=subject.bar(f"ood {name}"),
+                )
+                for name, part in parts.items()
+            }
+            finite = nll["train"].isfinite()
+            typical = nll["train"][finite].mean().item()
+            if not finite.all():
+                notes["typicality"] = (
+                    f"; {int((~finite).sum()):,} training examples without a finite -log p(x) left out"
+                )
+            own, strange = (
+                likelihood_scores(nll[name], typical=typical, x=parts[name].x if data.spec.is_image else None)
+                for name in ("data", "strange")
+            )
+            pairs |= {name: (own[name], strange[name]) for name in own}
+        ranking = subject.loaded.model
+        if isinstance(ranking, UnnormalisedDensity):
+            size = config["batch_size"]
+            pairs["energy"] = (
+                energy_scores(ranking, inside, batch_size=size),
+                energy_scores(ranking, outside, batch_size=size),
+            )
+        return pairs, notes

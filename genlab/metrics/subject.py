@@ -96,32 +96,10 @@ class Subject:
         return progress
 
 
-@dataclass(frozen=True)
-class Metric:
-    """A metric: who can have it, and how it is computed.
-
-    Attributes:
-        lacks: what a checkpoint lacks for it, after "needs" (``"a likelihood"``); None: it can have it.
-        run: ``(subject, options of the metric) -> records``; called without gradients.
-        shared: whether every rank of several must call it; otherwise rank 0 alone does.
-        missing: what this machine lacks for it, as a sentence: a file, a package; None: nothing.
-    """
-
-    lacks: Callable[[Loaded], str | None]
-    run: Callable[[Subject, Mapping[str, Any]], list[Record]]
-    shared: bool = False
-    missing: Callable[[Mapping[str, Any]], str | None] = lambda options: None
-
-
-def no_samples(loaded: Loaded) -> str | None:
-    """What a checkpoint lacks for a metric of samples: a model that translates pictures draws none of its own."""
-    return None if isinstance(loaded.model, GenerativeModel) else "a model that samples"
-
-
-def number_of_samples(subject: Subject, options: Mapping[str, Any]) -> int:
-    """``n`` of the options, or the default for this model."""
-    if options.get("n") is not None:
-        return options["n"]
+def number_of_samples(subject: Subject, n: int | None) -> int:
+    """``n`` as it was asked for, or the default for this model."""
+    if n is not None:
+        return n
     if not subject.data.spec.is_image:
         return POINTS
     return CHAIN_SAMPLES if isinstance(subject.loaded.model, SamplesByChain) else SAMPLES

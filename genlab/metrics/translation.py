@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator
 
 from genlab.evaluation.record import Record
 from genlab.evaluation.translators import records
-from genlab.metrics.subject import Metric, Subject, Unanswerable
+from genlab.metrics.base import Metric
+from genlab.metrics.subject import Subject, Unanswerable
 from genlab.models.capabilities import Translator
-from genlab.restore import Loaded
 
 
-def _translation(subject: Subject, options: Mapping[str, Any]) -> list[Record]:
-    model = subject.loaded.model
-    assert isinstance(model, Translator)
-    found = records(model, subject.data, split=subject.split_name, seed=subject.seed)
-    if not found:
-        raise Unanswerable("metric=translation: these domains have neither pairs nor labels to judge translations by")
-    return found
+class Translation(Metric):
+    """Translators: distance to the targets of pairs, or the share of pictures that keep their class; baselines."""
 
+    needs = (Translator,)
 
-def _no_translator(loaded: Loaded) -> str | None:
-    return None if isinstance(loaded.model, Translator) else "a model that translates pictures"
-
-
-TRANSLATION = Metric(lacks=_no_translator, run=_translation)
+    def compute(self, subject: Subject) -> Iterator[Record]:
+        """Records of the translator and of its baselines."""
+        model = subject.loaded.model
+        assert isinstance(model, Translator)
+        found = records(model, subject.data, split=subject.split_name, seed=subject.seed)
+        if not found:
+            raise Unanswerable(
+                "metric=translation: these domains have neither pairs nor labels to judge translations by"
+            )
+        yield from found

@@ -70,7 +70,7 @@ def test_a_model_that_copies_is_told_from_one_that_does_not(
         model = Copier(data, unseen, share)
         loaded = Loaded(tmp_path, {}, data.spec, 0, model)
         of = Subject(loaded, model, data, {"split": "test", "seed": 0}, Console(quiet=True), tmp_path)
-        memorisation, near = METRICS["memorisation"].run(of, {"n": 500, "space": "data"})
+        memorisation, near = METRICS["memorisation"](n=500, space="data").compute(of)
         found[share] = memorisation.value, near.value
         methods = f"{memorisation.method} {near.method}"
     assert found[0.0] == pytest.approx((0.5, 0.05), abs=0.06)

@@ -24,7 +24,9 @@ from genlab.data.spaces import DataSpec, Split
 from genlab.errors import ConfigError, DataError
 from genlab.evaluation import classifier
 from genlab.evaluation.statistics.frechet import frechet
-from genlab.metrics import METRICS, Subject, divergences, features, inception, novelty, ood
+from genlab.metrics import METRICS, Subject, _divergence, _needs, diversity, ood
+from genlab.metrics import _features as features
+from genlab.metrics import _inception as inception
 from genlab.metrics import subject as common
 from genlab.models.capabilities import ExactLikelihood, GenerativeModel
 from genlab.restore import Loaded, load
@@ -247,7 +249,7 @@ def test_the_reverse_divergence_counts_all_of_q(scale: float, kind: str, subject
     """Much of q lies beyond the data's box, where it differs most from p: a wider box, or samples of q."""
     of = subject("gmm")
     model = Broad(of.loaded.spec, scale)
-    (found,) = METRICS["reverse_kl"].run(with_model(of, model), {"resolution": 300, "num_particles": 1, "n": 4000})
+    (found,) = METRICS["reverse_kl"](resolution=300, num_particles=1, n=4000).compute(with_model(of, model))
     x = model.sample(400_000, generator=torch.Generator().manual_seed(1)).detach()
     ratio = model.log_prob(x).detach() - DENSITIES["eight_gaussians"].log_prob(x)
     truth, error = ratio.mean().item(), ratio.std().item() / math.sqrt(len(ratio))
@@ -261,7 +263,8 @@ def test_an_infinite_divergence_is_refused_with_its_reason(
     subject: Callable[..., Subject], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """JSON has no infinity, and an error of 0 says that it is known."""
-    monkeypatch.setattr(divergences, "density_of", lambda loaded: DENSITIES["checkerboard"])
+    for module in (_divergence, _needs):
+        monkeypatch.setattr(module, "density_of", lambda loaded: DENSITIES["checkerboard"])
     of = subject("gmm", "metric=all")
     options = {"resolution": 100, "num_particles": 1, "n": 500}
     blind = OnlySamples(of.loaded.model)
@@ -269,8 +272,8 @@ def test_an_infinite_divergence_is_refused_with_its_reason(
         with pytest.raises(
             ConfigError, match=r"metric=reverse_kl is infinite: 0\.\d+ of q's mass .* is 0; metric=js and"
         ):
-            METRICS["reverse_kl"].run(each, options)
-    records = evaluate.score(of, {"reverse_kl": options, "js": options, "tv": options})
+            list(METRICS["reverse_kl"](**options).compute(each))
+    records = evaluate.score(of, {name: METRICS[name](**options) for name in ("reverse_kl", "js", "tv")})
     assert [each.metric for each in records] == ["js", "tv"]
     json.dumps([each.to_dict() for each in records], allow_nan=False)
 
@@ -293,7 +296,7 @@ def test_a_density_that_is_not_known_has_lower_bounds_from_samples(subject: Call
     unknown = with_model(known, OnlySamples(far.model))
     options = {"resolution": 300, "num_particles": 1, "n": 2000}
     for name in OF_DENSITIES:
-        (exact,), (sampled,) = METRICS[name].run(far, options), METRICS[name].run(unknown, options)
+        (exact,), (sampled,) = METRICS[name](**options).compute(far), METRICS[name](**options).compute(unknown)
         assert sampled.standard_error is not None
         assert 0.6 * exact.value < sampled.value < exact.value + 3 * sampled.standard_error
         assert f"{name}: at least this" in (sampled.method or "")
@@ -301,16 +304,16 @@ def test_a_density_that_is_not_known_has_lower_bounds_from_samples(subject: Call
         assert f"{name} >= " in str(sampled)
     few = with_model(known, OnlySamples(known.loaded.model))
     with pytest.raises(ConfigError, match="metric=tv: a bound from samples needs at least 100 samples, there are 99"):
-        METRICS["tv"].run(few, {**options, "n": 99})
+        list(METRICS["tv"](**{**options, "n": 99}).compute(few))
 
 
 def test_diversity_says_how_many_it_is_of(subject: Callable[..., Subject], monkeypatch: pytest.MonkeyPatch) -> None:
     """And takes them at random: a split may be in the order of its classes."""
     of = subject("gmm")
-    monkeypatch.setattr(novelty, "PAIR_DISTANCES", 100)
+    monkeypatch.setattr(diversity, "PAIR_DISTANCES", 100)
     ordered = dataclasses.replace(of.data.test, x=of.data.test.x[of.data.test.x[:, 0].argsort()])
     of = dataclasses.replace(of, data=dataclasses.replace(of.data, test=ordered))
-    (found,) = METRICS["diversity"].run(of, {"n": 300, "space": "data"})
+    (found,) = METRICS["diversity"](n=300, space="data").compute(of)
     assert found.n == 100
     assert "of 100 examples" in (found.method or "")
     assert found.value == pytest.approx(1, abs=0.2)
@@ -322,7 +325,7 @@ def test_copies_are_noticed_and_shown(
     of = subject("histogram")
     monkeypatch.setattr(common, "draw_chunk", lambda subject, index: subject.data.train.x[: common.CHUNK])
     options = {"n": 200, "space": "data"}
-    share, near = METRICS["memorisation"].run(of, options)
+    share, near = METRICS["memorisation"](**options).compute(of)
     assert of.drawn == [tmp_path / "pictures" / "memorisation.png"]  # so that the command names it
     assert share.value > 0.99
     assert near.value == 1
@@ -331,7 +334,7 @@ def test_copies_are_noticed_and_shown(
     height = rows.shape[0] // 8
     assert np.array_equal(rows[:height], rows[height : 2 * height])  # each above its original
     with pytest.raises(ConfigError, match="not trained on: split=test or val"):
-        METRICS["memorisation"].run(subject("histogram", "split=train"), options)
+        list(METRICS["memorisation"](**options).compute(subject("histogram", "split=train")))
 
 
 def test_training_is_timed_on_a_copy(subject: Callable[..., Subject], score: Score) -> None:
@@ -339,7 +342,7 @@ def test_training_is_timed_on_a_copy(subject: Callable[..., Subject], score: Sco
     before = {name: value.clone() for name, value in of.loaded.model.state_dict().items()}
     state = torch.random.get_rng_state()
     with torch.no_grad():
-        records = {each.metric: each for each in METRICS["throughput"].run(of, {"seconds": 0.05})}
+        records = {each.metric: each for each in METRICS["throughput"](seconds=0.05).compute(of)}
     assert torch.equal(torch.random.get_rng_state(), state)
     assert all(torch.equal(value, before[name]) for name, value in of.loaded.model.state_dict().items())
     assert set(records) == {"training_rate", "sampling_rate", "parameters", "peak_memory"}
@@ -350,27 +353,27 @@ def test_training_is_timed_on_a_copy(subject: Callable[..., Subject], score: Sco
     assert "training_rate" not in fitted
 
 
-OOD = {"data": "auto", "root": None, "num_particles": 1, "max_examples": 60}
+OOD: dict[str, Any] = {"data": "auto", "root": None, "num_particles": 1, "max_examples": 60}
 
 
 def test_black_and_white_data_are_told_from_their_inverse(subject: Callable[..., Subject]) -> None:
     of = subject("vae")
     spec = dataclasses.replace(of.data.spec, levels=2)
     binary = dataclasses.replace(of.data, spec=spec, test=Split((of.data.test.x > 8).to(torch.uint8), of.data.test.y))
-    name, strange = ood._strange(dataclasses.replace(of, data=binary), OOD)
+    name, strange = ood.OOD(**OOD).strange(dataclasses.replace(of, data=binary))
     assert name.startswith("inverted")
     assert len(strange.x.unique()) == 2
-    assert ood._strange(of, OOD)[0].startswith("dimmed")
+    assert ood.OOD(**OOD).strange(of)[0].startswith("dimmed")
 
 
 def test_strange_data_that_are_missing_are_told_by_the_key_that_names_their_place(
     subject: Callable[..., Subject],
 ) -> None:
     with pytest.raises(DataError, match=r"metric.ood.root=/nowhere") as caught:
-        METRICS["ood"].run(subject("vae"), {**OOD, "data": "mnist", "root": "/nowhere"})
+        list(METRICS["ood"](**{**OOD, "data": "mnist", "root": "/nowhere"}).compute(subject("vae")))
     assert " data.root" not in str(caught.value)
     with pytest.raises(DataError, match=r" data.root=/nowhere"):
-        METRICS["ood"].run(subject("vae", "data.root=/nowhere"), {**OOD, "data": "mnist"})
+        list(METRICS["ood"](**{**OOD, "data": "mnist"}).compute(subject("vae", "data.root=/nowhere")))
 
 
 def test_training_examples_without_a_likelihood_are_counted(
@@ -382,7 +385,7 @@ def test_training_examples_without_a_likelihood_are_counted(
         return found
 
     monkeypatch.setattr(ood, "negative_log_likelihoods", likelihoods)
-    methods = {each.metric: each.method or "" for each in METRICS["ood"].run(subject("histogram"), OOD)}
+    methods = {each.metric: each.method or "" for each in METRICS["ood"](**OOD).compute(subject("histogram"))}
     assert "3 training examples without a finite" in methods["ood_auroc_typicality"]
     assert "without a finite" not in methods["ood_auroc_likelihood"]
 
@@ -473,5 +476,5 @@ def test_foreign_weights_are_not_read(tmp_path: Path) -> None:
 def test_the_weights_are_looked_for_where_pytorch_keeps_downloads(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TORCH_HOME", "/somewhere")
     monkeypatch.setattr(torch.hub, "_hub_dir", None)
-    assert inception.place({"weights": None}) == Path("/somewhere/hub/checkpoints") / inception.FILE
-    assert inception.place({"weights": "~/a.pth"}) == Path.home() / "a.pth"
+    assert inception.place(None) == Path("/somewhere/hub/checkpoints") / inception.FILE
+    assert inception.place("~/a.pth") == Path.home() / "a.pth"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -143,18 +143,32 @@ def test_the_domains_of_pairs_are_transformed_alike(layout: Any) -> None:
     assert data.split("test") is data.test
 
 
-def answer(value: float, *, error: float | None = 0.1) -> Metric:
-    def measure(subject: Any, options: Any) -> list[Record]:
-        return [Record("knn_accuracy", value, "share", "estimate", 3, error, subject.split_name, 0, terms={"a": value})]
+def answer(value: float, *, error: float | None = 0.1) -> Any:
+    def measure(subject: Any) -> Iterator[Record]:
+        yield Record("knn_accuracy", value, "share", "estimate", 3, error, subject.split_name, 0, terms={"a": value})
 
-    return Metric(lacks=lambda loaded: None, run=measure)
+    return scripted(measure)
 
 
-def fails(error: Exception) -> Metric:
-    def measure(subject: Any, options: Any) -> list[Record]:
+def fails(error: Exception) -> Any:
+    def measure(subject: Any) -> Iterator[Record]:
         raise error
 
-    return Metric(lacks=lambda loaded: None, run=measure)
+    return scripted(measure)
+
+
+def scripted(script: Callable[[Subject], Iterator[Record]]) -> Any:
+    """A class for `METRICS`: it can be had, takes any options, and says or raises what the script does."""
+
+    class Scripted(Metric):
+        def __init__(self, **_: Any) -> None:
+            pass
+
+        def compute(self, subject: Subject) -> Iterator[Record]:
+            return script(subject)
+
+    Scripted.__module__ = "genlab.metrics.scripted"  # what a user's own raises is said otherwise
+    return Scripted
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
@@ -183,18 +197,17 @@ def test_a_metric_that_fails_leaves_the_numbers_of_the_others(
     assert "elbo" in capsys.readouterr().out
 
 
-def test_no_collective_follows_one_that_has_failed(score: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
-    broken = dataclasses.replace(fails(DataError("no file")), shared=True)
-    monkeypatch.setitem(METRICS, "nll", broken)
+def test_no_collective_follows_one_that_has_failed() -> None:
+    broken = fails(DataError("no file"))()
+    broken.shared = True
     loaded = SimpleNamespace(path=Path("a.ckpt"))
     split = Split(torch.zeros(1, 1))
     data = Dataset("any", DataSpec((1,), None), split, split, split)
     for devices, tried in ((1, {"nll", "bpd"}), (2, {"nll"})):
-        monkeypatch.setitem(METRICS, "bpd", broken)
         config = {"metric": {}, "devices": devices, "split": "test"}
         subject: Any = Subject(loaded, loaded, data, config, QUIET, Path())  # type: ignore[arg-type]
         failed: dict[str, Exception] = {}
-        assert evaluate.score(subject, {"nll": {}, "bpd": {}}, failed=failed) == []
+        assert evaluate.score(subject, {"nll": broken, "bpd": broken}, failed=failed) == []
         assert failed.keys() == tried
 
 

@@ -66,11 +66,11 @@ def test_a_comparison_does_not_go_on_after_an_error_that_is_a_signal(monkeypatch
         compare.scored(run, {"metric": {}}, spare=tmp_path, console=Console(quiet=True))
 
 
-def test_no_metric_follows_an_error_that_is_a_signal(monkeypatch):
-    monkeypatch.setitem(evaluate.METRICS, "nll", SimpleNamespace(run=rewritten, shared=False))
+def test_no_metric_follows_an_error_that_is_a_signal():
+    metric = SimpleNamespace(compute=rewritten, shared=False)
     subject = SimpleNamespace(split_name="test", config={"metric": {}, "devices": 1})
     with signals.raising(), pytest.raises(Interrupted, match="SIGTERM"):
-        evaluate.score(subject, {"nll": {}, "bpd": {}}, failed={})
+        evaluate.score(subject, {"nll": metric, "bpd": metric}, failed={})
 
 
 @pytest.mark.parametrize("signum", signals.STOPPING)

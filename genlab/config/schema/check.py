@@ -9,7 +9,7 @@ from typing import Any, get_args
 from pydantic import ValidationError
 
 from genlab.config.fits import check_pair
-from genlab.config.schema import classical, data, ebm, flow, game, likelihood, pixelcnn, translation, vae
+from genlab.config.schema import classical, data, ebm, flow, game, likelihood, metrics, pixelcnn, translation, vae
 from genlab.config.schema.classical import check_fit
 from genlab.config.schema.data import ExternalData
 from genlab.config.schema.nodes import External, Node, Target
@@ -119,11 +119,23 @@ def validate(verb: str, config: dict[str, Any], *, known: list[str] | None = Non
             fallback = ExternalData if node == "data" else External
             schema = TARGETS.get(str(value.get("_target_")), fallback)
             problems += [*_kind(node, value)] or _problems(schema, value, (node,), names, verb)
+    problems += _own_metrics(config, names, verb)
     if verb == "train" and not problems:
         problems += [*check_fit(config, own=TARGETS), *check_pair(config)]
     if problems:
         raise ConfigError("; ".join(dict.fromkeys(problems)))
     return config
+
+
+def _own_metrics(config: Mapping[str, Any], known: list[str], verb: str) -> Iterator[str]:
+    """What is wrong with the options of a user's own metrics, whose targets are trusted."""
+    asked = config.get("metric")
+    for name, node in metrics.own(asked).items() if isinstance(asked, Mapping) else ():
+        found = None if node["_target_"] in TARGETS else metrics.of_target(node["_target_"])
+        if found is None:
+            yield f"metric.{name}._target_: {node['_target_']} is no metric"
+        else:
+            yield from _problems(found, node, ("metric", name), known, verb)
 
 
 def _problems(

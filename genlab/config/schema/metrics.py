@@ -1,133 +1,62 @@
-"""Schemas of the metrics of ``genlab eval``."""
+"""Schemas of the metrics of ``genlab eval``, computed from the signatures of their classes."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
-from pydantic import Field
+from pydantic import create_model, model_validator
 
-from genlab.config.schema.nodes import Node, Positive, PositiveFloat, Shown, Text
+from genlab.config.options import Described, held
+from genlab.config.schema.nodes import Node, Target
 
-
-class Particles(Node):
-    """Options of a likelihood metric."""
-
-    num_particles: Positive | None
+PACKAGE = "genlab.metrics"
 
 
-class Probe(Node):
-    """Options of the linear probe."""
-
-    max_train: Positive
-
-
-class Vote(Probe):
-    """Options of the vote of nearest neighbours."""
-
-    k: Positive
+def options(described: Described, base: type[Node] = Node) -> type[Node]:
+    """The schema of a class's options."""
+    types, defaults = described.types(), described.defaults()
+    fields: dict[str, Any] = {name: (each, defaults[name]) for name, each in types.items()}
+    return create_model(described.name, __base__=base, **fields)
 
 
-class Bayes(Probe):
-    """Options of the classification by Bayes' rule."""
-
-    num_particles: Positive
-    max_examples: Positive
+def own(metric: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """The nodes of a ``metric`` node that are a user's own metrics: they say which class they are."""
+    return {name: node for name, node in metric.items() if isinstance(node, Mapping) and "_target_" in node}
 
 
-class OOD(Node):
-    """Options of anomaly detection."""
+def of_target(target: str) -> type[Target] | None:
+    """The schema of a user's own metric; None: there is no such class.
 
-    data: Text
-    root: Text | None
-    num_particles: Positive
-    max_examples: Positive
+    Raises:
+        ConfigError: its options cannot be read.
+    """
+    from genlab.config.options import described
 
-
-class Count(Node):
-    """How many examples are looked at."""
-
-    n: Positive
+    module, _, name = target.rpartition(".")
+    found = described(module)
+    return None if found is None or found.name != name else options(found, Target)  # type: ignore[return-value]
 
 
-class Drawn(Node):
-    """How many samples the grid shows."""
-
-    n: Shown
-
-
-class Samples(Node):
-    """Options of a metric of samples."""
-
-    n: Positive | None
-
-
-class Neighbours(Samples):
-    """Options of a metric of samples and their nearest neighbours."""
-
-    k: Positive
-
-
-class Divergence(Samples):
-    """Options of a divergence from a known density."""
-
-    resolution: Annotated[int, Field(ge=4)]
-    num_particles: Positive
-
-
-class Projections(Samples):
-    """Options of the sliced Wasserstein distance."""
-
-    projections: Positive
-
-
-class Distances(Samples):
-    """Options of a metric of distances."""
-
-    space: Literal["auto", "features", "data"]
-
-
-class Inception(Samples):
-    """Options of a metric in Inception's features."""
-
-    weights: Text | None
-
-
-class Throughput(Node):
-    """Options of the throughput."""
-
-    seconds: PositiveFloat
-
-
-class Metrics(Node):
+class _Builtin(Node):
     """The metrics and their options; the names that are present are what is computed."""
 
-    all: Node | None = None
-    nll: Particles | None = None
-    bpd: Particles | None = None
-    elbo: Node | None = None
-    energy: Count | None = None
-    probe: Probe | None = None
-    knn_accuracy: Vote | None = None
-    bayes: Bayes | None = None
-    ood: OOD | None = None
-    translation: Node | None = None
-    pictures: Drawn | None = None
-    kl: Divergence | None = None
-    reverse_kl: Divergence | None = None
-    js: Divergence | None = None
-    tv: Divergence | None = None
-    fcd: Samples | None = None
-    kernel_distance: Samples | None = None
-    precision: Neighbours | None = None
-    recall: Neighbours | None = None
-    density: Neighbours | None = None
-    coverage: Neighbours | None = None
-    mode_coverage: Samples | None = None
-    sliced_wasserstein: Projections | None = None
-    mmd: Samples | None = None
-    diversity: Distances | None = None
-    memorisation: Distances | None = None
-    throughput: Throughput | None = None
-    fid: Inception | None = None
-    kid: Inception | None = None
-    inception_score: Inception | None = None
+    @model_validator(mode="before")
+    @classmethod
+    def _without_own(cls, value: Any) -> Any:
+        if not isinstance(value, Mapping):
+            return value
+        return {name: node for name, node in value.items() if name not in own(value)}
+
+
+if TYPE_CHECKING:
+
+    class Metrics(_Builtin):
+        """See `_Builtin`."""
+else:
+    Metrics = create_model(
+        "Metrics",
+        __base__=_Builtin,
+        all=(Node | None, None),
+        **{name: (options(each) | None, None) for name, each in held(PACKAGE).items()},
+    )

@@ -1,21 +1,33 @@
-"""What schemas are made of: ranges, and nodes that refuse unknown keys and silent conversions."""
+"""What schemas are made of: `genlab.config.ranges`, and nodes that refuse unknown keys and silent conversions."""
 
 from __future__ import annotations
 
-from typing import Annotated
-
 from pydantic import BaseModel, ConfigDict, Field
 
-Positive = Annotated[int, Field(gt=0)]
-Shown = Annotated[int, Field(gt=0, le=1024)]
-"""How many pictures a grid shows: more can be drawn, and not be looked at."""
+from genlab.config.ranges import (
+    NonNegative,
+    NonNegativeFloat,
+    Positive,
+    PositiveFloat,
+    Seed,
+    Shown,
+    Text,
+    Unit,
+)
 
-NonNegative = Annotated[int, Field(ge=0)]
-PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-NonNegativeFloat = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Unit = Annotated[float, Field(ge=0, lt=1)]
-Text = Annotated[str, Field(min_length=1)]
-Seed = Annotated[int, Field(ge=0, lt=2**63)]
+__all__ = [
+    "External",
+    "Node",
+    "NonNegative",
+    "NonNegativeFloat",
+    "Positive",
+    "PositiveFloat",
+    "Seed",
+    "Shown",
+    "Target",
+    "Text",
+    "Unit",
+]
 
 
 class Node(BaseModel):

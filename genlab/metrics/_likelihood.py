@@ -1,0 +1,42 @@
+"""What nll, bpd and elbo share: one protocol, one computation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from genlab.evaluation import likelihood
+from genlab.evaluation.record import Record
+from genlab.evaluation.reference import judged
+from genlab.metrics.subject import Subject
+
+PARTICLES = 500
+"""Importance samples per example of a bound, where neither nll nor bpd says how many."""
+
+
+def settings(subject: Subject, name: str) -> dict[str, Any]:
+    """Of a likelihood's computation; ``name`` stands before the bar."""
+    return {
+        "split_name": subject.split_name,
+        "batch_size": subject.config["batch_size"],
+        "seed": subject.seed,
+        "progress": subject.bar(name),
+    }
+
+
+def nll(subject: Subject, num_particles: int | None) -> Record:
+    """The negative log-likelihood of the split, computed once: nll and bpd are one computation in two units.
+
+    ``num_particles`` None: as the other of the two was asked for, so that one table never shows two numbers of
+    particles unasked, or `PARTICLES`.
+    """
+    asked = [
+        num_particles,
+        *((subject.config["metric"].get(name) or {}).get("num_particles") for name in ("nll", "bpd")),
+    ]
+    particles = next((n for n in asked if n is not None), PARTICLES)
+
+    def compute() -> Record:
+        found = likelihood.nll(subject.model, subject.split, num_particles=particles, **settings(subject, "nll"))
+        return judged(found, subject.data, subject.split)
+
+    return subject.once(("nll", particles), compute)

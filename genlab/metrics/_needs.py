@@ -1,0 +1,76 @@
+"""What a checkpoint can lack for a metric, beyond a capability of its model."""
+
+from __future__ import annotations
+
+from genlab.data.sources.densities import Density, GaussianMixture
+from genlab.data.sources.toy2d import DENSITIES
+from genlab.evaluation.validate import has_likelihood
+from genlab.models.capabilities import ClassConditional, ExactLikelihood, LikelihoodBound, UnnormalisedDensity
+from genlab.restore import Loaded
+
+
+def likelihood(loaded: Loaded) -> str | None:
+    """A likelihood or a bound on it, or an energy on the plane."""
+    return None if has_likelihood(loaded.model) else "a likelihood"
+
+
+def likelihood_or_energy(loaded: Loaded) -> str | None:
+    """What ranks examples."""
+    ranks = has_likelihood(loaded.model) or isinstance(loaded.model, UnnormalisedDensity)
+    return None if ranks else "a likelihood or an energy"
+
+
+def likelihood_of_classes(loaded: Loaded) -> str | None:
+    """A likelihood that is given the class."""
+    known = isinstance(loaded.model, ExactLikelihood | LikelihoodBound)
+    return None if known and isinstance(loaded.model, ClassConditional) else "a likelihood of each class"
+
+
+def not_given_the_label(loaded: Loaded) -> str | None:
+    """Codes that do not carry the very label that is to be told from them."""
+    return "an encoder that is not given the label" if isinstance(loaded.model, ClassConditional) else None
+
+
+def labels(loaded: Loaded) -> str | None:
+    """Examples with classes."""
+    return "labels" if loaded.spec.num_classes is None else None
+
+
+def integers(loaded: Loaded) -> str | None:
+    """Data of which bits can be counted."""
+    return "integer data" if loaded.spec.levels is None else None
+
+
+def pictures(loaded: Loaded) -> str | None:
+    """Pictures."""
+    return None if loaded.spec.is_image else "pictures"
+
+
+def labelled_pictures(loaded: Loaded) -> str | None:
+    """Pictures with classes, for `genlab.metrics._features.of_classifier`."""
+    labelled = loaded.spec.is_image and loaded.spec.num_classes is not None
+    return None if labelled else "labelled pictures, on which a classifier for its features is trained"
+
+
+def vectors(loaded: Loaded) -> str | None:
+    """Data that are no pictures."""
+    return "vectors (pictures have metric=kernel_distance)" if loaded.spec.is_image else None
+
+
+def density_of(loaded: Loaded) -> Density | None:
+    """The true density of the data that a checkpoint was trained on, where its config tells that there is one."""
+    data = loaded.config["data"]
+    return DENSITIES[data["name"]] if data["_target_"] == "genlab.data.toy2d" else None
+
+
+def known_density(loaded: Loaded) -> str | None:
+    """Data whose density is known."""
+    return None if density_of(loaded) is not None else "a known density (data=toy2d)"
+
+
+def known_modes(loaded: Loaded) -> str | None:
+    """Data whose density has modes."""
+    if isinstance(density_of(loaded), GaussianMixture):
+        return None
+    have = [name for name, density in DENSITIES.items() if isinstance(density, GaussianMixture)]
+    return f"a density with modes (data=toy2d data.name={' or '.join(have)})"

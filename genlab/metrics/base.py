@@ -1,0 +1,94 @@
+"""What a metric is: one public class, in a file of its own that bears its name."""
+
+from __future__ import annotations
+
+import importlib
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from typing import ClassVar, Literal
+
+from genlab.evaluation.record import Record
+from genlab.metrics.subject import Subject
+from genlab.models.capabilities import (
+    EncodesLatents,
+    GenerativeModel,
+    LikelihoodBound,
+    Translator,
+    UnnormalisedDensity,
+)
+from genlab.restore import Loaded
+
+Need = type | Callable[[Loaded], str | None]
+"""A capability that the model must have; or what says what a checkpoint lacks, after "needs", None for nothing."""
+
+CAPABILITIES: dict[type, str] = {
+    GenerativeModel: "a model that samples",
+    LikelihoodBound: "a bound on the likelihood",
+    UnnormalisedDensity: "an energy",
+    EncodesLatents: "an encoder",
+    Translator: "a model that translates pictures",
+}
+"""How messages name them."""
+
+
+class Metric(ABC):
+    """A number, or several, that a checkpoint is given.
+
+    ``genlab/metrics/NAME.py`` holds one subclass, named as the file: ``metric=NAME`` finds it there, and the first line
+    of its docstring is what ``genlab list metrics`` says. Its options are the keyword arguments of ``__init__``, which
+    are annotated with the types of `genlab.config.ranges` and have defaults: config and schema are read from there.
+
+    Attributes:
+        needs: what a checkpoint must have for it; the first that it lacks is named.
+        better: "lower" or "higher" where its first record says which model is better, else None.
+        shared: whether every rank of several must call it; otherwise rank 0 alone does.
+    """
+
+    needs: ClassVar[tuple[Need, ...]] = ()
+    better: ClassVar[Literal["lower", "higher"] | None] = None
+    shared: ClassVar[bool] = False
+
+    @property
+    def name(self) -> str:
+        """As in ``metric=NAME``: that of the file."""
+        return type(self).__module__.rpartition(".")[2]
+
+    @classmethod
+    def lacks(cls, loaded: Loaded) -> str | None:
+        """What a checkpoint lacks for it, after "needs" (``"a likelihood"``); None: it can have it."""
+        for need in cls.needs:
+            if not isinstance(need, type):
+                lacking = need(loaded)
+            elif isinstance(loaded.model, need):
+                lacking = None
+            else:
+                lacking = CAPABILITIES.get(need, f"a model that is a {need.__name__}")
+            if lacking is not None:
+                return lacking
+        return None
+
+    def missing(self) -> str | None:
+        """What this machine lacks for it, as a sentence: a file, a package; None: nothing."""
+        return None
+
+    @abstractmethod
+    def compute(self, subject: Subject) -> Iterator[Record]:
+        """Its records; called without gradients.
+
+        Raises:
+            Unanswerable: the data at hand cannot tell it.
+        """
+
+
+def metric_in(module: str) -> type[Metric] | None:
+    """The metric that a module holds, if it holds one: the subclass of `Metric` that is named as its file.
+
+    Raises:
+        ImportError: there is no such module.
+    """
+    plain = module.rpartition(".")[2].replace("_", "")
+    for name, found in vars(importlib.import_module(module)).items():
+        named = isinstance(found, type) and issubclass(found, Metric) and name.lower() == plain
+        if named and found is not Metric and found.__module__ == module:
+            return found
+    return None

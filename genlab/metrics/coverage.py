@@ -1,0 +1,21 @@
+"""``metric=coverage``: see `genlab.metrics._sets`."""
+
+from __future__ import annotations
+
+from genlab.config.ranges import Positive
+from genlab.evaluation.statistics import manifold
+from genlab.metrics._sets import Overlap
+
+
+class Coverage(Overlap):
+    """Share of the split's pictures that have a sample in their ball: variety, robust to outliers.
+
+    Args:
+        k: neighbours whose distance is a ball's radius.
+        n: samples; None: 2,000, or 500 of a model that samples by a chain.
+    """
+
+    overlap = staticmethod(manifold.coverage)
+
+    def __init__(self, *, k: Positive = 5, n: Positive | None = None) -> None:
+        super().__init__(k=k, n=n)

@@ -1,0 +1,21 @@
+"""``metric=density``: see `genlab.metrics._sets`."""
+
+from __future__ import annotations
+
+from genlab.config.ranges import Positive
+from genlab.evaluation.statistics import manifold
+from genlab.metrics._sets import Overlap
+
+
+class Density(Overlap):
+    """How many balls round the split's pictures hold a sample, over k: fidelity, robust to outliers.
+
+    Args:
+        k: neighbours whose distance is a ball's radius.
+        n: samples; None: 2,000, or 500 of a model that samples by a chain.
+    """
+
+    overlap = staticmethod(manifold.density)
+
+    def __init__(self, *, k: Positive = 5, n: Positive | None = None) -> None:
+        super().__init__(k=k, n=n)
