@@ -90,7 +90,9 @@ def options(words: list[str], _: str) -> str:
         for name, each in held(listing.HELD[group]).items():
             for key, value in each.defaults().items():
                 shown = "null" if value is None else value
-                rows.append([f"`{group}.{name}.{key}`", f"`{shown}`", cell(each.notes.get(key, ""))])
+                rows.append(
+                    [f"`{group}.{name}.{key}`", f"`{shown}`", cell(each.notes.get(key, "").replace("None:", "null:"))]
+                )
         return table(["option", "default", ""], rows)
     for name in listing.choices(group):
         for line in (ROOT / "configs" / group / f"{name}.yaml").read_text(encoding="utf-8").splitlines():
