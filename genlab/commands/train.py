@@ -42,7 +42,7 @@ from genlab.training.callbacks.checkpoints import Checkpoints
 from genlab.training.callbacks.guard import Guard
 from genlab.training.callbacks.progress_bar import ProgressBar
 from genlab.training.callbacks.steps import Steps
-from genlab.training.callbacks.validation import Validation
+from genlab.training.callbacks.validation import Measure, Validation, by_likelihood
 from genlab.training.callbacks.watch import Watch
 from genlab.training.game import GameLoss
 from genlab.training.state import check_state, restore
@@ -93,6 +93,8 @@ def run(
     torch.manual_seed(config["seed"])
     model = build.model(config["model"], data.spec, trust=trust)
     if isinstance(model, Fitted):
+        if _measures(config):
+            raise ConfigError(f"validation: {type(model).__name__} is fitted in one pass; genlab eval scores it")
         number, why = parts.compute(config, model, data, held=None, processes=1)
         say("threads", f"{number} ({why})")
         return fit.run(run_dir, config, model, data, console=console, begin=begin)
@@ -163,6 +165,8 @@ def run(
         pictures = guard.validation.pictures or guard.validation.draw(scored)
         for name, picture in pictures.items():
             summary[f"{name}_picture"] = str(save_png(run_dir / "samples" / f"final-{name}.png", picture))
+        if guard.validation.records:
+            summary["validation"] = [record.to_dict() for record in guard.validation.records]
         directory.write_json(run_dir / directory.SUMMARY, summary)
     return summary
 
@@ -206,6 +210,7 @@ def _callbacks(
         every=due,
         last_step=total,
         score=score,
+        measure=_measure(run_dir, config, data, module, first=trainer.is_global_zero, report=report),
         draw=partial(draw, data=data, n=settings["samples"]["n"], seed=config["seed"], report=report),
         folder=run_dir / "samples",
     )
@@ -233,6 +238,22 @@ def _callbacks(
     module.on_step_end = partial(chain.end_step, trainer, module)
     trainer.callbacks = [chain]  # type: ignore[attr-defined]
     return checkpoints
+
+
+def _measure(
+    run_dir: Path, config: Mapping[str, Any], data: Dataset, module: Stepwise, *, first: bool, report: Callable
+) -> Measure:
+    """What a validation measures beside the likelihood."""
+    if not _measures(config):
+        return by_likelihood
+    from genlab.commands.measures import Measures  # only who asks for metrics waits for them
+
+    return partial(Measures(config, module.model, data, folder=run_dir / "samples", report=report), first=first)
+
+
+def _measures(config: Mapping[str, Any]) -> bool:
+    node = config.get("validation")
+    return node is not None and bool(node["metrics"] or node["best"])
 
 
 def _fit(trainer: pl.Trainer, module: Stepwise, loader: BatchLoader, source: Path | None) -> None:

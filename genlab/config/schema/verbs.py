@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
-from genlab.config.schema.metrics import Metrics
+from genlab.config.arguments import nearest
+from genlab.config.options import held
+from genlab.config.schema.metrics import PACKAGE, Metrics
 from genlab.config.schema.nodes import (
     Node,
     NonNegative,
@@ -105,6 +107,25 @@ class Test(Node):
     batch_size: Positive
 
 
+def _metric(value: str) -> str:
+    names = list(held(PACKAGE))
+    if value in names or ("." in value and all(part.isidentifier() for part in value.split("."))):
+        return value
+    raise ValueError(f"no such metric; choose from {', '.join(names)}{nearest(value, names)}")
+
+
+MetricName = Annotated[Text, AfterValidator(_metric)]
+"""One of ``genlab list metrics``, or the module of a user's own."""
+
+
+class Validation(Node):
+    """What is scored at every validation beside the likelihood, and which checkpoint is the best."""
+
+    metrics: list[MetricName]
+    n: Positive
+    best: MetricName | None
+
+
 class Train(Node):
     """`genlab train`. The nodes that build objects are checked by the schema of their ``_target_``.
 
@@ -117,6 +138,7 @@ class Train(Node):
     outputs: Text
     resume: Text | None
     trust: list[Text]
+    validation: Validation | None = None  # earlier runs have none
     test: Test
     trainer: Trainer
     callbacks: Callbacks

@@ -121,9 +121,9 @@ class Checkpoints(StepCallback):
         due = step == self.last_step or (self.every_n_steps is not None and step % self.every_n_steps == 0)
         if self.every_seconds is not None and time.monotonic() - self._saved_at > self.every_seconds:
             due = True
-        record = self.validation.latest
-        if record is not None and record.value < self.best and self.validation.due(step):
-            self.best = record.value
+        value = self.validation.criterion
+        if value is not None and value < self.best and self.validation.due(step):
+            self.best = value
             if trainer.is_global_zero:
                 save_best(trainer, self.folder, step=step, meta=self._about(step))
         if due:

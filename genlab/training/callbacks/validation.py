@@ -19,8 +19,16 @@ from genlab.training.loggers import CSVLog
 Score = Callable[[nn.Module], Record | None]
 """The validation number of a model, if it can have one."""
 
+Measure = Callable[[nn.Module, Record | None], tuple[list[Record], float | None]]
+"""``(model, its validation number) ->`` further records, and the value of which the least makes the best checkpoint."""
+
 Draw = Callable[[nn.Module], dict[str, np.ndarray]]
 """Named pictures of a model, ``(H, W, 3) uint8``."""
+
+
+def by_likelihood(_: nn.Module, nll: Record | None) -> tuple[list[Record], float | None]:
+    """A `Measure` of nothing else: the best is the likeliest."""
+    return [], None if nll is None else nll.value
 
 
 class Validation(StepCallback):
@@ -34,16 +42,29 @@ class Validation(StepCallback):
         last_step: the run's final step.
         score: the validation number; every rank takes part in it.
         draw: the pictures; rank 0 alone draws them.
+        measure: what else is scored; every rank takes part.
         folder: where ``step-<step>-<name>.png`` go.
     """
 
-    def __init__(self, *, every: Callable[[int], bool], last_step: int, score: Score, draw: Draw, folder: Path) -> None:
+    def __init__(
+        self,
+        *,
+        every: Callable[[int], bool],
+        last_step: int,
+        score: Score,
+        draw: Draw,
+        measure: Measure,
+        folder: Path,
+    ) -> None:
         self.every = every
         self.last_step = last_step
         self.score = score
         self.draw = draw
+        self.measure = measure
         self.folder = folder
         self.latest: Record | None = None
+        self.records: list[Record] = []
+        self.criterion: float | None = None
         self.pictures: dict[str, np.ndarray] = {}
 
     def due(self, step: int) -> bool:
@@ -68,6 +89,10 @@ class Validation(StepCallback):
         pl_module.settle()
         step = pl_module.batches_done
         self.latest = self.score(pl_module.scored)
+        self.records, self.criterion = self.measure(pl_module.scored, self.latest)
+        if self.records:
+            for logger in trainer.loggers:
+                logger.log_metrics({f"val/{record.metric}": record.value for record in self.records}, step=step)
         if self.latest is not None:
             for logger in trainer.loggers:
                 logger.log_metrics(self.latest.scalars("val"), step=step)

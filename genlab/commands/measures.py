@@ -1,0 +1,124 @@
+"""``validation.metrics=[fcd]``: metrics of ``genlab eval`` at every validation of a run, and what its best is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+from torch import nn
+
+from genlab.commands.evaluate import made
+from genlab.config.options import Described, described
+from genlab.data.spaces import Dataset
+from genlab.errors import ConfigError, DataError
+from genlab.evaluation.record import Record
+from genlab.evaluation.validate import with_likelihood
+from genlab.metrics import Metric, Subject
+from genlab.metrics.subject import Unanswerable
+from genlab.ops.eval_mode import evaluating
+from genlab.restore import Loaded
+
+NLL = "nll"
+"""What a validation has anyway, of models with a likelihood."""
+
+PARTICLES = 1
+"""Importance samples per example of a bound: the run's end, and ``genlab eval``, take more."""
+
+BATCH = 1000
+"""Examples at a time: changes speed and memory, never a value."""
+
+Report = Callable[[str], None]
+
+
+class Measures:
+    """The metrics of a run's validations.
+
+    Args:
+        config: of ``genlab train``, with a node ``validation``.
+        model: to be trained; what it cannot have is refused now, before the first step.
+        data: of the run; the validation split is scored.
+        folder: where pictures of metrics go.
+        report: is told, in one line, of a metric that the data at hand cannot tell.
+
+    Raises:
+        ConfigError: a metric that this model or data cannot have, or a best one without a direction.
+        DataError: a metric needs a file or package that is not there.
+        TrustError: a user's own is not trusted.
+    """
+
+    def __init__(
+        self, config: Mapping[str, Any], model: nn.Module, data: Dataset, *, folder: Path, report: Report
+    ) -> None:
+        node = config["validation"]
+        self.config, self.data, self.folder, self.report = config, data, folder, report
+        self.best: str | None = node["best"]
+        wanted = dict.fromkeys([*node["metrics"], *([] if self.best is None else [self.best])])
+        loaded = self._loaded(model)
+        self.metrics = {name: _bounded(name, node["n"], trust=config["trust"]) for name in wanted}
+        for name, metric in self.metrics.items():
+            lacks, missing = metric.lacks(loaded), metric.missing()
+            if lacks is not None:
+                raise ConfigError(f"validation: metric {name} needs {lacks}; {type(model).__name__} cannot have it")
+            if missing is not None:
+                raise DataError(missing)
+        if self.best is not None and self.metrics[self.best].better is None:
+            raise ConfigError(f"validation.best={self.best}: neither high nor low is better of it; choose another")
+        self.metrics.pop(NLL, None)
+
+    def __call__(self, model: nn.Module, nll: Record | None, *, first: bool) -> tuple[list[Record], float | None]:
+        """The records of the model as it is, and the value by which ``best.ckpt`` is chosen: less is better.
+
+        Args:
+            model: scored in eval mode.
+            nll: what the validation has anyway.
+            first: whether this process is rank 0, which alone computes what is not shared.
+
+        Raises:
+            TrainingError: a number that is not finite.
+        """
+        lowest = nll.value if nll is not None and self.best in (None, NLL) else None
+        if not self.metrics:
+            return [], lowest
+        records: list[Record] = []
+        with evaluating(model), torch.no_grad(), torch.random.fork_rng():
+            subject = self._subject(model)  # one for all, which draws its samples once
+            for name, metric in self.metrics.items():
+                if not first and not metric.shared:
+                    continue
+                try:
+                    found = [record.checked() for record in metric.compute(subject)]
+                except Unanswerable as error:
+                    self.report(f"left out {error}")
+                    continue
+                if name == self.best and found:
+                    lowest = found[0].value if metric.better == "lower" else -found[0].value
+                records += found
+        return records, lowest
+
+    def _loaded(self, model: nn.Module) -> Loaded:
+        return Loaded(self.folder, dict(self.config), self.data.spec, 0, model)  # type: ignore[arg-type]
+
+    def _subject(self, model: nn.Module) -> Subject:
+        settings = {"split": "val", "seed": self.config["seed"], "batch_size": BATCH, "metric": {}, "devices": 1}
+        scored = with_likelihood(model, self.data) or model
+        loaded = self._loaded(model)
+        return Subject(loaded, scored, self.data, settings, Console(quiet=True), self.folder)  # type: ignore[arg-type]
+
+
+def _bounded(name: str, n: int, *, trust: list[str]) -> Metric:
+    """A metric that looks at no more than ``n`` samples or examples; its other options are as they are by default."""
+    found = _described(name)
+    bounds = {"n": n, "max_examples": n, "num_particles": PARTICLES}
+    options = {key: bounds.get(key, default) for key, default in found.defaults().items()}
+    target = {} if "." not in name else {"_target_": found.target}
+    return made(name, {**target, **options}, trust=trust)
+
+
+def _described(name: str) -> Described:
+    found = described(name if "." in name else f"genlab.metrics.{name}")
+    if found is None:
+        raise ConfigError(f"validation: {name} is no metric; genlab list metrics shows them")
+    return found
