@@ -57,7 +57,7 @@ class Measures:
         self.best: str | None = node["best"]
         wanted = dict.fromkeys([*node["metrics"], *([] if self.best is None else [self.best])])
         loaded = self._loaded(model)
-        self.metrics = {name: _bounded(name, node["n"], trust=config["trust"]) for name in wanted}
+        self.metrics = {name: _bounded(name, node["max_examples"], trust=config["trust"]) for name in wanted}
         for name, metric in self.metrics.items():
             lacks, missing = metric.lacks(loaded), metric.missing()
             if lacks is not None:

@@ -53,23 +53,10 @@ def write(name, text):
 SETTINGS = [rule for rule in forbidden.RULES if not rule.key.startswith("-") and "/" not in rule.key]
 CHOICES = [rule for rule in forbidden.RULES if "/" in rule.key]
 FREE = {
-    *(
-        "name",
-        "seed",
-        "test",
-        "validation",
-        "trainer",
-        "callbacks",
-        "logger",
-        "optim",
-        "players",
-        "data",
-        "model",
-        "objective",
-    ),
+    *("name", "seed", "test", "trainer", "callbacks", "logger", "optim", "players", "data", "model", "objective"),
     *("ckpt", "task", "n", "temperature", "truncation", "label", "steps", "trajectory", "noise", "keep", "batch_size"),
     *("accelerator", "input", "direction", "max_side", "skip_bad", "split", "devices", "metric", "runs", "models"),
-    *("seeds", "budget", "root", "pairs"),
+    *("seeds", "budget", "root", "pairs", "validation", "format", "grid"),
 }
 
 

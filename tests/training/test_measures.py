@@ -53,7 +53,7 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
 def test_a_gan_has_a_best_checkpoint_by_a_metric_and_trains_as_without(best: str, sign: int, tmp_path: Path) -> None:
     plain, _, _ = trained(tmp_path / "plain", *GAN)
     assert not (plain / "best.ckpt").exists()
-    words = ["validation.metrics=[mmd]", "validation.n=64", f"validation.best={best}"]
+    words = ["validation.metrics=[mmd]", "validation.max_examples=64", f"validation.best={best}"]
     folder, rows, summary = trained(tmp_path / "run", *GAN, *words)
     found = {int(row["step"]): sign * float(row[f"val/{best}"]) for row in rows if row.get(f"val/{best}")}
     assert list(found) == [2, 4, 6]
@@ -75,7 +75,7 @@ def test_the_likelihood_is_what_says_which_is_best_unless_another_is_named(tmp_p
         for name, words in {
             "default": [],
             "nll": ["validation.metrics=[nll]", "validation.best=nll"],
-            "mmd": ["validation.best=mmd", "validation.n=60"],
+            "mmd": ["validation.best=mmd", "validation.max_examples=60"],
         }.items()
     }
     for name, (folder, rows, _) in runs.items():

@@ -122,7 +122,7 @@ class Validation(Node):
     """What is scored at every validation beside the likelihood, and which checkpoint is the best."""
 
     metrics: list[MetricName]
-    n: Positive
+    max_examples: Positive
     best: MetricName | None
 
 
