@@ -134,7 +134,7 @@ def test_scores_are_measured_once_and_anew_when_something_changes(outputs, tmp_p
     third = compared(tmp_path, "outputs/train/vae-digits")[2]
     assert len(loaded) == 5
     assert third["vae"]["cells"]["nll"] != first["vae"]["cells"]["nll"]
-    monkeypatch.setattr(scores, "code", lambda: "of a metric that was mended")
+    monkeypatch.setattr(basis, "code", lambda: "of a metric that was mended")
     compared(tmp_path, "outputs/train/vae-digits")
     assert len(loaded) == 7
 
