@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from hydra._internal.sources_registry import SourcesRegistry
+from hydra._internal.core_plugins.file_config_source import FileConfigSource
 
 from genlab.config.listing import config_dir
 from genlab.errors import ConfigError
@@ -14,8 +14,8 @@ from genlab.files import plainyaml
 
 
 def bound_files() -> None:
-    """Let Hydra read config files only after they were looked at; to be called whenever its plugins were loaded."""
-    source: Any = SourcesRegistry.instance().resolve("file")
+    """Let Hydra read config files only after they were looked at, in whichever process."""
+    source: Any = FileConfigSource  # not by Hydra's registry: where a launcher unpickles a loader it is still empty
     plain = source.load_config
     if getattr(plain, "bounded", False):
         return
