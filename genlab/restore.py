@@ -11,13 +11,15 @@ from typing import Any, get_args
 import torch
 
 from genlab import build
+from genlab.config.permitted import check_config
 from genlab.config.schema import validate
 from genlab.config.trust import check_claim
 from genlab.data.classes import aligned
 from genlab.data.fingerprint import changed, fingerprint
 from genlab.data.spaces import Dataset, DataSpec, Layout
-from genlab.errors import CheckpointError, ConfigError, TrainingError
+from genlab.errors import CheckpointError, ConfigError, TrainingError, TrustError
 from genlab.models.capabilities import GenerativeModel
+from genlab.runs import directory, record
 from genlab.storage import checkpoint
 from genlab.storage.weights import load_weights
 
@@ -116,9 +118,22 @@ def load(path: Path, *, trust: Sequence[str], device: torch.device) -> Loaded:
     weights = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
     load_weights(model, weights, source=str(path))
     model.requires_grad_(requires_grad=False)
+    _tell_edits(path, config)
     if meta["step"] == 0:
         checkpoint.say(f"{path} is of step 0: these are untrained weights")
     return Loaded(path, config, spec, meta["step"], model.to(device).eval(), meta.get("data"))  # type: ignore[arg-type]
+
+
+def _tell_edits(path: Path, config: Mapping[str, Any]) -> None:
+    """Say in one line if the ``config.yaml`` beside a checkpoint says otherwise; what counts is the checkpoint's."""
+    run_dir = path.resolve().parent.parent
+    if not (run_dir / directory.CONFIG).is_file():
+        return
+    try:
+        shown = validate("train", {**record.read(run_dir)["config"], "trust": config["trust"]})
+        check_config(config, shown, source=str(path))
+    except (CheckpointError, ConfigError, TrustError) as error:
+        checkpoint.say(f"{error}; what follows is of the checkpoint's settings")
 
 
 def _spec(held: Mapping[str, Any]) -> DataSpec:

@@ -127,6 +127,8 @@ def _quoted(value: str) -> bool:
 
 def _override(word: str, *, verb: str, sweep: bool) -> str:
     key, equals, value = word.partition("=")
+    if "\0" in word:
+        raise ConfigError(f"{key!r}: a NUL character can stand in no setting")
     if not equals or not key.strip("+~"):
         if word.strip("~") and word.startswith("~"):
             return word

@@ -88,3 +88,7 @@ def test_what_is_advised_after_a_divergence_can_be_done_on_resume():
     found, changed = _applied(config, {"trainer.gradient_clip_val": 1, "optim.lr": 1e-4})
     assert found == {"trainer": {"gradient_clip_val": 1}, "optim": {"lr": 1e-4}}
     assert changed["trainer.gradient_clip_val"] == (None, 1)
+
+
+def test_a_character_that_no_path_can_hold_is_refused(refused):
+    assert "NUL" in refused("train", "outputs=a\0b", code=2)

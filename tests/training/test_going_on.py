@@ -279,3 +279,15 @@ def test_a_fingerprint_sees_counts_order_and_values_and_not_the_last_bit() -> No
     assert changed(of(real), of(real + 0.01)) is not None
     assert changed(of(x, y), of(x)) is not None
     assert changed({"train": 3}, of(x)) is not None
+
+
+def test_an_edited_config_is_told_where_a_checkpoint_is_loaded(older, capfd):
+    path = checkpoint.latest(older / "checkpoints")
+    load(path, trust=[], device=torch.device("cpu"))
+    assert capfd.readouterr().err == ""
+    edit(older, "model", "latent_dim", value=7)
+    assert load(path, trust=[], device=torch.device("cpu")).config["model"]["latent_dim"] != 7
+    said = capfd.readouterr().err
+    assert "model.latent_dim is" in said
+    assert said.endswith("what follows is of the checkpoint's settings\n")
+    assert len(said.splitlines()) == 1
