@@ -6,16 +6,18 @@ import os
 from pathlib import Path
 from typing import Any
 
-from hydra._internal.core_plugins.file_config_source import FileConfigSource
-
 from genlab.config.listing import config_dir
 from genlab.errors import ConfigError
 from genlab.files import plainyaml
 
 
 def bound_files() -> None:
-    """Let Hydra read config files only after they were looked at, in whichever process."""
-    source: Any = FileConfigSource  # not by Hydra's registry: where a launcher unpickles a loader it is still empty
+    """Let Hydra read config files only after they were looked at; to be called whenever a loader is there."""
+    # Imported now: Hydra runs this module anew when it looks for its plugins, and then uses that class. Not by its
+    # registry, which is still empty where a launcher unpickles a loader.
+    from hydra._internal.core_plugins.file_config_source import FileConfigSource
+
+    source: Any = FileConfigSource
     plain = source.load_config
     if getattr(plain, "bounded", False):
         return
