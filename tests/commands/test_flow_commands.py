@@ -122,5 +122,5 @@ def test_the_ledger_says_exact_on_vectors_and_bound_with_its_terms_on_pixels(
 def test_metrics_that_a_flow_cannot_have_are_refused(trained: dict[str, Path], tmp_path: Path) -> None:
     for metric in ("bpd", "elbo"):
         config = settings("eval", f"ckpt={trained['plane']}", "accelerator=cpu", f"metric=[{metric}]")
-        with pytest.raises(ConfigError, match="it can have .*metric=nll"):
+        with pytest.raises(ConfigError, match=r"it can have .*metric=nll"):
             evaluate.run(tmp_path, config, console=QUIET)
