@@ -6,7 +6,8 @@ import importlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
-from typing import Any
+from pkgutil import iter_modules
+from typing import Any, TypeVar
 
 from torch import Generator, Tensor, nn
 
@@ -15,6 +16,8 @@ from genlab.config.trust import check_target
 from genlab.data.spaces import Dataset, DataSpec, Split
 from genlab.errors import ConfigError, DataError, GenlabError, TrainingError, out_of_memory
 from genlab.training.optim import OptimiserRecipe
+
+T = TypeVar("T")
 
 LOOKED_AT = 100
 """Training examples of a user's own source that are transformed to see whether they are what its type says."""
@@ -42,6 +45,20 @@ def construct(node: Mapping[str, Any], *args: Any, trust: Sequence[str]) -> Any:
             return made(*args, **keys)
         except TypeError as error:  # a user's own class has no schema: a wrong key shows here
             raise ConfigError(f"_target_={target}: {error}") from error
+
+
+def discovered(package: str, base: type[T]) -> dict[str, type[T]]:
+    """What the public modules of one of genlab's packages hold, by name: the child of ``base`` named as its file is."""
+    found: dict[str, type[T]] = {}
+    for name in (each.name for each in iter_modules(importlib.import_module(package).__path__)):
+        if name.startswith("_"):
+            continue
+        module = importlib.import_module(f"{package}.{name}")
+        for each in vars(module).values():
+            own = isinstance(each, type) and issubclass(each, base) and each.__module__ == module.__name__
+            if own and each.__name__.lower() == name.replace("_", ""):
+                found[name] = each
+    return found
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from genlab.config.ranges import Positive, Text
 from genlab.errors import DataError
 from genlab.evaluation.artefacts.grids import to_8bit
-from genlab.metrics import _needs
+from genlab.evaluation.needs import pictures
 from genlab.metrics._features import HASH, Extractor
 from genlab.metrics.base import Metric
 from genlab.metrics.subject import Subject
@@ -85,7 +85,7 @@ class OfInception(Metric):
         weights: the file of Inception's weights; None: where PyTorch keeps downloads.
     """
 
-    needs = (_needs.pictures, GenerativeModel)
+    needs = (pictures, GenerativeModel)
 
     def __init__(self, *, n: Positive | None, weights: Text | None = None) -> None:
         self.n = n

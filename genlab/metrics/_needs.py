@@ -41,11 +41,6 @@ def integers(loaded: Loaded) -> str | None:
     return "integer data" if loaded.spec.levels is None else None
 
 
-def pictures(loaded: Loaded) -> str | None:
-    """Pictures."""
-    return None if loaded.spec.is_image else "pictures"
-
-
 def labelled_pictures(loaded: Loaded) -> str | None:
     """Pictures with classes, for `genlab.metrics._features.of_classifier`."""
     labelled = loaded.spec.is_image and loaded.spec.num_classes is not None

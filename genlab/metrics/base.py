@@ -2,33 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import ClassVar, Literal
 
+from genlab.evaluation.needs import Need, lacking
 from genlab.evaluation.record import Record
 from genlab.metrics.subject import Subject
-from genlab.models.capabilities import (
-    EncodesLatents,
-    GenerativeModel,
-    LikelihoodBound,
-    Translator,
-    UnnormalisedDensity,
-)
 from genlab.restore import Loaded
-
-Need = type | Callable[[Loaded], str | None]
-"""A capability that the model must have; or what says what a checkpoint lacks, after "needs", None for nothing."""
-
-CAPABILITIES: dict[type, str] = {
-    GenerativeModel: "a model that samples",
-    LikelihoodBound: "a bound on the likelihood",
-    UnnormalisedDensity: "an energy",
-    EncodesLatents: "an encoder",
-    Translator: "a model that translates pictures",
-}
-"""How messages name them."""
 
 
 class Metric(ABC):
@@ -56,16 +37,7 @@ class Metric(ABC):
     @classmethod
     def lacks(cls, loaded: Loaded) -> str | None:
         """What a checkpoint lacks for it, after "needs" (``"a likelihood"``); None: it can have it."""
-        for need in cls.needs:
-            if not isinstance(need, type):
-                lacking = need(loaded)
-            elif isinstance(loaded.model, need):
-                lacking = None
-            else:
-                lacking = CAPABILITIES.get(need, f"a model that is a {need.__name__}")
-            if lacking is not None:
-                return lacking
-        return None
+        return lacking(cls.needs, loaded)
 
     def missing(self) -> str | None:
         """What this machine lacks for it, as a sentence: a file, a package; None: nothing."""
@@ -78,17 +50,3 @@ class Metric(ABC):
         Raises:
             Unanswerable: the data at hand cannot tell it.
         """
-
-
-def metric_in(module: str) -> type[Metric] | None:
-    """The metric that a module holds, if it holds one: the subclass of `Metric` that is named as its file.
-
-    Raises:
-        ImportError: there is no such module.
-    """
-    plain = module.rpartition(".")[2].replace("_", "")
-    for name, found in vars(importlib.import_module(module)).items():
-        named = isinstance(found, type) and issubclass(found, Metric) and name.lower() == plain
-        if named and found is not Metric and found.__module__ == module:
-            return found
-    return None
