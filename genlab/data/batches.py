@@ -18,16 +18,34 @@ from genlab.seeding import derive
 
 
 class Batch(NamedTuple):
-    """What a model is given: ``x: (B, C, H, W) uint8`` or ``(B, D) float32``; ``y: (B,) int64`` or None; domain B."""
+    """What a model is given.
+
+    Attributes:
+        x: ``(B, *event_shape)``: ``(B, C, H, W) uint8`` of images, ``(B, D) float32`` of vectors.
+        y: ``(B,) int64`` labels, or None.
+        x_b: domain B of a translation set.
+        c: ``(B, *condition.shape)``, a condition that is no label.
+        lengths: ``(B,) int64`` of ragged examples; ``x`` is 0 from there on.
+    """
 
     x: Tensor
     y: Tensor | None = None
     x_b: Tensor | None = None
+    c: Tensor | None = None
+    lengths: Tensor | None = None
+
+    @property
+    def mask(self) -> Tensor | None:
+        """``(B, L) bool``: what is of the example, not padding; None where all examples have the same length."""
+        if self.lengths is None:
+            return None
+        return torch.arange(self.x.shape[1], device=self.x.device) < self.lengths[:, None]
 
     def to(self, device: torch.device) -> Batch:
         """The same batch on ``device``."""
-        y, x_b = (None if part is None else part.to(device, non_blocking=True) for part in (self.y, self.x_b))
-        return Batch(self.x.to(device, non_blocking=True), y, x_b)
+        x, *others = (None if part is None else part.to(device, non_blocking=True) for part in self)
+        assert x is not None
+        return Batch(x, *others)
 
 
 class Place(NamedTuple):
@@ -152,7 +170,7 @@ class BatchLoader:
             if split.x_b is not None:
                 index_b = index if order_b is None else around(order_b, first, len(index))
                 x_b = self._transformed(split.x_b[index_b], self.transform_b, step=step, domain="b")
-            yield Batch(x, None if split.y is None else split.y[index], x_b)
+            yield Batch(x, x_b=x_b, **beside(split, index))
 
     def transform_seed(self, step: int, *, domain: str = "a") -> int:
         """The seed of the transform's random numbers at a step; domains that go together share it."""
@@ -172,6 +190,12 @@ class BatchLoader:
         return transform(x, self._generator.manual_seed(self.transform_seed(step, domain=domain)))
 
 
+def beside(split: Split, index: Tensor) -> dict[str, Tensor | None]:
+    """What goes with the examples of ``index``: their labels, conditions and lengths."""
+    parts = {"y": split.y, "c": split.c, "lengths": split.lengths}
+    return {name: None if part is None else part[index] for name, part in parts.items()}
+
+
 def around(order: Tensor, first: int, count: int) -> Tensor:
     """``count`` entries of ``order`` from ``first`` on, from the start again where it ends."""
     return order[torch.arange(first, first + count, device=order.device) % len(order)]
@@ -180,4 +204,4 @@ def around(order: Tensor, first: int, count: int) -> Tensor:
 def ordered(split: Split, *, batch_size: int, rank: int = 0, world_size: int = 1) -> Iterator[tuple[Tensor, Batch]]:
     """The split once, in order, unpadded: ``(indices, batch)`` of this rank's every ``world_size``-th example."""
     for index in torch.arange(rank, len(split), world_size).split(batch_size):
-        yield index, Batch(split.x[index], None if split.y is None else split.y[index])
+        yield index, Batch(split.x[index], **beside(split, index))

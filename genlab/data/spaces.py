@@ -1,183 +1,313 @@
-"""What a data set is, as far as a model needs to know."""
+"""What one example is: a closed set of frozen types, and what its likelihood is divided by.
+
+A model asks a space for its shape, its levels and its unit. Only renderers and the choice of default networks ask which
+space it is, by ``match`` or `functools.singledispatch`.
+"""
 
 from __future__ import annotations
 
+import importlib
 import math
-from dataclasses import dataclass, field, fields, replace
-from typing import TYPE_CHECKING, Literal
+from abc import ABC, abstractmethod
+from dataclasses import asdict, dataclass, fields, replace
+from typing import TYPE_CHECKING, Any, ClassVar, get_args
 
-from genlab.data.check import check
 from genlab.errors import ConfigError
-from genlab.seeding import derive
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     import torch
 
-Layout = Literal["single", "unpaired", "paired"]
-
-SEEN_SEED = 0
-"""Of the transform of the training split where that is scored: the same examples whatever the seed of an evaluation."""
-
-AT_ONCE = 1000
-"""Examples that are transformed together."""
+    from genlab.data.dataset import SEEN_SEED as SEEN_SEED
+    from genlab.data.dataset import Dataset as Dataset
+    from genlab.data.dataset import DataSpec as DataSpec
+    from genlab.data.dataset import Layout as Layout
+    from genlab.data.dataset import Split as Split
 
 
 @dataclass(frozen=True)
-class DataSpec:
-    """The type of one example; it flows into the model, so that no config states an image size twice.
+class Unit:
+    """What a likelihood is divided by and called.
 
     Attributes:
-        event_shape: ``(C, H, W)`` of an image, ``(D,)`` of a vector.
-        levels: number of integer values of a pixel (2 for binary, 256 for 8-bit); None for real data.
-        num_classes: number of labels, None where there are none.
-        layout: "single" (one set), "unpaired" (two domains, CycleGAN) or "paired" (A and B aligned, pix2pix).
-        classes: names of the labels 0, 1, ..., None where they are not known. Not compared: the labels of data with
-            other names are renumbered, see `genlab.data.classes.aligned`.
-        value_range: the values of pictures with more than 8 bits that became 0 and 255, None for 0 and 65535. Not
-            compared.
-    """
-
-    event_shape: tuple[int, ...]
-    levels: int | None
-    num_classes: int | None = None
-    layout: Layout = "single"
-    classes: tuple[str, ...] | None = field(default=None, compare=False)
-    value_range: tuple[float, float] | None = field(default=None, compare=False)
-
-    def __post_init__(self) -> None:
-        if self.classes is not None and len(set(self.classes)) != self.num_classes:
-            raise ConfigError(f"{len(set(self.classes))} names for {self.num_classes} classes: each needs one")
-
-    @property
-    def is_image(self) -> bool:
-        """Whether an example is a picture ``(C, H, W)``."""
-        return len(self.event_shape) == 3
-
-    @property
-    def dim(self) -> int:
-        """Number of dimensions D: what bits/dim divides by."""
-        return math.prod(self.event_shape)
-
-    @property
-    def dtype(self) -> torch.dtype:
-        """What an example and a sample consist of: float32, or the smallest integers that hold all levels."""
-        import torch
-
-        if self.levels is None:
-            return torch.float32
-        return next(
-            kind for top, kind in ((256, torch.uint8), (2**15, torch.int16), (2**31, torch.int32)) if self.levels <= top
-        )
-
-    def to_dict(self) -> dict[str, object]:
-        """Plain types, as a checkpoint holds them."""
-        return {
-            "event_shape": list(self.event_shape),
-            "levels": self.levels,
-            "num_classes": self.num_classes,
-            "layout": self.layout,
-            "classes": None if self.classes is None else list(self.classes),
-            "value_range": None if self.value_range is None else list(self.value_range),
-        }
-
-    def difference(self, now: DataSpec) -> str:
-        """What makes data of type ``now`` other data than these, ``num_classes was 2 and is None``; empty: nothing."""
-        old, new = self.to_dict(), now.to_dict()
-        compared = (each.name for each in fields(self) if each.compare)
-        return ", ".join(f"{name} was {old[name]} and is {new[name]}" for name in compared if old[name] != new[name])
-
-    @classmethod
-    def from_dict(cls, value: dict) -> DataSpec:
-        """Inverse of `to_dict`; checkpoints of before have no names of classes."""
-        classes, value_range = value.get("classes"), value.get("value_range")
-        return cls(
-            tuple(value["event_shape"]),
-            value["levels"],
-            value["num_classes"],
-            value.get("layout", "single"),
-            classes=None if classes is None else tuple(map(str, classes)),
-            value_range=None if value_range is None else (float(value_range[0]), float(value_range[1])),
-        )
-
-
-@dataclass(frozen=True)
-class Split:
-    """One split in memory (or memory-mapped): batches are gathered from it by index.
-
-    Attributes:
-        x: ``(N, C, H, W)`` images of integer levels or ``(N, D) float32`` vectors, see `DataSpec.dtype`; domain A of a
-            translation set.
-        y: ``(N,) int64`` labels, or None.
-        x_b: domain B: ``(N, C, H, W)`` if paired, ``(M, C, H, W)`` if unpaired; None otherwise.
-        y_b: ``(M,) int64`` labels of domain B, or None.
-    """
-
-    x: torch.Tensor
-    y: torch.Tensor | None = None
-    x_b: torch.Tensor | None = None
-    y_b: torch.Tensor | None = None
-
-    def __len__(self) -> int:
-        return len(self.x)
-
-
-@dataclass(frozen=True)
-class Dataset:
-    """A data set, decoded: its type and its three splits.
-
-    Raises:
-        DataError: a value is not finite, or the splits are not of the type `spec`; see `genlab.data.check`.
-
-    Attributes:
-        name: for messages and folder names.
-        spec: the type of one example.
-        train, val, test: the splits; test is the official one where there is one. Of ``train`` as it lies in memory:
-            what a model sees of it says `split`.
-        train_transform: ``(x, generator) -> x`` applied to training batches only (dynamic binarisation, random crops).
-        train_transform_b: the same for domain B; None: `train_transform`.
-        density: the true density where it is known (toy data): has ``log_prob(x)``, ``entropy``, ``bounds``.
-        notes: sentences that the user should read once (pictures converted, files skipped, split improvised).
+        name: of the quotient, "bits/dim".
+        count: how many of them an example has; of a ragged space the longest example.
+        nats: whether the quotient stays in nats: its natural size where values are real, or a step has many values.
     """
 
     name: str
-    spec: DataSpec
-    train: Split
-    val: Split
-    test: Split
-    train_transform: Callable[[torch.Tensor, torch.Generator], torch.Tensor] | None = None
-    train_transform_b: Callable[[torch.Tensor, torch.Generator], torch.Tensor] | None = None
-    density: object | None = None
-    notes: tuple[str, ...] = field(default_factory=tuple)
+    count: float
+    nats: bool = False
 
-    def __post_init__(self) -> None:
-        check(self)
-
-    def split(self, name: str) -> Split:
-        """A split as a model sees it, the same at every call: what is scored, encoded, drawn and compared with.
-
-        Args:
-            name: "train", "val" or "test".
-        """
-        return self.as_seen(self.train, seed=SEEN_SEED) if name == "train" else getattr(self, name)
-
-    def as_seen(self, examples: Split, *, seed: int) -> Split:
-        """Training examples as a model sees them: the transform of training batches is applied, once."""
-        if self.train_transform is None:
-            return examples
-        x = _transformed(examples.x, self.train_transform, seed=seed)
-        x_b = examples.x_b
-        if x_b is not None:  # of a pair with the same random numbers
-            seed = seed if self.spec.layout == "paired" else seed + 1
-            x_b = _transformed(x_b, self.train_transform_b or self.train_transform, seed=seed)
-        return replace(examples, x=x, x_b=x_b)
+    @property
+    def scale(self) -> float:
+        """What nats of an example are multiplied by."""
+        return 1.0 / (self.count * (1.0 if self.nats else math.log(2)))
 
 
-def _transformed(
-    x: torch.Tensor, transform: Callable[[torch.Tensor, torch.Generator], torch.Tensor], *, seed: int
-) -> torch.Tensor:
-    import torch
+class _Space(ABC):
+    kind: ClassVar[str]
 
-    generator = torch.Generator().manual_seed(derive(seed, "transform"))
-    return torch.cat([transform(part, generator) for part in x.split(AT_ONCE)])
+    @property
+    @abstractmethod
+    def shape(self) -> tuple[int, ...]:
+        """Of one example; of the longest one where the space is ragged."""
+
+    @property
+    def dim(self) -> int:
+        """Number of values of an example."""
+        return math.prod(self.shape)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """What examples and samples consist of: float32, or the smallest integers that hold all levels."""
+        import torch
+
+        levels: int | None = getattr(self, "levels", None)
+        if levels is None:
+            return torch.float32
+        return next(
+            kind for top, kind in ((256, torch.uint8), (2**15, torch.int16), (2**31, torch.int32)) if levels <= top
+        )
+
+    @property
+    def unit(self) -> Unit:
+        """What a likelihood is divided by."""
+        return Unit("bits/dim", self.dim)
+
+
+class _Fixed(_Space):
+    ragged: ClassVar[bool] = False
+
+
+@dataclass(frozen=True)
+class Image(_Fixed):
+    """A picture ``(C, H, W)``."""
+
+    channels: int
+    height: int
+    width: int
+    levels: int | None
+
+    kind = "image"
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """``(C, H, W)``."""
+        return self.channels, self.height, self.width
+
+
+@dataclass(frozen=True)
+class Vector(_Fixed):
+    """``(D,)`` numbers, real or of integer levels."""
+
+    dimensions: int
+    levels: int | None = None
+
+    kind = "vector"
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """``(D,)``."""
+        return (self.dimensions,)
+
+
+@dataclass(frozen=True)
+class Table(_Fixed):
+    """A row ``(D,) float32``: a column of categories holds their index.
+
+    Attributes:
+        columns: names.
+        categories: number of categories of each column, None of a column of real numbers.
+    """
+
+    columns: tuple[str, ...]
+    categories: tuple[int | None, ...]
+
+    kind = "table"
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """``(D,)``."""
+        return (len(self.columns),)
+
+    @property
+    def levels(self) -> int | None:
+        """None: columns are of several kinds."""
+        return None
+
+    @property
+    def unit(self) -> Unit:
+        """A row is one thing: its columns are not alike."""
+        return Unit("nats/row", 1, nats=True)
+
+
+@dataclass(frozen=True)
+class Tokens(_Space):
+    """``(L,)`` numbers of a vocabulary, each of which stands for so many ``characters`` on average."""
+
+    length: int
+    vocabulary: int
+    ragged: bool = False
+    characters: float = 1.0
+
+    kind = "tokens"
+
+    @property
+    def levels(self) -> int | None:
+        """Of each token."""
+        return self.vocabulary
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """``(L,)``."""
+        return (self.length,)
+
+    @property
+    def unit(self) -> Unit:
+        """Bits per character, whatever the tokens are: vocabularies can be compared."""
+        return Unit("bits/character", self.length * self.characters)
+
+
+@dataclass(frozen=True)
+class Waveform(_Fixed):
+    """``(C, L)`` samples of sound; ``rate`` of them a second, None where it is not known."""
+
+    length: int
+    channels: int = 1
+    levels: int | None = None
+    rate: int | None = None
+
+    kind = "waveform"
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """``(C, L)``."""
+        return self.channels, self.length
+
+    @property
+    def unit(self) -> Unit:
+        """Bits per sample of a channel."""
+        return Unit("bits/sample", self.dim)
+
+
+@dataclass(frozen=True)
+class Frames(_Space):
+    """``(L, W)``: a sequence of vectors, such as a piano roll (88 keys, two levels)."""
+
+    length: int
+    width: int
+    levels: int | None
+    ragged: bool = True
+
+    kind = "frames"
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """``(L, W)``."""
+        return self.length, self.width
+
+    @property
+    def unit(self) -> Unit:
+        """Nats per frame, as the literature of piano rolls has it."""
+        return Unit("nats/frame", self.length, nats=True)
+
+
+@dataclass(frozen=True)
+class Video(_Fixed):
+    """``(F, C, H, W)``: a fixed number of pictures in order."""
+
+    frames: int
+    channels: int
+    height: int
+    width: int
+    levels: int | None
+
+    kind = "video"
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """``(F, C, H, W)``."""
+        return self.frames, self.channels, self.height, self.width
+
+    @property
+    def image(self) -> Image:
+        """The space of one picture."""
+        return Image(self.channels, self.height, self.width, self.levels)
+
+
+@dataclass(frozen=True)
+class Label(_Fixed):
+    """One of ``num_classes``: a condition, never data. A batch of them is ``(B,) int64``."""
+
+    num_classes: int
+    names: tuple[str, ...] | None = None
+
+    kind = "label"
+
+    @property
+    def levels(self) -> int | None:
+        """As many as classes."""
+        return self.num_classes
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """A single number."""
+        return ()
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """int64, as an index has it."""
+        import torch
+
+        return torch.int64
+
+
+Space = Image | Vector | Table | Tokens | Waveform | Frames | Video | Label
+"""Any of them: ``kind`` is the word for messages, ``levels`` the number of integer values, None where they are real,
+``ragged`` whether examples have lengths of their own (a tensor holds them padded with 0 at the end)."""
+
+KINDS: dict[str, type[Any]] = {each.kind: each for each in get_args(Space)}
+
+
+def of_shape(shape: tuple[int, ...], levels: int | None) -> Space:
+    """The space that a shape alone stands for: three numbers an image, one a vector.
+
+    Raises:
+        ConfigError: another number of numbers, which could be several things.
+    """
+    match shape:
+        case (channels, height, width):
+            return Image(channels, height, width, levels)
+        case (dimensions,):
+            return Vector(dimensions, levels)
+    raise ConfigError(f"examples of shape {shape}: one number is a vector, three are an image; else name the space")
+
+
+def of_levels(space: Space, levels: int | None) -> Space:
+    """The same space with another number of integer values; None: real."""
+    return replace(space, levels=levels)  # type: ignore[arg-type]
+
+
+def plain(space: Space) -> dict[str, Any]:
+    """Plain types, as a checkpoint holds them; `from_plain` is the inverse."""
+    values = {name: list(each) if isinstance(each, tuple) else each for name, each in asdict(space).items()}
+    return {"kind": space.kind, **values}
+
+
+def from_plain(value: dict[str, Any]) -> Space:
+    """The space of plain types.
+
+    Raises:
+        ConfigError: a kind or a property that this version does not know.
+    """
+    kind = KINDS.get(str(value.get("kind")))
+    given = {name: tuple(each) if isinstance(each, list) else each for name, each in value.items() if name != "kind"}
+    if kind is None or not set(given) <= {each.name for each in fields(kind)}:
+        raise ConfigError(f"{value}: no space that this version of genlab knows ({', '.join(KINDS)})")
+    return kind(**given)
+
+
+def __getattr__(name: str) -> object:
+    if name in ("DataSpec", "Dataset", "Layout", "SEEN_SEED", "Split"):  # this module's before
+        return getattr(importlib.import_module("genlab.data.dataset"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

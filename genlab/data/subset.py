@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 
-from genlab.data.spaces import Dataset, Split
+from genlab.data.batches import beside
+from genlab.data.dataset import Dataset, Split
 from genlab.seeding import derive
 
 
 def subset(split: Split, limit: int, *, seed: int) -> Split:
     """``limit`` examples of one set, drawn without replacement, in the split's order; all where there are no more."""
     if len(split) <= limit:
-        return Split(split.x, split.y)
+        return replace(split, x_b=None, y_b=None)
     order = torch.randperm(len(split), generator=torch.Generator().manual_seed(derive(seed, "subset")))
     index = order[:limit].sort().values
-    return Split(split.x[index], None if split.y is None else split.y[index])
+    return Split(split.x[index], **beside(split, index))
 
 
 def training_subset(data: Dataset, limit: int, *, seed: int) -> Split:

@@ -59,7 +59,8 @@ class Resident(Feed):
         self.device = device
         self.shape = split.x.shape[1:]
         self.x = split.x.flatten(1).to(device)
-        self.y = None if split.y is None else split.y.to(device)
+        beside = {"y": split.y, "c": split.c, "lengths": split.lengths}
+        self.beside = {name: None if part is None else part.to(device) for name, part in beside.items()}
         self.x_b = None if split.x_b is None else split.x_b.flatten(1).to(device)
         self.shape_b = None if split.x_b is None else split.x_b.shape[1:]
         self.index = torch.zeros(loader.batch_size, dtype=torch.int64, device=device)
@@ -83,11 +84,13 @@ class Resident(Feed):
     def batch(self) -> Batch:
         """Gathered and transformed."""
         x = self._transformed(self.x.index_select(0, self.index).view(-1, *self.shape), "a", self.loader.transform)
-        y = None if self.y is None else self.y.index_select(0, self.index)
+        beside = {
+            name: None if part is None else part.index_select(0, self.index) for name, part in self.beside.items()
+        }
         if self.x_b is None or self.shape_b is None:
-            return Batch(x, y)
+            return Batch(x, **beside)
         x_b = self.x_b.index_select(0, self.index_b).view(-1, *self.shape_b)
-        return Batch(x, y, self._transformed(x_b, "b", self.loader.transform_b))
+        return Batch(x, x_b=self._transformed(x_b, "b", self.loader.transform_b), **beside)
 
     def _transformed(
         self, x: Tensor, domain: str, transform: Callable[[Tensor, torch.Generator], Tensor] | None
@@ -137,16 +140,16 @@ class Streamed(Feed):
     def batch(self) -> Batch:
         """The buffers themselves."""
         assert self._parts is not None
-        x, y, x_b = self._parts
+        x, *others = self._parts
         assert x is not None
-        return Batch(x, y, x_b)
+        return Batch(x, *others)
 
 
 def fits(split: Split, device: torch.device) -> bool:
     """Whether the split takes at most `SHARE` of the device's free memory."""
     if device.type == "cpu":
         return True
-    size = sum(part.nbytes for part in (split.x, split.y, split.x_b) if part is not None)
+    size = sum(part.nbytes for part in (split.x, split.y, split.x_b, split.c, split.lengths) if part is not None)
     return size <= SHARE * torch.cuda.mem_get_info(device)[0]
 
 

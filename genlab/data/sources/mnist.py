@@ -15,7 +15,7 @@ import torch
 from genlab.data.fetch.download import fetch, verify
 from genlab.data.fetch.roots import data_root
 from genlab.data.images.binarise import binarise, binarise_once
-from genlab.data.spaces import Dataset, DataSpec, Split
+from genlab.data.spaces import Dataset, DataSpec, Split, of_levels
 from genlab.data.split import held_out
 from genlab.errors import DataError
 from genlab.files import foreign
@@ -136,7 +136,7 @@ def binarized_mnist(
     return replace(
         grey,
         name="binarized_mnist",
-        spec=replace(grey.spec, levels=2),
+        spec=replace(grey.spec, space=of_levels(grey.spec.space, 2)),
         val=replace(grey.val, x=binarise_once(grey.val.x, seed=BINARISE_SEEDS["val"])),
         test=replace(grey.test, x=binarise_once(grey.test.x, seed=BINARISE_SEEDS["test"])),
         train_transform=binarise,

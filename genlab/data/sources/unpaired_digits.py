@@ -9,7 +9,7 @@ import torch
 
 from genlab.data.sources.digits import digits
 from genlab.data.sources.mnist import fashion_mnist, mnist
-from genlab.data.spaces import Dataset, Split
+from genlab.data.spaces import Dataset, Split, of_shape
 from genlab.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def unpaired_digits(
     both = slice(None)
     return Dataset(
         name="unpaired_digits",
-        spec=replace(grey.spec, event_shape=(3, *grey.spec.event_shape[1:]), levels=256, layout="unpaired"),
+        spec=replace(grey.spec, space=of_shape((3, *grey.spec.event_shape[1:]), 256), layout="unpaired"),
         train=split(grey.train, slice(0, None, 2), slice(1, None, 2)),
         val=split(grey.val, both, both),
         test=split(grey.test, both, both),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Literal
 
-from genlab.data.spaces import DataSpec
+from genlab.data.spaces import DataSpec, Vector
 from genlab.models.classical.base import check_single
 from genlab.models.classical.cells import GridHistogram
 from genlab.models.classical.dequantised import DequantisedFit
@@ -107,4 +107,4 @@ def knn(
 
 def _flat(spec: DataSpec) -> DataSpec:
     """The spec of an example as one real vector."""
-    return replace(spec, event_shape=(spec.dim,), levels=None)
+    return replace(spec, space=Vector(spec.dim))

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Literal
 
 from genlab.bijectors import ActNorm, AdditiveCoupling, Bijector, Chain, DiagonalScale, EvenOdd, Flatten, Halves
-from genlab.data.spaces import DataSpec
+from genlab.data.spaces import DataSpec, of_levels
 from genlab.distributions.priors import StandardLogistic
 from genlab.models.flow.dequantised import Dequantised
 from genlab.models.flow.flow import Flow
@@ -48,5 +48,5 @@ def nice(
         partition = Halves(spec.dim, keep=i % 2)
         parts.append(AdditiveCoupling(partition, mlp(partition.inputs, hidden, partition.moved)))
     parts.append(DiagonalScale(spec.dim))
-    flow = Flow(replace(spec, levels=None), bijector=Chain(parts), prior=StandardLogistic())
+    flow = Flow(replace(spec, space=of_levels(spec.space, None)), bijector=Chain(parts), prior=StandardLogistic())
     return Dequantised(spec, flow=flow, alpha=None) if spec.is_image else flow

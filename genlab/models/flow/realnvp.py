@@ -22,7 +22,7 @@ from genlab.bijectors import (
     MultiScale,
     Squeeze,
 )
-from genlab.data.spaces import DataSpec
+from genlab.data.spaces import DataSpec, of_levels
 from genlab.distributions.priors import StandardNormal
 from genlab.errors import ConfigError
 from genlab.models.flow.dequantised import Dequantised
@@ -68,7 +68,7 @@ def realnvp(
     """
     check_fits(spec, model="realnvp")
     if spec.is_image:
-        picture = replace(spec, levels=None)
+        picture = replace(spec, space=of_levels(spec.space, None))
         depth = halvings(spec) if scales == "auto" else scales
         if depth > halvings(spec, coarsest=1):
             raise ConfigError(
