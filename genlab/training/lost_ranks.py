@@ -22,7 +22,9 @@ GRACE = 10.0
 LINGER = 3.0
 """Seconds that a further rank keeps silent: the first one speaks for all, and ends those that it has started."""
 
-_EXCHANGE = re.compile(r"gloo|nccl|TCPStore|ProcessGroup|c10d|by peer|Timed out|Broken pipe", re.IGNORECASE)
+_EXCHANGE = re.compile(
+    r"gloo|nccl|TCPStore|ProcessGroup|c10d|by peer|Timed out|pair closure|Broken pipe", re.IGNORECASE
+)
 
 _started: list[subprocess.Popen] = []
 

@@ -75,9 +75,10 @@ def of_several(monkeypatch: pytest.MonkeyPatch) -> None:
 GLOO = "[gloo/transport/tcp/pair.cc:547] Connection closed by peer [127.0.0.1]:1234"
 
 
-def test_a_failed_exchange_is_a_lost_rank(of_several: None) -> None:
+@pytest.mark.parametrize("said", [GLOO, "Application timeout caused pair closure"])
+def test_a_failed_exchange_is_a_lost_rank(said: str, of_several: None) -> None:
     with pytest.raises(TrainingError, match=r"a rank is lost.*resume=RUN"), lost_ranks.ending(advice="resume=RUN"):
-        raise RuntimeError(GLOO)
+        raise RuntimeError(said)
     with pytest.raises(RuntimeError, match="shapes"), lost_ranks.ending(advice=""):
         raise RuntimeError("shapes differ")
 
