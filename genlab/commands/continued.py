@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
+
+import pytorch_lightning as pl
 
 import genlab
 from genlab.config.permitted import check_config
@@ -11,7 +15,64 @@ from genlab.config.schema import validate
 from genlab.data.fingerprint import changed, fingerprint
 from genlab.data.spaces import Dataset
 from genlab.errors import CheckpointError, ConfigError, DataError
+from genlab.runs import directory
 from genlab.storage import checkpoint
+from genlab.training.base import Stepwise
+from genlab.training.state import check_state, restore
+
+
+@dataclass
+class Origin:
+    """What a run goes on from: its latest checkpoint, or nothing.
+
+    Args:
+        meta: `meta` of the run and its data as they are now.
+        source: the checkpoint.
+        held: what it holds, until `restore` has given it away.
+        changed: `check` of it: the settings that are others now.
+    """
+
+    meta: dict[str, Any]
+    source: Path | None = None
+    held: dict[str, Any] | None = None
+    changed: dict[str, tuple[Any, Any]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.header: dict[str, Any] | None = None if self.held is None else self.held["genlab"]
+        self.step: int = 0 if self.header is None else self.header["step"]
+
+    def restore(self, module: Stepwise, trainer: pl.Trainer) -> None:
+        """Give ``module`` and callbacks the state that is held, and let go of it.
+
+        Raises:
+            CheckpointError: it is not the state of this training.
+        """
+        if self.held is None:
+            return
+        check_state(self.held, module, trainer, source=str(self.source))
+        restore(self.held, module, trainer, source=str(self.source))
+        self.held = None
+
+
+def origin(run_dir: Path, config: Mapping[str, Any], data: Dataset, *, report: Callable[[str], None]) -> Origin:
+    """What the run in ``run_dir`` goes on from.
+
+    Args:
+        run_dir: which may hold checkpoints.
+        config: of the run.
+        data: as they are.
+        report: is told of damaged checkpoints.
+
+    Raises:
+        CheckpointError: none can be read, or it is of another run.
+        DataError: it was trained on other data.
+    """
+    folder = run_dir / directory.CHECKPOINTS
+    source = checkpoint.latest(folder, report=report) if checkpoint.any_in(folder) else None
+    held = None if source is None else checkpoint.read(source)
+    now = meta(config, data)
+    changed = {} if held is None else check(held, config, now, source=str(source))
+    return Origin(now, source, held, changed)
 
 
 def meta(config: Mapping[str, Any], data: Dataset) -> dict[str, Any]:

@@ -14,12 +14,14 @@ import torch
 from rich.console import Console
 
 import genlab
-from genlab.commands import closing, continued
+from genlab.commands import closing, continued, parts
+from genlab.commands.between_steps import wants_metrics
+from genlab.commands.notes import report, say
+from genlab.commands.summary import saved
 from genlab.data.spaces import Dataset
 from genlab.errors import CheckpointError, ConfigError, TrainingError, out_of_memory
 from genlab.evaluation import likelihood
 from genlab.evaluation.artefacts.draw import draw
-from genlab.evaluation.artefacts.grids import save_png
 from genlab.evaluation.energies import ENERGIES, energies
 from genlab.evaluation.record import Record
 from genlab.evaluation.reference import judged
@@ -66,17 +68,9 @@ def run(
         ConfigError: several processes, or settings of training by gradient descent.
         TrainingError: out of memory, the disk is full, or a likelihood that is not finite.
     """
-    if ranks.external() is not None:
-        raise ConfigError(f"{type(model).__name__} is fitted in one pass by one process; start it without a launcher")
-    if config["objective"] is not None:
-        raise ConfigError(f"objective: {type(model).__name__} is fitted in one pass and has none; set objective=null")
-    idle = [f"{key}={value}" for key, value in _of_descent(config).items() if value]
-    if idle:
-        console.print(
-            f"fit      {type(model).__name__} is fitted in one pass, without {', '.join(idle)}",
-            highlight=False,
-            soft_wrap=True,
-        )
+    number, why = _threads(config, model, data)
+    say(console, "threads", f"{number} ({why})")
+    _check_alone(config, model, console=console)
     begun = time.monotonic()
     folder = run_dir / directory.CHECKPOINTS
     meta = {**continued.meta(config, data), "step": STEP}
@@ -90,9 +84,7 @@ def run(
     state = {f"model.{name}": value for name, value in model.state_dict().items()}
     payload = {"state_dict": state, "global_step": STEP, "fit": dict(chosen), "genlab": meta}
     if source is None:
-        path = checkpoint.write_step(folder, STEP, payload, keep=config["callbacks"]["checkpoint"]["keep"])
-    else:
-        path = source
+        source = checkpoint.write_step(folder, STEP, payload, keep=config["callbacks"]["checkpoint"]["keep"])
     model.to(device_of(config["trainer"]["accelerator"]))
     summary: dict[str, Any] = {
         "status": "finished",
@@ -107,30 +99,59 @@ def run(
         record = _score(model, data, config, split=split, console=console)
         if record is None:
             continue
-        if not math.isfinite(record.value):
-            raise TrainingError(
-                f"{split}/{record.metric} is {record.value}: the fit has no density where the {split} split has "
-                f"examples; change the model's own settings (model.bandwidth=auto, a larger model.reg_covar ...)"
-            )
-        summary[split] = replace(record, checkpoint=str(path)).to_dict()
+        summary[split] = replace(record, checkpoint=str(source)).to_dict()
         if split == "val":
             metrics |= record.scalars("val")
             checkpoint.write(folder / checkpoint.BEST, payload)  # of one checkpoint, it is the best
     summary["warnings"] = closing.of_records(summary)
     if isinstance(model, UnnormalisedDensity):
         summary["energy"] = energies(model, data, n=ENERGIES, seed=config["seed"])
+    summary |= _logged(run_dir, config, model, data, metrics=metrics, console=console)
+    directory.write_json(run_dir / directory.SUMMARY, summary)
+    return summary
+
+
+def _threads(config: Mapping[str, Any], model: Fitted, data: Dataset) -> tuple[int, str]:
+    """Set the number of threads; it, and why that many.
+
+    Raises:
+        ConfigError: validations are asked for, between steps that there are not.
+    """
+    if wants_metrics(config):
+        raise ConfigError(f"validation: {type(model).__name__} is fitted in one pass; genlab eval scores it")
+    return parts.compute(config, model, data, held=None, processes=1)
+
+
+def _check_alone(config: Mapping[str, Any], model: Fitted, *, console: Console) -> None:
+    """Refuse several processes and an objective; say which settings do nothing."""
+    if ranks.external() is not None:
+        raise ConfigError(f"{type(model).__name__} is fitted in one pass by one process; start it without a launcher")
+    if config["objective"] is not None:
+        raise ConfigError(f"objective: {type(model).__name__} is fitted in one pass and has none; set objective=null")
+    idle = [f"{key}={value}" for key, value in _of_descent(config).items() if value]
+    if idle:
+        report(console, f"fit      {type(model).__name__} is fitted in one pass, without {', '.join(idle)}")
+
+
+def _logged(
+    run_dir: Path,
+    config: Mapping[str, Any],
+    model: Fitted,
+    data: Dataset,
+    *,
+    metrics: Mapping[str, float],
+    console: Console,
+) -> dict[str, str]:
+    """Give numbers and pictures to the loggers, as of the one step; where the pictures are, for the summary."""
     loggers = open_loggers(run_dir, config["logger"], resume_step=0)
     for logger in loggers:
         logger.log_metrics(metrics, step=STEP)
-    report = partial(console.print, highlight=False, soft_wrap=True)
-    pictures = draw(model, data, n=config["callbacks"]["samples"]["n"], seed=config["seed"], report=report)
+    told = partial(report, console)
+    pictures = draw(model, data, n=config["callbacks"]["samples"]["n"], seed=config["seed"], report=told)
     show(pictures, loggers, folder=run_dir / "samples", step=STEP)
     for logger in loggers:
         logger.finalize("success")
-    for name, picture in pictures.items():
-        summary[f"{name}_picture"] = str(save_png(run_dir / "samples" / f"final-{name}.png", picture))
-    directory.write_json(run_dir / directory.SUMMARY, summary)
-    return summary
+    return saved(pictures, run_dir)
 
 
 def _of_descent(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -174,24 +195,27 @@ def _fitted(model: Fitted, data: Dataset, config: Mapping[str, Any], *, console:
             raise TrainingError("out of memory: try a smaller model.max_points, or smaller pictures") from error
         raise
     for note in fit.notes:
-        console.print(f"fit      {note}", highlight=False, soft_wrap=True)
+        report(console, f"fit      {note}")
     for name, value in fit.chosen.items():
         asked = model_node.get(name)
         if isinstance(asked, int) and value < asked:
-            console.print(
+            report(
+                console,
                 f"fit      model.{name}={asked} is more than the {len(train):,} examples or their dimensions allow: "
                 f"{value:g}",
-                highlight=False,
-                soft_wrap=True,
             )
     if fit.chosen:
         estimates = ", ".join(f"{name} {value:.4g}" for name, value in fit.chosen.items())
-        console.print(f"fit      {estimates}", highlight=False, soft_wrap=True)
+        report(console, f"fit      {estimates}")
     return fit.chosen
 
 
 def _score(model: Fitted, data: Dataset, config: Mapping[str, Any], *, split: str, console: Console) -> Record | None:
-    """The likelihood of a split; None for a model that only ranks."""
+    """The likelihood of a split; None for a model that only ranks.
+
+    Raises:
+        TrainingError: it is not finite.
+    """
     if not isinstance(model, ExactLikelihood | LikelihoodBound):
         return None
     examples = data.split(split)
@@ -204,4 +228,9 @@ def _score(model: Fitted, data: Dataset, config: Mapping[str, Any], *, split: st
         seed=config["seed"],
         progress=lambda batches, total: track(batches, total, description=split, console=console),
     )
+    if not math.isfinite(record.value):
+        raise TrainingError(
+            f"{split}/{record.metric} is {record.value}: the fit has no density where the {split} split has "
+            f"examples; change the model's own settings (model.bandwidth=auto, a larger model.reg_covar ...)"
+        )
     return judged(record, data, examples)

@@ -128,8 +128,8 @@ def compute(
 
 def loader(
     config: Mapping[str, Any], data: Dataset, trainer: pl.Trainer, *, held: Mapping[str, Any] | None
-) -> tuple[BatchLoader, int]:
-    """The batches of this rank, and the number of steps of the whole run.
+) -> BatchLoader:
+    """The batches of this rank, up to the last step of the whole run.
 
     Args:
         config: of the run.
@@ -167,7 +167,7 @@ def loader(
         )
     total = loader.last_step(epochs)
     loader.num_steps = total if steps is None else min(total, steps)
-    return loader, loader.num_steps
+    return loader
 
 
 def check_batches(model: nn.Module, loader: BatchLoader) -> None:

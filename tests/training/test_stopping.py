@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from genlab.commands import train
+from genlab.commands import between_steps, summary, train
 from genlab.errors import Interrupted
 from genlab.process import signals
 from genlab.storage import checkpoint
@@ -43,9 +43,9 @@ def test_each_signal_saves_at_the_end_of_the_step(
     assert checkpoint.read(checkpoint.latest(run / "checkpoints"))["genlab"]["step"] == 5
 
 
-@pytest.mark.parametrize("where", ["_final", "draw"])
+@pytest.mark.parametrize("where", [(summary, "validate"), (between_steps, "draw")], ids=["scores", "pictures"])
 def test_a_signal_after_the_last_step_ends_the_run_at_once(
-    where: str, config: Callable, run_dir: Callable, monkeypatch: pytest.MonkeyPatch
+    where: tuple[Any, str], config: Callable, run_dir: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def signalled(*_: Any, **__: Any) -> None:
         os.kill(os.getpid(), signal.SIGUSR1)
@@ -54,7 +54,7 @@ def test_a_signal_after_the_last_step_ends_the_run_at_once(
     run = run_dir("a")
     train.run(run, config(*SMALL), console=QUIET)
     (run / "summary.json").unlink()
-    monkeypatch.setattr(train, where, signalled)
+    monkeypatch.setattr(*where, signalled)
     with signals.raising(), pytest.raises(Interrupted, match="SIGUSR1 at step 40; saved"):
         train.run(run, config(*SMALL), console=QUIET)
     assert not (run / "summary.json").exists()

@@ -77,7 +77,7 @@ def test_only_pairs_are_drawn_as_pairs(name: str, paired: bool, pix2pix: list[st
     settings = config(*(pix2pix if name == "pix2pix" else CYCLEGAN))
     data = build.dataset(settings["data"], trust=[])
     trainer: Any = SimpleNamespace(global_rank=0, world_size=1)
-    loader, _ = parts.loader(settings, data, trainer, held=None)
+    loader = parts.loader(settings, data, trainer, held=None)
     assert loader.paired == paired
     assert (loader.transform is not None) == (name == "pix2pix")
 
