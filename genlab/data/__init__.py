@@ -5,6 +5,7 @@ Importing this package needs torch and NumPy only; scikit-learn and Pillow are i
 
 # The names are bound at once, not on demand: several functions share the name of their module, and a module
 # imported later would take the place of the function.
+from genlab.data.sources.arrays import arrays
 from genlab.data.sources.celeba import celeba
 from genlab.data.sources.cifar10 import cifar10
 from genlab.data.sources.densities import Density
@@ -22,6 +23,7 @@ __all__ = [
     "Dataset",
     "Density",
     "Split",
+    "arrays",
     "binarized_mnist",
     "celeba",
     "cifar10",

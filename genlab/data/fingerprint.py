@@ -30,7 +30,7 @@ def fingerprint(data: Dataset) -> dict[str, dict[str, Any]]:
     for name in ("train", "val", "test"):
         split = getattr(data, name)
         found[name] = {"n": len(split)}
-        for part in ("x", "y", "x_b", "y_b"):
+        for part in ("x", "y", "x_b", "y_b", "c", "lengths"):
             values = getattr(split, part)
             if values is not None:
                 found[name][part] = _sample(values)

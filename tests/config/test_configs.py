@@ -25,11 +25,11 @@ from genlab.storage import checkpoint
 
 MODELS, DATA = list(listing.choices("model")), list(listing.choices("data"))
 OTHERS = ("trainer", "callbacks", "logger", "experiment")
-OWN = ("image_folder", "paired", "unpaired")
+OWN = ("arrays", "image_folder", "paired", "unpaired")
 DOWNLOADED = ("binarized_mnist", "celeba", "cifar10", "fashion_mnist", "mnist")
 SETTINGS = {
     "toy2d": ["data.num_train=64", "data.num_val=16", "data.num_test=16"],
-    **{name: ["data.size=8"] for name in OWN},
+    **{name: ["data.size=8"] for name in OWN if name != "arrays"},
     **{name: ["data.download=false"] for name in DOWNLOADED},
     "celeba": ["data.size=8"],
 }
@@ -160,8 +160,10 @@ def test_every_file_sets_all_arguments_of_its_target(choice):
 
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory):
-    """Small folders of pictures in the three layouts."""
+    """Small folders of pictures in the three layouts, and an array of some."""
     root, random = tmp_path_factory.mktemp("pictures"), np.random.default_rng(0)
+    with (root / "arrays").open("wb") as file:
+        np.savez(file, x=random.integers(0, 256, (24, 3, 8, 8), dtype=np.uint8), y=np.arange(24) % 2)
     folders = {
         "image_folder": {f"{part}/{name}": 8 for part in ("train", "val", "test") for name in ("cats", "dogs")},
         "unpaired": {f"{part}{domain}": 8 for part in ("train", "test") for domain in "AB"},

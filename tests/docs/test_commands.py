@@ -100,6 +100,9 @@ def spec_of(config):
         return DataSpec((3, 32, 32), 256, 10)
     if name == "celeba":
         return DataSpec((3, node["size"], node["size"]), 256, None if node["label"] is None else 2)
+    if name == "arrays":
+        assert node["kind"] == "vector"
+        return DataSpec((2,), None)
     if name in {"image_folder", "paired", "unpaired"}:
         layout = "single" if name == "image_folder" else name  # which may have a subfolder for each class
         classes = 2 if layout == "single" else None

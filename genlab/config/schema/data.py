@@ -108,6 +108,17 @@ class Paired(Unpaired):
     resample_target: Resample | None = None
 
 
+class Arrays(Target):
+    """`genlab.data.sources.arrays.arrays`."""
+
+    root: Text
+    kind: Literal["image", "vector", "tokens", "waveform", "frames", "video"]
+    levels: Annotated[int, Field(ge=2, le=2**31)] | Literal["auto"] | None
+    rate: Positive | None
+    seed: Seed
+    batch_size: Positive
+
+
 class UnpairedDigits(Target):
     """`genlab.data.unpaired_digits`."""
 
@@ -118,6 +129,7 @@ class UnpairedDigits(Target):
 
 
 TARGETS: dict[str, type[Target]] = {
+    "genlab.data.arrays": Arrays,
     "genlab.data.digits": Digits,
     "genlab.data.mnist": Downloaded,
     "genlab.data.fashion_mnist": Downloaded,
