@@ -27,7 +27,7 @@ import pictures  # beside this file: MkDocs looks there while it loads a hook
 import results
 
 from genlab.config import listing
-from genlab.config.options import held
+from genlab.signatures.described import held
 
 ROOT = Path(__file__).resolve().parent.parent
 

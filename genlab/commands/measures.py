@@ -11,7 +11,6 @@ from rich.console import Console
 from torch import nn
 
 from genlab.commands.evaluate import made
-from genlab.config.options import Described, described
 from genlab.data.spaces import Dataset
 from genlab.errors import ConfigError, DataError
 from genlab.evaluation.record import Record
@@ -20,6 +19,7 @@ from genlab.metrics import Metric, Subject
 from genlab.metrics.subject import Unanswerable
 from genlab.ops.eval_mode import evaluating
 from genlab.restore import Loaded
+from genlab.signatures.described import Described, described
 
 NLL = "nll"
 """What a validation has anyway, of models with a likelihood."""

@@ -11,8 +11,9 @@ from functools import cache
 
 from hydra.core.config_store import ConfigStore
 
-from genlab.config.options import described, held, source
 from genlab.errors import ConfigError
+from genlab.signatures.described import described, held
+from genlab.signatures.syntax import source
 
 GROUP, PACKAGE, ALL = "metric", "genlab.metrics", "all"
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from genlab.config.arguments import nearest
-from genlab.config.options import held
 from genlab.errors import ConfigError
+from genlab.signatures.described import held
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

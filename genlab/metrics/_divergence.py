@@ -8,7 +8,6 @@ from collections.abc import Iterator
 
 import torch
 
-from genlab.config.ranges import Cells, Positive
 from genlab.evaluation.artefacts.draw import log_density
 from genlab.evaluation.artefacts.grids import mesh
 from genlab.evaluation.record import Record
@@ -23,6 +22,7 @@ from genlab.metrics.subject import Subject, Unanswerable, at_least, number_of_sa
 from genlab.models.capabilities import ClassConditional, ExactLikelihood, LikelihoodBound
 from genlab.models.grid_normalised import GridNormalised, extent
 from genlab.seeding import derive
+from genlab.signatures.ranges import Cells, Positive
 
 MARGIN = 0.25
 """The grid goes beyond the training data by this part of their extent."""

@@ -14,7 +14,6 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from genlab.config.ranges import Positive, Text
 from genlab.errors import DataError
 from genlab.evaluation.artefacts.grids import to_8bit
 from genlab.evaluation.needs import pictures
@@ -22,6 +21,7 @@ from genlab.metrics._features import HASH, Extractor
 from genlab.metrics.base import Metric
 from genlab.metrics.subject import Subject
 from genlab.models.capabilities import GenerativeModel
+from genlab.signatures.ranges import Positive, Text
 
 FILE = "weights-inception-2015-12-05-6726825d.pth"
 URL = f"https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/{FILE}"

@@ -12,7 +12,6 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from genlab.config.ranges import Positive
 from genlab.evaluation.record import Record
 from genlab.evaluation.statistics.estimate import Estimate
 from genlab.evaluation.statistics.frechet import GROUPS, distance, frechet, moments
@@ -23,6 +22,7 @@ from genlab.metrics.base import Metric
 from genlab.metrics.subject import Subject, at_least, number_of_samples, record
 from genlab.models.capabilities import GenerativeModel
 from genlab.seeding import derive
+from genlab.signatures.ranges import Positive
 
 
 def frechet_record(

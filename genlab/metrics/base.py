@@ -17,7 +17,7 @@ class Metric(ABC):
 
     ``genlab/metrics/NAME.py`` holds one subclass, named as the file: ``metric=NAME`` finds it there, and the first line
     of its docstring is what ``genlab list metrics`` says. Its options are the keyword arguments of ``__init__``, which
-    are annotated with the types of `genlab.config.ranges` and have defaults: config and schema are read from there.
+    are annotated with the types of `genlab.signatures.ranges` and have defaults: config and schema are read from there.
 
     Attributes:
         needs: what a checkpoint must have for it; the first that it lacks is named.

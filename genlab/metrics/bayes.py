@@ -7,7 +7,6 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from genlab.config.ranges import Positive
 from genlab.data.spaces import Split
 from genlab.data.subset import subset, training_subset
 from genlab.evaluation.bayes import class_log_likelihoods, class_log_posterior, class_log_prior
@@ -21,6 +20,7 @@ from genlab.metrics.subject import Subject
 from genlab.models import NaiveBayes
 from genlab.models.capabilities import ExactLikelihood
 from genlab.seeding import derive
+from genlab.signatures.ranges import Positive
 
 
 def _naive_bayes(train: Split, subject: Subject, scored: Split, classes: int) -> Tensor:

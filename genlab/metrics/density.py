@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from genlab.config.ranges import Positive
 from genlab.evaluation.statistics import manifold
 from genlab.metrics._sets import Overlap
+from genlab.signatures.ranges import Positive
 
 
 class Density(Overlap):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal
 
-from genlab.config.ranges import Positive
 from genlab.data.spaces import Split
 from genlab.evaluation.record import Record
 from genlab.evaluation.statistics.novelty import PAIR_DISTANCES, diversity
@@ -14,6 +13,7 @@ from genlab.metrics.base import Metric
 from genlab.metrics.subject import Subject, record, some
 from genlab.models.capabilities import GenerativeModel
 from genlab.seeding import derive
+from genlab.signatures.ranges import Positive
 
 
 class Diversity(Metric):

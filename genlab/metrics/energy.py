@@ -7,12 +7,12 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-from genlab.config.ranges import Positive
 from genlab.evaluation.energies import energies
 from genlab.evaluation.record import Record
 from genlab.metrics.base import Metric
 from genlab.metrics.subject import Subject
 from genlab.models.capabilities import UnnormalisedDensity
+from genlab.signatures.ranges import Positive
 
 
 class Energy(Metric):

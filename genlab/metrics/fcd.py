@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from genlab.config.ranges import Positive
 from genlab.evaluation.record import Record
 from genlab.metrics import _needs
 from genlab.metrics._features import of_classifier
@@ -12,6 +11,7 @@ from genlab.metrics._sets import frechet_record
 from genlab.metrics.base import Metric
 from genlab.metrics.subject import Subject, number_of_samples
 from genlab.models.capabilities import GenerativeModel
+from genlab.signatures.ranges import Positive
 
 
 class FCD(Metric):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from genlab.config.ranges import Positive, Text
 from genlab.evaluation.record import Record
 from genlab.evaluation.statistics.inception_score import SPLITS, inception_score
 from genlab.metrics._features import of_samples
 from genlab.metrics._inception import OfInception, inception
 from genlab.metrics.subject import Subject, at_least, number_of_samples, record
+from genlab.signatures.ranges import Positive, Text
 
 
 class InceptionScore(OfInception):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from genlab.config.ranges import Positive, Text
 from genlab.evaluation.record import Record
 from genlab.metrics._inception import OfInception, inception
 from genlab.metrics._sets import kernel_record
 from genlab.metrics.subject import Subject, number_of_samples
+from genlab.signatures.ranges import Positive, Text
 
 
 class KID(OfInception):

@@ -9,7 +9,6 @@ from typing import Literal
 import numpy as np
 from torch import Tensor
 
-from genlab.config.ranges import Positive
 from genlab.data.images.binarise import binarise
 from genlab.data.spaces import Split
 from genlab.evaluation.artefacts.grids import stacked
@@ -22,6 +21,7 @@ from genlab.metrics.base import Metric
 from genlab.metrics.subject import Subject, Unanswerable, record, some, training_examples
 from genlab.models.capabilities import GenerativeModel
 from genlab.seeding import derive
+from genlab.signatures.ranges import Positive
 
 PAIRS, COLUMNS = 32, 8
 """Nearest pairs in the picture, and in a row of it."""

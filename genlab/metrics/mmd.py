@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from genlab.config.ranges import Positive
 from genlab.evaluation.record import Record
 from genlab.evaluation.statistics.kernels import gaussian, median_distance, mmd
 from genlab.metrics import _needs
@@ -12,6 +11,7 @@ from genlab.metrics._vectors import both_sides
 from genlab.metrics.base import Metric
 from genlab.metrics.subject import Subject, record
 from genlab.models.capabilities import GenerativeModel
+from genlab.signatures.ranges import Positive
 
 
 class MMD(Metric):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from genlab.config.ranges import Positive
 from genlab.data.sources.densities import GaussianMixture
 from genlab.evaluation.record import Record
 from genlab.evaluation.statistics.modes import PERFECT, RADIUS, modes
 from genlab.metrics import _needs
 from genlab.metrics.base import Metric
 from genlab.metrics.subject import Subject, number_of_samples, record, samples
+from genlab.signatures.ranges import Positive
 
 
 class ModeCoverage(Metric):

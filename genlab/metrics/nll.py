@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from genlab.config.ranges import Positive
 from genlab.evaluation.record import Record
 from genlab.metrics import _needs
 from genlab.metrics._likelihood import nll
 from genlab.metrics.base import Metric
 from genlab.metrics.subject import Subject
+from genlab.signatures.ranges import Positive
 
 
 class NLL(Metric):

@@ -9,7 +9,6 @@ from torch import Tensor
 from genlab import build
 from genlab.config import listing
 from genlab.config.arguments import nearest, quote
-from genlab.config.ranges import Positive, Text
 from genlab.data.spaces import Dataset, DataSpec, Split
 from genlab.data.subset import subset, training_subset
 from genlab.errors import ConfigError, DataError, GenlabError
@@ -31,6 +30,7 @@ from genlab.metrics import _needs
 from genlab.metrics.base import Metric
 from genlab.metrics.subject import Subject, at_least
 from genlab.models.capabilities import ClassConditional, ExactLikelihood, UnnormalisedDensity
+from genlab.signatures.ranges import Positive, Text
 
 MIN_EXAMPLES = 30
 """Of each kind: with fewer, 95% of them is no more than all of them."""

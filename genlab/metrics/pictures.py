@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from genlab.config.ranges import Shown
 from genlab.errors import TrainingError
 from genlab.evaluation.artefacts import report
 from genlab.evaluation.record import Record
 from genlab.metrics.base import Metric
 from genlab.metrics.subject import Subject
+from genlab.signatures.ranges import Shown
 
 
 class Pictures(Metric):

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from torch import Tensor
 
-from genlab.config.ranges import Positive
 from genlab.evaluation.record import Record
 from genlab.evaluation.statistics.classify import Labelled, Linear
 from genlab.metrics import _needs
@@ -14,6 +13,7 @@ from genlab.metrics._representation import records
 from genlab.metrics.base import Metric
 from genlab.metrics.subject import Subject
 from genlab.models.capabilities import EncodesLatents
+from genlab.signatures.ranges import Positive
 
 
 class Probe(Metric):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from genlab.config.ranges import Positive
 from genlab.evaluation.record import Record
 from genlab.evaluation.statistics.transport import sliced_wasserstein
 from genlab.metrics import _needs
@@ -13,6 +12,7 @@ from genlab.metrics.base import Metric
 from genlab.metrics.subject import Subject, record, some, training_examples
 from genlab.models.capabilities import GenerativeModel
 from genlab.seeding import derive
+from genlab.signatures.ranges import Positive
 
 
 class SlicedWasserstein(Metric):

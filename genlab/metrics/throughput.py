@@ -8,7 +8,6 @@ from itertools import cycle
 import torch
 
 from genlab import build
-from genlab.config.ranges import PositiveFloat
 from genlab.data.batches import BatchLoader
 from genlab.evaluation.cost import machine, peak_memory, rate
 from genlab.evaluation.record import Record
@@ -18,6 +17,7 @@ from genlab.metrics.subject import CHUNK, Subject, draw_chunk, record
 from genlab.models.capabilities import GenerativeModel
 from genlab.objectives.base import Objective
 from genlab.seeding import derive
+from genlab.signatures.ranges import PositiveFloat
 
 BATCHES = 8
 """Batches that the timed training steps go through in turn."""

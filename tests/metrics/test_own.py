@@ -13,11 +13,12 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from genlab.commands import evaluate, train
-from genlab.config import listing, options
+from genlab.config import listing
 from genlab.config.compose import compose
 from genlab.config.schema import metrics as schema
 from genlab.errors import ConfigError, TrainingError, TrustError
 from genlab.metrics import METRICS
+from genlab.signatures import described, syntax
 from genlab.storage import checkpoint
 
 QUIET = Console(quiet=True)
@@ -67,7 +68,8 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (folder / "mean_level.py").write_text(OWN)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(sys, "modules", dict(sys.modules))
-    options.described.cache_clear()
+    for each in (described.described, described.held, syntax.body):
+        each.cache_clear()
     importlib.invalidate_caches()
     return folder
 
@@ -134,7 +136,7 @@ def test_a_signature_that_says_no_options_is_refused(signature: str, message: st
 
 
 def test_the_source_of_each_metric_says_what_its_class_does() -> None:
-    held = options.held("genlab.metrics")
+    held = described.held("genlab.metrics")
     assert list(held) == list(METRICS)
     for name, each in held.items():
         made = METRICS[name](**each.defaults())

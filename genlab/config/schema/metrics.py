@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import create_model, model_validator
 
-from genlab.config.options import Described, held
 from genlab.config.schema.nodes import Node, Target
+from genlab.signatures.described import Described, held
 
 PACKAGE = "genlab.metrics"
 
@@ -31,7 +31,7 @@ def of_target(target: str) -> type[Target] | None:
     Raises:
         ConfigError: its options cannot be read.
     """
-    from genlab.config.options import described
+    from genlab.signatures.described import described
 
     module, _, name = target.rpartition(".")
     found = described(module)

@@ -1,10 +1,10 @@
-"""What schemas are made of: `genlab.config.ranges`, and nodes that refuse unknown keys and silent conversions."""
+"""What schemas are made of: `genlab.signatures.ranges`, and nodes that refuse unknown keys and silent conversions."""
 
 from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from genlab.config.ranges import (
+from genlab.signatures.ranges import (
     NonNegative,
     NonNegativeFloat,
     Positive,

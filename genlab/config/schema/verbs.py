@@ -7,7 +7,6 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from genlab.config.arguments import nearest
-from genlab.config.options import held
 from genlab.config.schema.metrics import PACKAGE, Metrics
 from genlab.config.schema.nodes import (
     Node,
@@ -20,6 +19,7 @@ from genlab.config.schema.nodes import (
     Text,
     Unit,
 )
+from genlab.signatures.described import held
 
 
 class Optim(Node):
