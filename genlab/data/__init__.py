@@ -1,38 +1,26 @@
 """Data sets: plain functions with keyword arguments that return a `Dataset`.
 
-Importing this package needs torch and NumPy only; scikit-learn and Pillow are imported by the functions that use them.
+A name is imported when somebody asks for it: importing this package needs nothing.
 """
 
-# The names are bound at once, not on demand: several functions share the name of their module, and a module
-# imported later would take the place of the function.
-from genlab.data.sources.arrays import arrays
-from genlab.data.sources.celeba import celeba
-from genlab.data.sources.cifar10 import cifar10
-from genlab.data.sources.densities import Density
-from genlab.data.sources.digits import digits
-from genlab.data.sources.domains import paired, unpaired
-from genlab.data.sources.folder import image_folder
-from genlab.data.sources.mnist import binarized_mnist, fashion_mnist, mnist
-from genlab.data.sources.toy2d import DENSITIES, toy2d
-from genlab.data.sources.unpaired_digits import unpaired_digits
-from genlab.data.spaces import Dataset, DataSpec, Split
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "DENSITIES",
-    "DataSpec",
-    "Dataset",
-    "Density",
-    "Split",
-    "arrays",
-    "binarized_mnist",
-    "celeba",
-    "cifar10",
-    "digits",
-    "fashion_mnist",
-    "image_folder",
-    "mnist",
-    "paired",
-    "toy2d",
-    "unpaired",
-    "unpaired_digits",
-]
+from genlab.signatures.names import lazy
+
+if TYPE_CHECKING:
+    from genlab.data.sources.arrays import arrays
+    from genlab.data.dataset import Dataset, DataSpec, Split
+    from genlab.data.sources.binarized_mnist import binarized_mnist
+    from genlab.data.sources.celeba import celeba
+    from genlab.data.sources.cifar10 import cifar10
+    from genlab.data.sources.densities import Density
+    from genlab.data.sources.digits import digits
+    from genlab.data.sources.fashion_mnist import fashion_mnist
+    from genlab.data.sources.image_folder import image_folder
+    from genlab.data.sources.mnist import mnist
+    from genlab.data.sources.paired import paired
+    from genlab.data.sources.toy2d import DENSITIES, toy2d
+    from genlab.data.sources.unpaired import unpaired
+    from genlab.data.sources.unpaired_digits import unpaired_digits
+
+__all__, __getattr__, __dir__ = lazy(__name__, __file__)

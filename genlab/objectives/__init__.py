@@ -3,19 +3,17 @@
 Hyper-parameters of training live here, not in the models.
 """
 
-from genlab.objectives.adversarial import Adversarial
-from genlab.objectives.conditional_adversarial import ConditionalAdversarial
-from genlab.objectives.contrastive_divergence import ContrastiveDivergence
-from genlab.objectives.cycle_consistency import CycleConsistency
-from genlab.objectives.elbo import ELBO, IWAE
-from genlab.objectives.maximum_likelihood import MaximumLikelihood
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "ELBO",
-    "IWAE",
-    "Adversarial",
-    "ConditionalAdversarial",
-    "ContrastiveDivergence",
-    "CycleConsistency",
-    "MaximumLikelihood",
-]
+from genlab.signatures.names import lazy
+
+if TYPE_CHECKING:
+    from genlab.objectives.adversarial import Adversarial
+    from genlab.objectives.conditional_adversarial import ConditionalAdversarial
+    from genlab.objectives.contrastive_divergence import ContrastiveDivergence
+    from genlab.objectives.cycle_consistency import CycleConsistency
+    from genlab.objectives.elbo import ELBO
+    from genlab.objectives.iwae import IWAE
+    from genlab.objectives.maximum_likelihood import MaximumLikelihood
+
+__all__, __getattr__, __dir__ = lazy(__name__, __file__)

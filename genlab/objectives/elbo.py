@@ -1,8 +1,7 @@
-"""Bounds on the log-likelihood of latent-variable models, maximised.
+"""The evidence lower bound on the log-likelihood of a latent-variable model, maximised.
 
 "Auto-Encoding Variational Bayes", D. P. Kingma, M. Welling, 2014, https://arxiv.org/abs/1312.6114
 "beta-VAE", I. Higgins, L. Matthey, A. Pal, et al., 2017, https://openreview.net/forum?id=Sy2fzU9gl
-"Importance Weighted Autoencoders", Y. Burda, R. Grosse, R. Salakhutdinov, 2016, https://arxiv.org/abs/1509.00519
 """
 
 from __future__ import annotations
@@ -40,21 +39,3 @@ class ELBO(Objective):
         reconstruction, kl = -terms.reconstruction.mean(), terms.kl.mean()
         value = reconstruction + self.beta_at(step) * kl
         return Loss(value, {"reconstruction": reconstruction.detach(), "kl": kl.detach()})
-
-
-class IWAE(Objective):
-    """``loss = -E[log 1/K sum_k w_k]``: the K-particle bound, whose gradient weighs particles by importance.
-
-    Args:
-        num_particles: K; 1 is the ELBO with a sampled KL.
-    """
-
-    def __init__(self, *, num_particles: int = 5) -> None:
-        super().__init__()
-        self.num_particles = num_particles
-
-    def forward(self, model: nn.Module, batch: Batch, *, step: Step) -> Loss:
-        """The loss; its one term is the negative bound itself."""
-        bound = model.log_prob_bound(batch.x, self.num_particles, **labels(model, batch))  # type: ignore[operator]
-        value = -bound.mean()
-        return Loss(value, {"bound": value.detach()})

@@ -13,7 +13,7 @@ import warnings
 import zlib
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 
@@ -29,7 +29,8 @@ SUFFIXES = frozenset(
     ".png .apng .jpg .jpeg .jpe .jfif .jif .webp .bmp .dib .gif .tif .tiff .ppm .pgm .pbm .pnm".split()  # noqa: SIM905
 )
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "PPM")  # MPO photographs come in through JPEG
-RESAMPLE = ("nearest", "box", "bilinear", "bicubic", "lanczos")
+Resample = Literal["nearest", "box", "bilinear", "bicubic", "lanczos"]
+RESAMPLE = get_args(Resample)
 MAX_PIXELS = 1 << 26
 ORIENTATION = 0x0112  # the tag of EXIF
 

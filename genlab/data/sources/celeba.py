@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import torch
+from pydantic import Field
 
 from genlab.data.classes import class_notes
+from genlab.data.dataset import Dataset, DataSpec, Split
 from genlab.data.fetch.download import verify
 from genlab.data.fetch.roots import data_root, is_writable
 from genlab.data.fetch.unpack import unpack_zip
 from genlab.data.images.decode import as_tensor, decode
 from genlab.data.images.read import Crop, list_pictures
-from genlab.data.spaces import Dataset, DataSpec, Split
 from genlab.data.split import name_hash
 from genlab.errors import ConfigError, DataError
 from genlab.files import foreign
+from genlab.signatures.ranges import Folder, Positive, Text
 
 if TYPE_CHECKING:
-    import os
     from pathlib import Path
+
+gives = ("one set", "image", "integers")
+gives_with = {"label": ("labels",)}
 
 PICTURES = "img_align_celeba"
 PAGE = "https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html"
@@ -36,12 +40,12 @@ MD5 = {  # of the whole lists; of a part of the data set nothing is known
 
 def celeba(
     *,
-    root: str | os.PathLike[str] | None = None,
-    size: int = 64,
-    crop: int = 148,
-    label: str | None = None,
+    root: Folder | None = None,
+    size: Positive = 64,
+    crop: Annotated[int, Field(gt=0, le=178)] = 148,
+    label: Text | None = None,
     skip_bad: bool = False,
-    val_size: int | None = None,
+    val_size: Positive | None = None,
 ) -> Dataset:
     """CelebA: ``(N, 3, size, size)`` uint8 RGB, from the aligned 178x218 pictures.
 

@@ -5,21 +5,20 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from genlab.data.cache import decoded, file_keys
+from genlab.data.dataset import Dataset, DataSpec, Split
 from genlab.data.fetch.download import fetch, verify
 from genlab.data.fetch.roots import data_root
 from genlab.data.fetch.unpack import unpack_tar
 from genlab.data.images.decode import as_tensor
-from genlab.data.spaces import Dataset, DataSpec, Split
 from genlab.data.split import held_out
 from genlab.errors import DataError
+from genlab.signatures.ranges import Folder, Positive
 
-if TYPE_CHECKING:
-    import os
+gives = ("one set", "image", "integers", "labels")
 
 URL = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"
 ARCHIVE = "cifar-10-binary.tar.gz"
@@ -36,7 +35,7 @@ CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "hors
 SPLIT_SEED = 2009
 
 
-def cifar10(*, root: str | os.PathLike[str] | None = None, download: bool = True, val_size: int = 5000) -> Dataset:
+def cifar10(*, root: Folder | None = None, download: bool = True, val_size: Positive = 5000) -> Dataset:
     """CIFAR-10: ``(N, 3, 32, 32)`` uint8 RGB, 10 classes; 45,000 / 5,000 / 10,000, test is the official one.
 
     A. Krizhevsky, "Learning Multiple Layers of Features from Tiny Images", 2009,

@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from genlab.data.spaces import Dataset, DataSpec, Split
+from genlab.data.dataset import Dataset, DataSpec, Split
 from genlab.data.split import held_out
+
+gives = ("one set", "image", "integers", "labels")
 
 SPLIT_SEED = 1998
 NUM_VAL = 300

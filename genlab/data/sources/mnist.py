@@ -1,4 +1,4 @@
-"""MNIST, Fashion-MNIST and binarised MNIST, read from their IDX files (torchvision's folders)."""
+"""MNIST, read from its IDX files (torchvision's folders), as all sets in them are."""
 
 from __future__ import annotations
 
@@ -6,29 +6,29 @@ import gzip
 import io
 import math
 import zlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
+from genlab.data.dataset import Dataset, DataSpec, Split
 from genlab.data.fetch.download import fetch, verify
 from genlab.data.fetch.roots import data_root
-from genlab.data.images.binarise import binarise, binarise_once
-from genlab.data.spaces import Dataset, DataSpec, Split, of_levels
 from genlab.data.split import held_out
 from genlab.errors import DataError
 from genlab.files import foreign
+from genlab.signatures.ranges import Folder, Positive
 
 if TYPE_CHECKING:
-    import os
     from pathlib import Path
+
+gives = ("one set", "image", "integers", "labels")
 
 MAX_IDX = 1 << 30
 """Bytes of an IDX file, unpacked, at most: twenty times those of the largest of these sets."""
 
 SPLIT_SEED = 1998
-BINARISE_SEEDS = {"val": 2008, "test": 2016}
 
 
 @dataclass(frozen=True)
@@ -61,38 +61,9 @@ MNIST = Source(
     },
     classes=tuple("0123456789"),
 )
-FASHION_MNIST = Source(
-    name="fashion_mnist",
-    folder="FashionMNIST/raw",
-    mirrors=("http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",),
-    md5={
-        "train-images-idx3-ubyte": "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
-        "train-labels-idx1-ubyte": "25c81989df183df01b3e8a0aad5dffbe",
-        "t10k-images-idx3-ubyte": "bef4ecab320f06d8554ea6380940ec79",
-        "t10k-labels-idx1-ubyte": "bb300cfdad3c16e7a12a480ee83cd310",
-    },
-    unpacked={
-        "train-images-idx3-ubyte": "f4a8712d7a061bf5bd6d2ca38dc4d50a",
-        "train-labels-idx1-ubyte": "9018921c3c673c538a1fc5bad174d6f9",
-        "t10k-images-idx3-ubyte": "8181f5470baa50b63fa0f6fddb340f0a",
-        "t10k-labels-idx1-ubyte": "15d484375f8d13e6eb1aabb0c3f46965",
-    },
-    classes=(
-        "T-shirt/top",
-        "Trouser",
-        "Pullover",
-        "Dress",
-        "Coat",
-        "Sandal",
-        "Shirt",
-        "Sneaker",
-        "Bag",
-        "Ankle boot",
-    ),
-)
 
 
-def mnist(*, root: str | os.PathLike[str] | None = None, download: bool = True, val_size: int = 5000) -> Dataset:
+def mnist(*, root: Folder | None = None, download: bool = True, val_size: Positive = 5000) -> Dataset:
     """MNIST: ``(N, 1, 28, 28)`` uint8, 10 classes; 55,000 / 5,000 / 10,000 by default, test is the official one.
 
     Y. LeCun, L. Bottou, Y. Bengio, P. Haffner, "Gradient-Based Learning Applied to Document Recognition", Proc. IEEE
@@ -108,39 +79,7 @@ def mnist(*, root: str | os.PathLike[str] | None = None, download: bool = True, 
         DataError: if a file is missing and cannot be fetched, or is not the original one.
         ConfigError: if `val_size` does not fit.
     """
-    return _load(MNIST, root=root, download=download, val_size=val_size)
-
-
-def fashion_mnist(
-    *, root: str | os.PathLike[str] | None = None, download: bool = True, val_size: int = 5000
-) -> Dataset:
-    """Fashion-MNIST under ``FashionMNIST/raw``: shapes, arguments and errors as for `mnist`.
-
-    H. Xiao, K. Rasul, R. Vollgraf, "Fashion-MNIST: a Novel Image Dataset for Benchmarking Machine Learning Algorithms",
-    2017, https://arxiv.org/abs/1708.07747.
-    """
-    return _load(FASHION_MNIST, root=root, download=download, val_size=val_size)
-
-
-def binarized_mnist(
-    *, root: str | os.PathLike[str] | None = None, download: bool = True, val_size: int = 5000
-) -> Dataset:
-    """Binarised MNIST, values {0, 1}: training batches drawn afresh by `train_transform`, val and test drawn once.
-
-    ``train.x`` keeps the 8-bit pixels; ``val.x`` and ``test.x`` are 0 or 1, the same bits on every machine. The
-    protocol is that of Salakhutdinov & Murray (2008) and Burda et al. (2016), see `genlab.data.images.binarise`;
-    figures on the fixed training set of Larochelle & Murray (2011) are another task. Arguments and errors as for
-    `mnist`.
-    """
-    grey = _load(MNIST, root=root, download=download, val_size=val_size)
-    return replace(
-        grey,
-        name="binarized_mnist",
-        spec=replace(grey.spec, space=of_levels(grey.spec.space, 2)),
-        val=replace(grey.val, x=binarise_once(grey.val.x, seed=BINARISE_SEEDS["val"])),
-        test=replace(grey.test, x=binarise_once(grey.test.x, seed=BINARISE_SEEDS["test"])),
-        train_transform=binarise,
-    )
+    return load(MNIST, root=root, download=download, val_size=val_size)
 
 
 def read_idx(path: Path, *, ndim: int) -> np.ndarray:
@@ -173,7 +112,8 @@ def read_idx(path: Path, *, ndim: int) -> np.ndarray:
     return np.frombuffer(raw, np.uint8, offset=start).reshape(shape)
 
 
-def _load(source: Source, *, root: str | os.PathLike[str] | None, download: bool, val_size: int) -> Dataset:
+def load(source: Source, *, root: Folder | None, download: bool, val_size: int) -> Dataset:
+    """A set in IDX files; arguments and errors as for `mnist`."""
     need = f"{source.folder}/{{{','.join(f'{stem}.gz' for stem in source.md5)}}} from {source.mirrors[0]}"
     folder = data_root(root, download=download, need=need) / source.folder
     x, y = _pair(source, folder, "train", download=download)

@@ -9,13 +9,17 @@ from __future__ import annotations
 import difflib
 import hashlib
 import math
+from typing import Literal
 
 import torch
 
+from genlab.data.dataset import Dataset, DataSpec, Split
 from genlab.data.sources.densities import Curve, Density, GaussianMixture, NoisyCurves, NoisyRings
 from genlab.data.sources.shapes2d import Checkerboard, Pinwheel, TwoSpirals
-from genlab.data.spaces import Dataset, DataSpec, Split
 from genlab.errors import ConfigError
+from genlab.signatures.ranges import Positive, Seed
+
+gives = ("one set", "vector", "reals")
 
 MOONS_NOISE = 0.06
 # Standard deviations of scikit-learn's moons with that noise, per axis: the arcs' moments in closed form.
@@ -92,13 +96,28 @@ DENSITIES: dict[str, Density] = {
 }
 
 
+Name = Literal[
+    "two_moons",
+    "standard_moons",
+    "eight_gaussians",
+    "gaussian_mixture",
+    "checkerboard",
+    "pinwheel",
+    "spirals",
+    "rings",
+    "circles",
+    "swiss_roll",
+]
+"""Those of `DENSITIES`."""
+
+
 def toy2d(
     *,
-    name: str = "two_moons",
-    num_train: int = 50_000,
-    num_val: int = 5_000,
-    num_test: int = 10_000,
-    seed: int = 0,
+    name: Name = "two_moons",
+    num_train: Positive = 50_000,
+    num_val: Positive = 5_000,
+    num_test: Positive = 10_000,
+    seed: Seed = 0,
 ) -> Dataset:
     """A toy density: ``(N, 2)`` float32 in raw coordinates; ``density`` has ``log_prob``, ``entropy`` and ``bounds``.
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import torch
 
+from genlab.data.dataset import Dataset, Split
 from genlab.data.sources.digits import digits
-from genlab.data.sources.mnist import fashion_mnist, mnist
-from genlab.data.spaces import Dataset, Split, of_shape
+from genlab.data.sources.fashion_mnist import fashion_mnist
+from genlab.data.sources.mnist import mnist
+from genlab.data.spaces import of_shape
 from genlab.errors import ConfigError
+from genlab.signatures.ranges import Folder
 
-if TYPE_CHECKING:
-    import os
+gives = ("unpaired", "image", "integers")
 
 TINT = (1.0, 0.7, 0.2)
 """Red, green and blue of the paper: orange, which no grey picture has."""
@@ -22,7 +24,7 @@ TINT = (1.0, 0.7, 0.2)
 def unpaired_digits(
     *,
     source: Literal["digits", "mnist", "fashion_mnist"] = "digits",
-    root: str | os.PathLike[str] | None = None,
+    root: Folder | None = None,
     download: bool = True,
 ) -> Dataset:
     """Unpaired translation whose truth is known: A white on black, B black on orange, both ``(N, 3, H, W)`` uint8.

@@ -2,38 +2,36 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import torch
 
 from genlab.data.classes import class_notes, natural
+from genlab.data.dataset import Dataset, DataSpec, Split
 from genlab.data.fetch.roots import existing_folder
 from genlab.data.images.decode import as_tensor
 from genlab.data.images.layout import left_out, no_pictures, tree
 from genlab.data.images.parts import check_fraction, check_range, complete, data_name, decode_parts, ranged
-from genlab.data.images.read import Crop
-from genlab.data.spaces import Dataset, DataSpec, Split
+from genlab.data.images.read import Crop, Resample
 from genlab.errors import DataError
+from genlab.signatures.ranges import Folder, Positive, Range, Share
 
-if TYPE_CHECKING:
-    import os
-    from collections.abc import Sequence
-
-FRACTION = 0.1
+gives = ("one set", "image", "integers")
+may_give = ("labels",)  # one folder per class
 
 
 def image_folder(
     *,
-    root: str | os.PathLike[str],
-    size: int = 64,
-    channels: int = 3,
-    resample: str = "bilinear",
-    range: Sequence[float] | Literal["auto"] | None = None,
+    root: Folder,
+    size: Positive = 64,
+    channels: Literal[1, 3] = 3,
+    resample: Resample = "bilinear",
+    range: Range = None,
     stratify: bool = False,
     sort: Literal["natural", "text"] = "text",
     skip_bad: bool = False,
-    val_fraction: float = FRACTION,
-    test_fraction: float = FRACTION,
+    val_fraction: Share = 0.1,
+    test_fraction: Share = 0.1,
 ) -> Dataset:
     """Pictures of one folder, ``(N, C, size, size)`` uint8; one subfolder per class gives labels and their names.
 
