@@ -61,8 +61,8 @@ def query(line: str, request: str = "query=bash") -> list[str]:
     flags = VERBS[verb].flags
     if last.startswith("-"):
         return [name for name in [*(f"--{flag}" for flag in flags), *_COMMON] if name.startswith(last)]
-    if rest and rest[-1] == "--metric":
-        return [name for name in listing.choices("metric") if name.startswith(last)]
+    if rest and rest[-1].removeprefix("--") in listing.HELD and rest[-1].startswith("--"):
+        return [name for name in listing.choices(rest[-1].removeprefix("--")) if name.startswith(last)]
     listed = _listed(verb, last)
     if listed is not None:
         return listed

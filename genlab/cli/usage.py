@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 from genlab.config import listing
+from genlab.signatures.described import held
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -13,11 +15,12 @@ if TYPE_CHECKING:
 
 _GROUPS = {
     "train": ("model", "data", "trainer", "callbacks", "logger", "experiment"),
+    "sample": ("task",),
     "eval": ("metric",),
     "compare": ("metric",),
 }
 
-_TAILS = {"list": "[models|data|metrics|experiments]", "compare": "[RUN ...] [key=value ...]"}
+_TAILS = {"list": "[models|data|metrics|tasks|experiments]", "compare": "[RUN ...] [key=value ...]"}
 
 _MORE = """\
   -m, --multirun        a sweep: comma-separated values become one run each
@@ -62,9 +65,21 @@ def verb(name: str, entry: Verb) -> str:
         lines += ["", "choices:"] + [f"  {group}={' | '.join(found)}" for group, found in groups if found]
     settings = _settings(name)
     lines += ["", "settings (key=value; --cfg job shows all of them):", *settings]
+    lines += _options() if name == "sample" else []
     flags = ", ".join(f"--{flag}" for flag in entry.flags)
     lines += ["", "flags:", f"  {flags}", "                        the same as key=value", _MORE]
     return "\n".join(lines)
+
+
+def _options() -> list[str]:
+    """The options of the tasks, with what their classes say of them."""
+    lines = []
+    for name, task in held(listing.HELD["task"]).items():
+        lines += ["", f"options of task={name}:"] if task.arguments else []
+        for key, value in task.defaults().items():
+            shown = value if isinstance(value, str) else json.dumps(value)
+            lines.append(f"  {f'{key}={shown}':<22}{task.notes.get(key, '').replace('None:', 'null:')}".rstrip())
+    return lines
 
 
 def _settings(name: str) -> list[str]:

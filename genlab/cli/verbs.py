@@ -154,7 +154,7 @@ VERBS: dict[str, Verb] = {
         },
     ),
     "list": Verb(
-        "list models, data sets, metrics and experiments",
+        "list models, data sets, metrics, tasks and experiments",
         _list,
         examples=("genlab list", "genlab list models", "genlab list data"),
         works=False,

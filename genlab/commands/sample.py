@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import json
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +14,18 @@ import numpy as np
 import torch
 from rich.console import Console
 
+from genlab import build
+from genlab.config.schema import tasks
 from genlab.data.classes import class_index
 from genlab.data.spaces import DataSpec
 from genlab.errors import ConfigError, GenlabError, TrainingError
 from genlab.evaluation.artefacts.grids import encoded, save_png, to_8bit
 from genlab.files.atomic import disk_errors
-from genlab.models.capabilities import ClassConditional, GenerativeModel, Tempered, Truncated
+from genlab.models.capabilities import ClassConditional, GenerativeModel
 from genlab.process.printable import printable
 from genlab.restore import Loaded, device_of, load
 from genlab.runs import directory
-from genlab.tasks import DEFAULTS, TASKS, Drawn
+from genlab.tasks import TASKS, Drawn, Task, Work
 
 AT_ONCE = 256
 """Pictures that are made ready to be written at once."""
@@ -37,7 +41,7 @@ def run(run_dir: Path, config: Mapping[str, Any], *, console: Console) -> dict[s
     """
     loaded = load(Path(config["ckpt"]), trust=config["trust"], device=device_of(config["accelerator"]))
     drawn = draw(loaded, config, folder=run_dir)
-    stem = run_dir / config["task"]
+    stem = run_dir / config["task"].rpartition(".")[2]
     paths = {"arrays": stem.with_suffix(".npz")}
     save_npz(paths["arrays"], drawn.arrays)
     folders = save_pictures(run_dir, drawn.arrays, loaded.spec) if config["format"] == "png" else []
@@ -69,20 +73,92 @@ def draw(loaded: Loaded, config: Mapping[str, Any], *, folder: Path) -> Drawn:
     """Do ``config["task"]``; nothing is written but what is too large for memory, in ``folder``, without a name.
 
     Raises:
-        ConfigError: a task or label that this model cannot honour; the message names what it can.
+        ConfigError: a task, an option or a label that this model cannot honour; the message names what it can.
         DataError: the data is missing or damaged.
+        TrainingError: a user's own task raises.
     """
     if not isinstance(loaded.model, GenerativeModel):
         raise ConfigError(f"{type(loaded.model).__name__} translates pictures and has no samples; use genlab translate")
-    _check(loaded, config)
-    if config["label"] is not None:
-        config = {**config, "label": class_index(config["label"], loaded.spec)}
-    config = {**config, **{name: DEFAULTS[name] for name in DEFAULTS if config[name] is None}, "folder": folder}
-    with torch.no_grad():
-        drawn = TASKS[config["task"]].run(loaded, config)
+    task = chosen(loaded, config)
+    work = Work(
+        loaded,
+        folder,
+        n=config["n"],
+        seed=config["seed"],
+        label=_label(loaded, config["label"]),
+        batch_size=config["batch_size"],
+        grid=config["grid"],
+        root=config["data"]["root"],
+        trust=config["trust"],
+    )
+    if config["format"] == "png" and not loaded.spec.is_image:
+        raise ConfigError(
+            "format=png: this data is vectors, of which there are no pictures; its arrays are in the .npz"
+        )
+    with torch.no_grad(), _told(task):
+        drawn = task.draw(work)
     if "y" in drawn.arrays and loaded.spec.classes is not None:
         drawn.arrays["classes"] = np.array(loaded.spec.classes)
     return drawn
+
+
+def chosen(loaded: Loaded, config: Mapping[str, Any]) -> Task:
+    """``config["task"]`` with its options.
+
+    Raises:
+        ConfigError: this model cannot do it, or cannot have an option; the message names what it can.
+        TrustError: a user's own is not trusted.
+    """
+    name = config["task"]
+    found = tasks.of(name)
+    if found is None:
+        raise ConfigError(f"task={name}: there is none; genlab list tasks shows them")
+    defaults = found.defaults()
+    options = {option: config[option] for option in defaults}
+    task = TASKS[name](**options) if name in TASKS else _own(found.target, options, trust=config["trust"])
+    who = type(loaded.model).__name__
+    lacks = task.lacks(loaded)
+    if lacks is not None:
+        can = ", ".join(other for other, each in TASKS.items() if each.lacks(loaded) is None)
+        raise ConfigError(f"task={name} needs {lacks}; {who} on this data cannot do it; it can do {can}")
+    refused = task.lacks_with(loaded, {key: value for key, value in options.items() if value != defaults[key]})
+    if refused is not None:
+        option, lacks = refused
+        raise ConfigError(f"{option}={_word(options[option])}: {who} has none; task={name} needs {lacks} for it")
+    return task
+
+
+def _own(target: str, options: Mapping[str, Any], *, trust: Sequence[str]) -> Task:
+    made = build.construct({"_target_": target, **options}, trust=trust)
+    if not isinstance(made, Task):
+        raise ConfigError(f"task={target.rpartition('.')[0]}: {target} is no genlab.tasks.Task")
+    return made
+
+
+def _told(task: Task) -> AbstractContextManager[None]:
+    """Around a task: what a user's own raises is said in one line."""
+    target = f"{type(task).__module__}.{type(task).__name__}"
+    return nullcontext() if target.startswith("genlab.") else build.told(target, TrainingError)
+
+
+def _word(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _label(loaded: Loaded, label: int | str | None) -> int | None:
+    """The index of the class that is asked for.
+
+    Raises:
+        ConfigError: the model knows no classes, or not this one.
+    """
+    if label is None:
+        return None
+    if not isinstance(loaded.model, ClassConditional):
+        raise ConfigError(
+            f"label={label}: {type(loaded.model).__name__} is not class-conditional; train with model=cvae, "
+            "conditional_dcgan, conditional_gated_pixelcnn or naive_bayes"
+        )
+    return class_index(label, loaded.spec)
 
 
 def _draw(stem: Path, drawn: Drawn, paths: dict[str, Path]) -> None:
@@ -100,37 +176,6 @@ def _draw(stem: Path, drawn: Drawn, paths: dict[str, Path]) -> None:
         raise TrainingError(
             f"the picture cannot be drawn ({type(error).__name__}: {error}); the arrays are in {paths['arrays']}"
         ) from error
-
-
-def _check(loaded: Loaded, config: Mapping[str, Any]) -> None:
-    model, task, label, temperature = loaded.model, config["task"], config["label"], config["temperature"]
-    if label is not None and not isinstance(model, ClassConditional):
-        raise ConfigError(
-            f"label={label}: {type(model).__name__} is not class-conditional; train with model=cvae, "
-            "conditional_dcgan, conditional_gated_pixelcnn or naive_bayes"
-        )
-    if temperature != 1 and (task != "sample" or not isinstance(model, Tempered)):
-        who = f"task={task}" if task != "sample" else type(model).__name__
-        raise ConfigError(f"temperature={temperature}: {who} has none; it is for task=sample of a flow: model=realnvp")
-    if config["format"] == "png" and not loaded.spec.is_image:
-        raise ConfigError(
-            "format=png: this data is vectors, of which there are no pictures; its arrays are in the .npz"
-        )
-    truncation = config["truncation"]
-    if truncation is not None and (task != "sample" or not isinstance(model, Truncated)):
-        who = f"task={task}" if task != "sample" else type(model).__name__
-        raise ConfigError(f"truncation={truncation}: {who} has none; it is for task=sample of model=gan or model=dcgan")
-    if not TASKS[task].can(model):
-        can = ", ".join(sorted(name for name, each in TASKS.items() if each.can(model)))
-        why = (
-            "" if loaded.spec.is_image or task == "sample" else " (its data is vectors, of which it makes no pictures)"
-        )
-        raise ConfigError(f"task={task}: {type(model).__name__} cannot do it{why}; it can do {can}")
-    for name in DEFAULTS:
-        if config[name] and name not in TASKS[task].settings:
-            *others, last = (other for other, each in TASKS.items() if name in each.settings)
-            takers = f"{', '.join(others)} or {last}" if others else last
-            raise ConfigError(f"{name}={config[name]}: task={task} has no use for it; it is of task={takers}")
 
 
 def save_npz(path: Path, arrays: Mapping[str, np.ndarray]) -> None:

@@ -1,47 +1,78 @@
-"""Config files that nobody writes: ``metric=NAME`` for each class of ``genlab.metrics``, with its defaults.
+"""Config files that nobody writes: ``metric=NAME`` and ``task=NAME`` for each class of a package, with its defaults.
 
-A file of that name in ``configs/metric`` comes first. A user's own, ``metric=[mypackage.mymetric]``, is found by the
-path of its module and becomes a node with a ``_target_``, which ``trust`` has to cover.
+A file of that name in ``configs/metric`` comes first. A user's own, ``metric=[mypackage.mymetric]`` or
+``task=mypackage.mytask``, is found by the path of its module, and ``trust`` has to cover it. A metric's options are a
+node of its own; those of a task, of which there is one, stand beside the settings of ``genlab sample``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import cache
+from typing import Any
 
 from hydra.core.config_store import ConfigStore
 
+from genlab.config.listing import HELD
 from genlab.errors import ConfigError
-from genlab.signatures.described import described, held
+from genlab.signatures.described import Described, described, held
 from genlab.signatures.syntax import source
 
-GROUP, PACKAGE, ALL = "metric", "genlab.metrics", "all"
+ALL = "all"
+
+TASK = "task"
+"""The group whose choice is one, and whose options are flat."""
+
+KINDS = {"metric": "Metric", TASK: "Task"}
+"""What a class of a group is a child of."""
 
 
 @cache
 def store() -> None:
     """Let Hydra find genlab's own."""
-    nodes = {name: each.defaults() for name, each in held(PACKAGE).items()}
-    for name, node in nodes.items():
-        ConfigStore.instance().store(group=GROUP, name=name, node={name: node})
-    ConfigStore.instance().store(group=GROUP, name=ALL, node={**nodes, ALL: {}})
+    for group, package in HELD.items():
+        for name, found in held(package).items():
+            _keep(group, name, found)
+    metrics = {name: each.defaults() for name, each in held(HELD["metric"]).items()}
+    ConfigStore.instance().store(group="metric", name=ALL, node={**metrics, ALL: {}})
 
 
-def store_own(names: Iterable[str]) -> None:
+def store_own(group: str, names: Iterable[str]) -> None:
     """Let Hydra find those of a user's own among the names that a command line asks for: those with a dot.
+
+    Raises:
+        ConfigError: there is no such module, it holds no class that is named as it is, or its options are none.
+    """
+    for name in names:
+        if "." in name and all(part.isidentifier() for part in name.split(".")):
+            found = own(group, name)
+            if group == TASK:
+                from genlab.config.schema import tasks, verbs  # pydantic takes 0.1 s
+
+                tasks.check_names(found, verbs.Sample.model_fields)
+            _keep(group, name, found)
+
+
+def own(group: str, module: str) -> Described:
+    """A user's own metric or task.
 
     Raises:
         ConfigError: there is no such module, or it holds no class that is named as it is.
     """
-    for name in names:
-        if "." not in name or not all(part.isidentifier() for part in name.split(".")):
-            continue
-        found = described(name)
-        if found is None:
-            last = name.rpartition(".")[2]
-            what = "holds no class of that name" if source(name) else "is no module that Python finds"
-            raise ConfigError(
-                f"{GROUP}={name}: {what}; put class {last.title().replace('_', '')}(Metric) into a file {last}.py"
-            )
-        node = {"_target_": found.target, **found.defaults()}
-        ConfigStore.instance().store(group=GROUP, name=name, node={name.rpartition(".")[2]: node})
+    found = described(module)
+    if found is None:
+        last = module.rpartition(".")[2]
+        what = "holds no class of that name" if source(module) else "is no module that Python finds"
+        raise ConfigError(
+            f"{group}={module}: {what}; put class {last.title().replace('_', '')}({KINDS[group]}) into a file {last}.py"
+        )
+    return found
+
+
+def _keep(group: str, name: str, found: Described) -> None:
+    options: dict[str, Any] = found.defaults()
+    if group == TASK:
+        ConfigStore.instance().store(group=group, name=name, node={TASK: name, **options}, package="_global_")
+        return
+    target = {"_target_": found.target} if "." in name else {}
+    ConfigStore.instance().store(group=group, name=name, node={name.rpartition(".")[2]: {**target, **options}})

@@ -26,7 +26,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from genlab.config import hints, schema
 from genlab.config.hydra_loader import Loader, unwrap
-from genlab.config.listing import config_dir
+from genlab.config.listing import config_dir, is_group
 from genlab.errors import ConfigError, GenlabError
 
 if TYPE_CHECKING:
@@ -211,7 +211,7 @@ def _known_keys(verb: str, overrides: list[str]) -> list[str]:
     """Keys that could have been meant: those of the config as it is without any setting of a value."""
     names: list[str] = []
     groups = [word for word in overrides if "." not in word.partition("=")[0] and "," not in word]
-    groups = [word for word in groups if (config_dir() / word.partition("=")[0]).is_dir()]
+    groups = [word for word in groups if is_group(word.partition("=")[0])]
 
     def keep(config: DictConfig) -> None:
         names.extend(schema.keys(OmegaConf.to_container(config, resolve=False)))  # type: ignore[arg-type]

@@ -9,6 +9,7 @@ from hydra.errors import MissingConfigException, OverrideParseException
 
 from genlab.config import chosen, listing, schema
 from genlab.config.hydra_loader import no_choice, unwrap
+from genlab.config.schema import tasks
 from genlab.errors import ConfigError, GenlabError
 
 if TYPE_CHECKING:
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
 
     from hydra.core.override_parser.types import Override
 
-REQUIRED = ("model", "data")
-"""Config groups of ``genlab train`` without which there is no run."""
+ONE = {("train", "model"), ("train", "data"), ("sample", chosen.TASK)}
+"""Config groups of commands that take one choice, no less and no more."""
 
 OPTIONAL = "experiment"
 """The config group of which null means none."""
@@ -35,31 +36,52 @@ def check_choices(verb: str, overrides: Sequence[Override]) -> None:
     Raises:
         ConfigError: a group is set to something other than names, left out, or is none of this command's.
     """
+    if verb == "sample":
+        _check_options(overrides)
     for override in overrides:
         key, word = str(override.key_or_group), str(override.input_line)
-        if not (listing.config_dir() / key).is_dir():
+        if not listing.is_group(key):
             continue
         options = list(listing.choices(key))
         if verb != "train" and key in GIVEN and not override.is_delete():
             raise ConfigError(f"{word}: {key}= is of genlab train; {verb} takes it from the checkpoint ({GIVEN[key]})")
         if override.is_delete():
-            if verb == "train" and key in REQUIRED:
+            if (verb, key) in ONE:
                 raise ConfigError(f"{word}: a run needs one; choose from {', '.join(options)}")
             continue
         if override.is_sweep_override():
             continue  # each job is told by itself
         value = override.value()
-        if verb == "train" and key in REQUIRED and isinstance(value, list):
+        if (verb, key) in ONE and isinstance(value, list):
             raise ConfigError(no_choice(key, word.partition("=")[2], options))  # one, not several
         for item in value if isinstance(value, list) else [value]:
             text = str(getattr(item, "text", item))
-            if key == chosen.GROUP:
-                chosen.store_own([text])
+            if key in listing.HELD:
+                chosen.store_own(key, [text])
             if value is None and key == OPTIONAL:
                 continue
             if not isinstance(getattr(item, "text", item), str) or "${" in text or len(text) > 100:
                 shown = "null" if item is None else text if len(text) <= 60 else f"{text[:60]}..."
                 raise ConfigError(no_choice(key, shown, options))
+
+
+def _check_options(overrides: Sequence[Override]) -> None:
+    """Refuse an option of another task than the one that is asked for.
+
+    Raises:
+        ConfigError: the message says whose it is.
+    """
+    asked = [override for override in overrides if str(override.key_or_group) == chosen.TASK]
+    if any(override.is_delete() or override.is_sweep_override() for override in asked):
+        return  # each job is told by itself
+    name = str(asked[-1].value()) if asked else "sample"
+    found = tasks.of(name)
+    for override in overrides if found is not None else ():
+        option = str(override.key_or_group)
+        takers = tasks.takers(option)
+        if takers and found is not None and option not in found.arguments:
+            word = str(override.input_line).replace("'", "")  # around a path
+            raise ConfigError(f"{word}: task={name} has no use for it; it is of task={takers}")
 
 
 def translated(error: BaseException, known: Callable[[], list[str]], *, verb: str = "") -> GenlabError:
@@ -96,6 +118,8 @@ def unknown(key: str, known: Sequence[str], *, verb: str) -> str:
     metric = rest.partition(".")[0]
     if group == "metric" and metric in listing.choices("metric") and verb in {"eval", "compare"}:
         return f"{key}: is of a metric that is not asked for; add --metric {metric}"
+    if verb == "sample" and tasks.takers(key) and key not in known:
+        return f"{key}: is of task={tasks.takers(key)}, and another task is asked for"
     if key in known:
         return f"{key}: is null, so there is nothing to leave out or to add to; set it with {key}=VALUE"
     return f"unknown key {key}{schema.suggest(key, known, verb=verb)}"
@@ -151,6 +175,9 @@ def _further(text: str) -> str | None:
             ("a list", f"{key}=[a,b]") if value.startswith("{") else ("a group of settings", f"{key}.NAME=VALUE")
         )
         return f"{found[1].strip()}: {key} is {kind}; write {right}"
+    found = re.match(r"Multiple values for ([\w/]+)\. To override a value use 'override [\w/]+: (.*)'", text)
+    if found:
+        return f"+{found[1]}={found[2]}: there is one already; leave out the +"
     found = re.match(r"force-add of config groups is not supported: '\+\+(.*?)'", text)
     if found:
         return f"++{found[1]}: leave out the ++; {found[1].partition('=')[0]}=NAME replaces the choice"

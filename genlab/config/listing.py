@@ -12,10 +12,10 @@ from genlab.signatures.described import held
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-GROUPS = {"models": "model", "data": "data", "metrics": "metric", "experiments": "experiment"}
+GROUPS = {"models": "model", "data": "data", "metrics": "metric", "tasks": "task", "experiments": "experiment"}
 """What can be listed, and the config group that holds it."""
 
-HELD = {"metric": "genlab.metrics"}
+HELD = {"metric": "genlab.metrics", "task": "genlab.tasks"}
 """Groups of which each choice is a class, in a file of its own in a package."""
 
 ALL = {"all": "Every metric that the model and its data can have"}
@@ -26,6 +26,11 @@ def config_dir() -> Path:
     package = Path(__file__).resolve().parents[1]
     inside = package / "configs"
     return inside if inside.is_dir() else package.parent / "configs"
+
+
+def is_group(name: str) -> bool:
+    """Whether ``name=`` chooses from a config group."""
+    return name in HELD or (config_dir() / name).is_dir()
 
 
 def choices(group: str) -> dict[str, str]:
@@ -41,12 +46,12 @@ def choices(group: str) -> dict[str, str]:
 
 
 def show(words: Sequence[str]) -> str:
-    """The text of ``genlab list [models|data|metrics|experiments]``.
+    """The text of ``genlab list [models|data|metrics|tasks|experiments]``.
 
     Raises:
         ConfigError: a word that is none of these.
     """
-    singular = {"model": "models", "metric": "metrics", "experiment": "experiments", "dataset": "data"}
+    singular = {"model": "models", "metric": "metrics", "task": "tasks", "experiment": "experiments", "dataset": "data"}
     asked = [singular.get(word, word) for word in words]
     for word in asked:
         if word not in GROUPS:

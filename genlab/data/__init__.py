@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from genlab.signatures.names import lazy
 
 if TYPE_CHECKING:
-    from genlab.data.sources.arrays import arrays
     from genlab.data.dataset import Dataset, DataSpec, Split
+    from genlab.data.sources.arrays import arrays
     from genlab.data.sources.binarized_mnist import binarized_mnist
     from genlab.data.sources.celeba import celeba
     from genlab.data.sources.cifar10 import cifar10

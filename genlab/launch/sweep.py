@@ -204,7 +204,7 @@ def _common(verb: str, arguments: Arguments) -> tuple[Path, str, list[str]]:
 
 def _is_choice(key: str, verb: str) -> bool:
     """Whether a key chooses a file of a config group, not a value."""
-    return "." not in key and ((listing.config_dir() / key).is_dir() or key not in schema.VERBS[verb].model_fields)
+    return "." not in key and (listing.is_group(key) or key not in schema.VERBS[verb].model_fields)
 
 
 def _optuna(argv: list[str]) -> list[str]:

@@ -1,16 +1,11 @@
-"""The tasks of ``genlab sample``, one file each: adding one is adding a file and an entry to `TASKS`."""
+"""The tasks of ``genlab sample``: adding one is adding a file, which holds a class that is named as the file is."""
 
-from genlab.tasks import complete, denoise, inpaint, interpolate, reconstruct, sample, traverse
-from genlab.tasks.drawn import DEFAULTS, Drawn, Task
+from genlab.build import discovered
+from genlab.tasks.base import Task
+from genlab.tasks.drawn import Drawn
+from genlab.tasks.work import Work
 
-TASKS: dict[str, Task] = {
-    "sample": sample.TASK,
-    "reconstruct": reconstruct.TASK,
-    "interpolate": interpolate.TASK,
-    "traverse": traverse.TASK,
-    "complete": complete.TASK,
-    "denoise": denoise.TASK,
-    "inpaint": inpaint.TASK,
-}
+TASKS: dict[str, type[Task]] = discovered(__name__, Task)  # type: ignore[type-abstract]
+"""Those of this folder, by name."""
 
-__all__ = ["DEFAULTS", "TASKS", "Drawn", "Task"]
+__all__ = ["TASKS", "Drawn", "Task", "Work"]

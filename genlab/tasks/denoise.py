@@ -2,40 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import torch
 from torch import Tensor
 
+from genlab.evaluation.needs import pictures
 from genlab.models.capabilities import SamplesByChain
-from genlab.restore import Loaded
-from genlab.tasks.drawn import Drawn, Task, chained, held_out, in_blocks
+from genlab.signatures.ranges import Frames, PositiveFloat
+from genlab.tasks._chained import chained
+from genlab.tasks.base import Task
+from genlab.tasks.drawn import Drawn
+from genlab.tasks.work import Work
 
 
-def run(loaded: Loaded, config: Mapping[str, Any]) -> Drawn:
-    """Draw it; see `genlab.tasks.Task`."""
-    model, spec = loaded.model, loaded.spec
-    assert isinstance(model, SamplesByChain)  # `TASK` says so
-    x, _ = held_out(loaded, config, config["n"])
-    top = (spec.levels or 256) - 1
+class Denoise(Task):
+    """Test pictures, with noise on them, and after chains that start there.
 
-    def draw(index: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
-        clean = x[index.clamp_max(len(x) - 1)]  # to fill the last block
-        noise = torch.randn(clean.shape, generator=generator, device=x.device)
-        noisy = (clean + config["noise"] * top * noise).round().clamp(0, top).to(spec.dtype)
-        path = model.path(len(noisy), frames=config["steps"], start=noisy, generator=generator)
-        return {"noisy": noisy, "path": path.transpose(0, 1)}
+    Args:
+        noise: its standard deviation, white - black = 1.
+        steps: frames of the chains' path in the arrays.
+    """
 
-    drawn = in_blocks(len(x), draw, config=config, where=x.device)
-    return chained(
-        loaded,
-        config,
-        {"originals": x.cpu(), "noisy": drawn["noisy"]},
-        drawn["path"].transpose(0, 1),
-        result="denoised",
-        note=f"test pictures, with noise of standard deviation {config['noise']:g}, and after the chain",
-    )
+    needs = (SamplesByChain, pictures)
 
+    def __init__(self, *, noise: PositiveFloat = 0.3, steps: Frames = 8) -> None:
+        self.noise = noise
+        self.steps = steps
 
-TASK = Task(lambda model: isinstance(model, SamplesByChain) and model.spec.is_image, run, frozenset({"noise", "steps"}))
+    def draw(self, work: Work) -> Drawn:
+        """Originals, noisy ones, denoised ones, and the path between the two."""
+        model, spec = work.model, work.spec
+        assert isinstance(model, SamplesByChain)  # `needs` says so
+        x, _ = work.held_out(work.n)
+        top = (spec.levels or 256) - 1
+
+        def draw(index: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
+            clean = x[index.clamp_max(len(x) - 1)]  # to fill the last block
+            noise = torch.randn(clean.shape, generator=generator, device=x.device)
+            noisy = (clean + self.noise * top * noise).round().clamp(0, top).to(spec.dtype)
+            path = model.path(len(noisy), frames=self.steps, start=noisy, generator=generator)
+            return {"noisy": noisy, "path": path.transpose(0, 1)}
+
+        drawn = work.in_blocks(len(x), draw)
+        return chained(
+            work,
+            {"originals": x.cpu(), "noisy": drawn["noisy"]},
+            drawn["path"].transpose(0, 1),
+            result="denoised",
+            note=f"test pictures, with noise of standard deviation {self.noise:g}, and after the chain",
+        )

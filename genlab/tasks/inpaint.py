@@ -2,40 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import torch
 from torch import Tensor
 
+from genlab.evaluation.needs import pictures
 from genlab.models.capabilities import SamplesByChain
-from genlab.restore import Loaded
-from genlab.tasks.drawn import Drawn, Task, chained, held_out, in_blocks
+from genlab.signatures.ranges import Frames, Text
+from genlab.tasks._chained import chained
+from genlab.tasks.base import Task
+from genlab.tasks.drawn import Drawn
 from genlab.tasks.keep import keep_mask
+from genlab.tasks.work import Work
 
 
-def run(loaded: Loaded, config: Mapping[str, Any]) -> Drawn:
-    """Draw it; see `genlab.tasks.Task`."""
-    model, spec = loaded.model, loaded.spec
-    assert isinstance(model, SamplesByChain)  # `TASK` says so
-    keep = keep_mask(config["keep"], spec)
-    x, _ = held_out(loaded, config, config["n"])
-    keep = keep.to(x.device)
+class Inpaint(Task):
+    """Test pictures of which a part is kept, and what chains put into the rest.
 
-    def draw(index: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
-        start = x[index.clamp_max(len(x) - 1)]  # to fill the last block
-        path = model.path(len(start), frames=config["steps"], start=start, keep=keep, generator=generator)
-        return {"path": path.transpose(0, 1)}
+    Args:
+        keep: top, left, or a PNG of the pictures' size whose white pixels are kept.
+        steps: frames of the chains' path in the arrays.
+    """
 
-    path = in_blocks(len(x), draw, config=config, where=x.device)["path"].transpose(0, 1)
-    return chained(
-        loaded,
-        config,
-        {"originals": x.cpu(), "masked": path[0]},
-        path,
-        result="inpainted",
-        note=f"test pictures, what is kept of them ({config['keep']}) beside noise, and after the chain",
-    )
+    needs = (SamplesByChain, pictures)
 
+    def __init__(self, *, keep: Text = "top", steps: Frames = 8) -> None:
+        self.keep = keep
+        self.steps = steps
 
-TASK = Task(lambda model: isinstance(model, SamplesByChain) and model.spec.is_image, run, frozenset({"keep", "steps"}))
+    def draw(self, work: Work) -> Drawn:
+        """Originals, what is kept of them beside noise, inpainted ones, and the path between the two."""
+        model = work.model
+        assert isinstance(model, SamplesByChain)  # `needs` says so
+        keep = keep_mask(self.keep, work.spec)
+        x, _ = work.held_out(work.n)
+        keep = keep.to(x.device)
+
+        def draw(index: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
+            start = x[index.clamp_max(len(x) - 1)]  # to fill the last block
+            path = model.path(len(start), frames=self.steps, start=start, keep=keep, generator=generator)
+            return {"path": path.transpose(0, 1)}
+
+        path = work.in_blocks(len(x), draw)["path"].transpose(0, 1)
+        return chained(
+            work,
+            {"originals": x.cpu(), "masked": path[0]},
+            path,
+            result="inpainted",
+            note=f"test pictures, what is kept of them ({self.keep}) beside noise, and after the chain",
+        )

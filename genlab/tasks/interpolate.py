@@ -2,42 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import partial
-from typing import Any
 
 import torch
 
 from genlab.errors import DataError
 from genlab.evaluation.artefacts.grids import grid
 from genlab.evaluation.artefacts.latents import walk
+from genlab.evaluation.needs import pictures
 from genlab.models.capabilities import DecodesLatents, EncodesLatents
-from genlab.restore import Loaded
-from genlab.tasks.drawn import Drawn, Task, device, fitting, held_out, labels, told
+from genlab.signatures.ranges import Frames
+from genlab.tasks.base import Task
+from genlab.tasks.drawn import Drawn, told
+from genlab.tasks.work import Work
 
 
-def run(loaded: Loaded, config: Mapping[str, Any]) -> Drawn:
-    """Draw it; see `genlab.tasks.Task`."""
-    model, spec, steps = loaded.model, loaded.spec, config["steps"]
-    rows = max(1, min(config["n"], 16))
-    if isinstance(model, EncodesLatents):
-        x, given = held_out(loaded, config, 2 * rows)
-        if len(x) < 2:
-            raise DataError("task=interpolate goes from one test picture to another, and there is only one")
-        z = model.encode(x, **given)
-        note = "between pairs of test pictures, along great circles of the latent space"
-    else:
-        generator = torch.Generator(device(model)).manual_seed(config["seed"])
-        given = {name: value.repeat(2) for name, value in labels(loaded, config, rows).items()}
-        assert isinstance(model, DecodesLatents)  # `TASK` says so
-        z = model.sample_latents(2 * rows, generator=generator, **given)
-        note = "between pairs of prior draws, along great circles"
-    path, means = walk(model, z, steps=steps, given=given)  # type: ignore[arg-type]
-    rows = len(z) // 2
-    shown = fitting(config, rows, each=steps)
-    note += told(shown, rows, " paths")
-    arrays = {"latents": path.cpu().numpy(), "means": means.cpu().numpy()}
-    return Drawn(partial(grid, means[: shown * steps], spec, columns=steps), arrays, note)
+class Interpolate(Task):
+    """Paths through the latent space, between test pictures or draws of the prior.
 
+    Args:
+        steps: pictures per row.
+    """
 
-TASK = Task(lambda model: model.spec.is_image and isinstance(model, DecodesLatents), run, frozenset({"steps"}))
+    needs = (pictures, DecodesLatents)
+
+    def __init__(self, *, steps: Frames = 8) -> None:
+        self.steps = steps
+
+    def draw(self, work: Work) -> Drawn:
+        """Latents along the paths, and what they decode to."""
+        model, spec, steps = work.model, work.spec, self.steps
+        rows = max(1, min(work.n, 16))
+        if isinstance(model, EncodesLatents):
+            x, given = work.held_out(2 * rows)
+            if len(x) < 2:
+                raise DataError("task=interpolate goes from one test picture to another, and there is only one")
+            z = model.encode(x, **given)
+            note = "between pairs of test pictures, along great circles of the latent space"
+        else:
+            generator = torch.Generator(work.device).manual_seed(work.seed)
+            given = {name: value.repeat(2) for name, value in work.labels(rows).items()}
+            assert isinstance(model, DecodesLatents)  # `needs` says so
+            z = model.sample_latents(2 * rows, generator=generator, **given)
+            note = "between pairs of prior draws, along great circles"
+        path, means = walk(model, z, steps=steps, given=given)  # type: ignore[arg-type]
+        rows = len(z) // 2
+        shown = work.fitting(rows, each=steps)
+        note += told(shown, rows, " paths")
+        arrays = {"latents": path.cpu().numpy(), "means": means.cpu().numpy()}
+        return Drawn(partial(grid, means[: shown * steps], spec, columns=steps), arrays, note)

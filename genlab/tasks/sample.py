@@ -4,81 +4,119 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from genlab.errors import ConfigError
 from genlab.evaluation.artefacts.chains import animation, strip
 from genlab.evaluation.artefacts.draw import plane_density
 from genlab.evaluation.artefacts.figures import pairs
 from genlab.evaluation.artefacts.grids import encoded, grid, plane
-from genlab.models.capabilities import Autoregressive, DecodesLatents, SamplesByChain, Tempered, Truncated
+from genlab.models.capabilities import (
+    Autoregressive,
+    DecodesLatents,
+    GenerativeModel,
+    SamplesByChain,
+    Tempered,
+    Truncated,
+)
 from genlab.models.gan.implicit import ImplicitModel
-from genlab.restore import Loaded
-from genlab.tasks.drawn import BLOCK, Drawn, Task, bar, device, fitting, in_blocks, labels, told
+from genlab.signatures.ranges import PositiveFloat
+from genlab.tasks.base import Task
+from genlab.tasks.drawn import Drawn, told
+from genlab.tasks.work import BLOCK, Work
 
 TRAJECTORY_FRAMES = 20
 """Times at which ``trajectory=true`` looks at the chains."""
 
 
-def run(loaded: Loaded, config: Mapping[str, Any]) -> Drawn:
-    """Draw it; see `genlab.tasks.Task`."""
-    model, spec, n = loaded.model, loaded.spec, config["n"]
-    if config["trajectory"] and not isinstance(model, SamplesByChain):
-        raise ConfigError(f"trajectory=true: {type(model).__name__} samples without a chain; model=ebm has one")
-    where = device(model)
-    given = labels(loaded, config, -(-n // BLOCK) * BLOCK)
-    heat = {"temperature": config["temperature"]} if isinstance(model, Tempered) else {}
-    if isinstance(model, Truncated):
-        heat["truncation"] = config["truncation"]
+class Sample(Task):
+    """Draws from the model.
 
-    def draw(index: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
-        y = {name: value[index] for name, value in given.items()}
-        if config["trajectory"]:
-            assert isinstance(model, SamplesByChain)
-            path = model.path(len(index), frames=TRAJECTORY_FRAMES, generator=generator)
-            return {"samples": path[-1], "trajectory": path.transpose(0, 1)}
-        if isinstance(model, DecodesLatents):
-            return _with_means(model, len(index), generator, {**y, **heat}, y)
-        if isinstance(model, Autoregressive):
-            return {"samples": model.sample(len(index), generator=generator, progress=bar("sample"), **y)}
-        return {"samples": model.sample(len(index), generator=generator, **y, **heat)}
+    Args:
+        temperature: times the prior's draws, for models with a density to sharpen (flows).
+        truncation: latents beyond it are not drawn, for models of pictures from noise (GANs); None: all are.
+        trajectory: also the chain on its way, as a strip and a GIF, for models that sample by a chain.
+    """
 
-    drawn = in_blocks(n, draw, config=config, where=where)
-    path = drawn.pop("trajectory").transpose(0, 1) if config["trajectory"] else None
-    arrays = {name: value.numpy() for name, value in drawn.items()}
-    arrays |= {name: value[:n].cpu().numpy() for name, value in given.items()}
-    samples = torch.from_numpy(arrays["samples"])
-    files: dict[str, Callable[[], bytes]] = {}
-    shown = fitting(config, n)
-    if path is not None:
-        arrays["trajectory"] = path.numpy()
-        path = path[:, :shown] if spec.is_image else path
-        if spec.is_image or spec.dim == 2:
-            files = {"strip.png": lambda: encoded(strip(path, spec)), "gif": partial(animation, path, spec)}
-    if spec.is_image:
+    needs = (GenerativeModel,)
+    needs_with: ClassVar = {"temperature": (Tempered,), "truncation": (Truncated,), "trajectory": (SamplesByChain,)}
+
+    def __init__(
+        self, *, temperature: PositiveFloat = 1.0, truncation: PositiveFloat | None = None, trajectory: bool = False
+    ) -> None:
+        self.temperature = temperature
+        self.truncation = truncation
+        self.trajectory = trajectory
+
+    def draw(self, work: Work) -> Drawn:
+        """Samples, what goes with them (latents, means, labels, the chains' trajectory), and how they look."""
+        given = work.labels(-(-work.n // BLOCK) * BLOCK)
+        drawn = self._drawn(work, given)
+        path = drawn.pop("trajectory").transpose(0, 1) if self.trajectory else None
+        arrays = {name: value.numpy() for name, value in drawn.items()}
+        arrays |= {name: value[: work.n].cpu().numpy() for name, value in given.items()}
+        if path is not None:
+            arrays["trajectory"] = path.numpy()
+        files = {} if path is None else _moving(work, path)
+        samples = torch.from_numpy(arrays["samples"])
+        if work.spec.is_image:
+            return self._grid(work, arrays, files)
+        if work.spec.dim != 2:
+            return Drawn(partial(pairs, {"samples": samples}), arrays, "samples, one dimension against another", files)
+
+        def picture() -> np.ndarray:
+            data = work.data()
+            log_prob, name = (None, "") if given else plane_density(work.model, data, seed=work.seed)
+            return plane(samples, truth=data.density, log_prob=log_prob, log_prob_name=name)
+
+        return Drawn(picture, arrays, "samples beside the truth", files)
+
+    def _drawn(self, work: Work, given: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """``samples`` and what comes with them, ``(n, ...)`` each."""
+        model = work.model
+        heat: dict[str, Any] = {"temperature": self.temperature} if isinstance(model, Tempered) else {}
+        if isinstance(model, Truncated):
+            heat["truncation"] = self.truncation
+
+        def draw(index: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
+            y = {name: value[index] for name, value in given.items()}
+            if self.trajectory:
+                assert isinstance(model, SamplesByChain)  # `needs_with` says so
+                path = model.path(len(index), frames=TRAJECTORY_FRAMES, generator=generator)
+                return {"samples": path[-1], "trajectory": path.transpose(0, 1)}
+            if isinstance(model, DecodesLatents):
+                return _with_means(model, len(index), generator, {**y, **heat}, y)
+            if isinstance(model, Autoregressive):
+                return {"samples": model.sample(len(index), generator=generator, progress=work.bar("sample"), **y)}
+            return {"samples": model.sample(len(index), generator=generator, **y, **heat)}
+
+        return work.in_blocks(work.n, draw)
+
+    def _grid(self, work: Work, arrays: dict[str, np.ndarray], files: dict[str, Callable[[], bytes]]) -> Drawn:
+        """Pictures in a grid: a row of each class in turn, if there are few."""
+        model, spec, n = work.model, work.spec, work.n
         means = "means" in arrays and not isinstance(model, ImplicitModel)  # whose sample is its mean, rounded
-        drawn_now = torch.from_numpy(arrays["means"]) if means else samples
+        pictures = torch.from_numpy(arrays["means" if means else "samples"])
         classes = spec.num_classes or 99
-        columns = classes if given and config["label"] is None and classes <= 16 else None
+        columns = classes if "y" in arrays and work.label is None and classes <= 16 else None
         note = "the grid shows E[x | z], the array also draws x ~ p(x | z)" if means else "samples"
-        note = f"samples at temperature {config['temperature']}" if isinstance(model, Tempered) else note
-        note = f"samples of latents up to {config['truncation']}" if config["truncation"] is not None else note
+        note = f"samples at temperature {self.temperature}" if isinstance(model, Tempered) else note
+        note = f"samples of latents up to {self.truncation}" if self.truncation is not None else note
+        shown = work.fitting(n)
         shown -= shown % columns if columns and columns < shown < n else 0  # no row of classes is cut
-        sheet = partial(grid, drawn_now[:shown], spec, columns=columns)
-        return Drawn(sheet, arrays, f"{note}{told(shown, n)}", files)
-    if spec.dim != 2:
-        return Drawn(partial(pairs, {"samples": samples}), arrays, "samples, one dimension against another", files)
+        return Drawn(partial(grid, pictures[:shown], spec, columns=columns), arrays, f"{note}{told(shown, n)}", files)
 
-    def picture() -> np.ndarray:
-        data = loaded.dataset(root=config["data"]["root"], trust=config["trust"])
-        log_prob, name = (None, "") if given else plane_density(model, data, seed=config["seed"])
-        return plane(samples, truth=data.density, log_prob=log_prob, log_prob_name=name)
 
-    return Drawn(picture, arrays, "samples beside the truth", files)
+def _moving(work: Work, path: Tensor) -> dict[str, Callable[[], bytes]]:
+    """The chains on their way, ``(frames, n, *event_shape)``, as a strip and a GIF, where they can be drawn."""
+    spec = work.spec
+    if not spec.is_image and spec.dim != 2:
+        return {}
+    shown = path[:, : work.fitting(work.n)] if spec.is_image else path
+    return {"strip.png": lambda: encoded(strip(shown, spec)), "gif": partial(animation, shown, spec)}
 
 
 def _with_means(
@@ -90,6 +128,3 @@ def _with_means(
     samples = model.sample(n, generator=generator, **settings)
     z = model.sample_latents(n, generator=again, **settings)
     return {"samples": samples, "means": model.decode(z, **y), "latents": z}
-
-
-TASK = Task(lambda model: True, run, frozenset({"trajectory"}))

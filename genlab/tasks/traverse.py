@@ -2,40 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import partial
-from typing import Any
 
 import torch
 
 from genlab.evaluation.artefacts.grids import grid
+from genlab.evaluation.needs import pictures
 from genlab.models.capabilities import DecodesLatents
-from genlab.restore import Loaded
-from genlab.tasks.drawn import Drawn, Task, device, fitting, labels, told
+from genlab.signatures.ranges import Frames
+from genlab.tasks.base import Task
+from genlab.tasks.drawn import Drawn, told
+from genlab.tasks.work import Work
 
 TRAVERSE_RANGE = 2.5
 """Traversals move a latent from minus to plus this many prior standard deviations."""
 
 
-def run(loaded: Loaded, config: Mapping[str, Any]) -> Drawn:
-    """Draw it; see `genlab.tasks.Task`."""
-    model, spec, steps = loaded.model, loaded.spec, config["steps"]
-    assert isinstance(model, DecodesLatents)
-    where = device(model)
-    dims = min(model.latent_dim, config["n"])
-    generator = torch.Generator(where).manual_seed(config["seed"])
-    given = labels(loaded, {**config, "label": config["label"] or 0}, 1)
-    z = model.sample_latents(1, generator=generator, **given).repeat(dims * steps, 1)
-    values = torch.linspace(-TRAVERSE_RANGE, TRAVERSE_RANGE, steps, device=where)
-    for dim in range(dims):
-        z[dim * steps : (dim + 1) * steps, dim] = values
-    repeated = {name: value.repeat(len(z)) for name, value in given.items()}
-    means = model.decode(z, **repeated)
-    arrays = {"latents": z.cpu().numpy(), "means": means.cpu().numpy()}
-    note = f"one row per latent dimension, from -{TRAVERSE_RANGE} to {TRAVERSE_RANGE}"
-    shown = fitting(config, dims, each=steps)
-    note += told(shown, dims, " dimensions")
-    return Drawn(partial(grid, means[: shown * steps], spec, columns=steps), arrays, note)
+class Traverse(Task):
+    """One row per latent dimension, which moves while the others stay.
 
+    Args:
+        steps: pictures per row.
+    """
 
-TASK = Task(lambda model: model.spec.is_image and isinstance(model, DecodesLatents), run, frozenset({"steps"}))
+    needs = (pictures, DecodesLatents)
+
+    def __init__(self, *, steps: Frames = 8) -> None:
+        self.steps = steps
+
+    def draw(self, work: Work) -> Drawn:
+        """Latents row by row, and what they decode to."""
+        model, spec, steps = work.model, work.spec, self.steps
+        assert isinstance(model, DecodesLatents)  # `needs` says so
+        where = work.device
+        dims = min(model.latent_dim, work.n)
+        generator = torch.Generator(where).manual_seed(work.seed)
+        given = work.labels(1, label=work.label or 0)
+        z = model.sample_latents(1, generator=generator, **given).repeat(dims * steps, 1)
+        values = torch.linspace(-TRAVERSE_RANGE, TRAVERSE_RANGE, steps, device=where)
+        for dim in range(dims):
+            z[dim * steps : (dim + 1) * steps, dim] = values
+        repeated = {name: value.repeat(len(z)) for name, value in given.items()}
+        means = model.decode(z, **repeated)
+        arrays = {"latents": z.cpu().numpy(), "means": means.cpu().numpy()}
+        note = f"one row per latent dimension, from -{TRAVERSE_RANGE} to {TRAVERSE_RANGE}"
+        shown = work.fitting(dims, each=steps)
+        note += told(shown, dims, " dimensions")
+        return Drawn(partial(grid, means[: shown * steps], spec, columns=steps), arrays, note)

@@ -54,7 +54,10 @@ def test_debug_shows_the_traceback(tmp_path):
             "trian",
             "unknown command trian; choose from train, sample, translate, eval, compare, list (",
         ),
-        ("list modls", "cannot list 'modls'; choose from models, data, metrics, experiments (did you mean models?)"),
+        (
+            "list modls",
+            "cannot list 'modls'; choose from models, data, metrics, tasks, experiments (did you mean models?)",
+        ),
         ("train model=va", "realnvp, vae (did you mean vae?)"),
         ("train model=_vae", "model=_vae: no such choice; choose from conditional_dcgan, "),
         ("eval --metric nl", "(did you mean nll?)"),

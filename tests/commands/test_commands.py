@@ -177,7 +177,7 @@ def test_what_a_model_cannot_do_is_refused(trained: dict[str, Path], tmp_path: P
         ("sample", "plane", ["task=traverse"], "it can do sample"),
         ("sample", "vae", ["keep=top"], "task=sample has no use for it; it is of task=complete or inpaint"),
         ("sample", "vae", ["noise=0.1"], "it is of task=denoise"),
-        ("sample", "vae", ["steps=3", "task=reconstruct"], "it is of task=interpolate, traverse, denoise or inpaint"),
+        ("sample", "vae", ["steps=3", "task=reconstruct"], "it is of task=denoise, inpaint, interpolate or traverse"),
         ("sample", "vae", ["trajectory=true", "task=traverse"], "it is of task=sample"),
         ("eval", "plane", ["metric=bpd"], "it can have .*metric=elbo.*metric=nll"),
     ):

@@ -127,7 +127,12 @@ def test_what_an_energy_cannot_do_is_refused(trained: dict[str, Path], tmp_path:
         ("eval", "plane", ["metric=elbo"], "it can have .*metric=nll"),
         ("sample", "digits", ["task=reconstruct"], "it can do denoise, inpaint, sample"),
         ("sample", "plane", ["task=denoise"], "it can do sample"),
-        ("sample", "vae", ["trajectory=true"], "samples without a chain"),
+        (
+            "sample",
+            "vae",
+            ["trajectory=true"],
+            "VAE has none; task=sample needs a model that samples by a chain",
+        ),
         ("sample", "vae", ["task=denoise"], "cannot do it"),
         ("sample", "digits", ["task=inpaint", "keep=bottom"], "neither top nor left"),
     ):

@@ -95,9 +95,13 @@ def test_a_generator_walks_through_its_latents(task: str, draw: Callable) -> Non
         (
             "vae",
             ["truncation=0.7"],
-            r"truncation=0\.7: VAE has none; it is for task=sample of model=gan or model=dcgan",
+            r"truncation=0\.7: VAE has none; task=sample needs a generator of latents \(model=gan or model=dcgan\)",
         ),
-        ("pixels", ["truncation=0.7", "task=interpolate"], "task=interpolate has none"),
+        (
+            "pixels",
+            ["truncation=0.7", "task=interpolate"],
+            "task=interpolate has no use for it; it is of task=sample",
+        ),
         ("pixels", ["temperature=0.7"], "ConditionalDCGAN has none"),
         ("pixels", ["task=reconstruct"], "cannot do it; it can do interpolate, sample, traverse"),
         ("plane", ["label=1"], "GAN is not class-conditional; train with model=cvae, conditional_dcgan"),

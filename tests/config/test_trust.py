@@ -17,6 +17,7 @@ from genlab.errors import ConfigError, TrustError
 from genlab.launch import job_records, jobs, start, stored, sweep, worker
 from genlab.process import streams
 from genlab.restore import load
+from genlab.signatures.described import held
 from genlab.storage import checkpoint
 
 G = "# @package _global_\n"
@@ -119,6 +120,7 @@ def test_what_the_table_leaves_a_file():
 
 def test_every_key_of_every_command_was_decided():
     keys = {key for verb in schema.VERBS.values() for key in verb.model_fields}
+    keys |= {option for task in held("genlab.tasks").values() for option in task.arguments}
     ruled = {key for key in keys if any(rule.key == key for rule in forbidden.RULES)}
     assert keys - ruled == FREE
 

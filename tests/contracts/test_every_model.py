@@ -15,7 +15,7 @@ from genlab.models.capabilities import (
     UnnormalisedDensity,
 )
 from genlab.restore import Loaded
-from genlab.tasks import sample as task_sample
+from genlab.tasks import TASKS, Work
 from tests.contracts.catalogue import CATALOGUE, FITTED, Case, labels, score
 
 
@@ -61,11 +61,9 @@ def test_samples_have_the_data_s_type_and_support(case: Case) -> None:
 def test_a_picture_of_the_task_depends_on_the_seed_and_its_number_alone(case: Case, tmp_path: Path) -> None:
     """Neither on how many there are, nor on how many are computed at once."""
     loaded = Loaded(Path(), {}, case.spec, 0, case.model().eval())
-    config = {"trajectory": False, "temperature": 1.0, "truncation": None, "label": None}
-    config |= {"grid": 400, "folder": tmp_path}
     with torch.no_grad():
         few, many, other = (
-            task_sample.run(loaded, {**config, "n": n, "batch_size": size, "seed": seed}).arrays
+            TASKS["sample"]().draw(Work(loaded, tmp_path, n=n, batch_size=size, seed=seed)).arrays
             for n, size, seed in ((5, 5, 3), (70, 256, 3), (70, 3, 4))
         )
     assert len(many["samples"]) == 70

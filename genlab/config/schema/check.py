@@ -9,12 +9,24 @@ from typing import Any, get_args
 from pydantic import ValidationError
 
 from genlab.config.fits import check_pair
-from genlab.config.schema import classical, data, ebm, flow, game, likelihood, metrics, pixelcnn, translation, vae
+from genlab.config.schema import (
+    classical,
+    data,
+    ebm,
+    flow,
+    game,
+    likelihood,
+    metrics,
+    pixelcnn,
+    tasks,
+    translation,
+    vae,
+)
 from genlab.config.schema.classical import check_fit
 from genlab.config.schema.data import ExternalData
 from genlab.config.schema.nodes import External, Node, Target
 from genlab.config.schema.verbs import VERBS
-from genlab.config.trust import check_config
+from genlab.config.trust import check_config, check_target
 from genlab.errors import ConfigError
 
 TARGETS: dict[str, type[Target]] = {
@@ -76,7 +88,8 @@ def suggest(key: str, known: Sequence[str], *, verb: str = "") -> str:
 
 def owners(key: str) -> list[str]:
     """The commands whose schema has ``key``; what lies below a node that builds an object counts for that node."""
-    return [verb for verb, schema in VERBS.items() if _has(schema, key.split("."))]
+    found = [verb for verb, schema in VERBS.items() if _has(schema, key.split("."))]
+    return [*found, "sample"] if tasks.takers(key) and "sample" not in found else found
 
 
 def _has(schema: type[Node], parts: list[str]) -> bool:
@@ -112,7 +125,11 @@ def validate(verb: str, config: dict[str, Any], *, known: list[str] | None = Non
         raise ConfigError("trust: must be a list of package names, for example trust=[mypackage]")
     check_config(config, allowed=TARGETS, trust=trust)
     names = known or list(keys(config))
-    problems = list(_problems(VERBS[verb], config, (), names, verb))
+    schema = VERBS[verb]
+    if verb == "sample":
+        _check_task(config.get("task"), trust)
+        schema = tasks.with_options(schema, config)
+    problems = list(_problems(schema, config, (), names, verb))
     for node in NODES if verb == "train" else ():
         value = config.get(node)
         if isinstance(value, Mapping):
@@ -125,6 +142,17 @@ def validate(verb: str, config: dict[str, Any], *, known: list[str] | None = Non
     if problems:
         raise ConfigError("; ".join(dict.fromkeys(problems)))
     return config
+
+
+def _check_task(name: object, trust: list[str]) -> None:
+    """Refuse a user's own task that is not trusted.
+
+    Raises:
+        TrustError: it is not.
+    """
+    found = tasks.of(name) if "." in str(name) else None
+    if found is not None:
+        check_target(found.target, allowed=TARGETS, trust=trust)
 
 
 def _own_metrics(config: Mapping[str, Any], known: list[str], verb: str) -> Iterator[str]:

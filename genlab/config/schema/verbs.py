@@ -19,6 +19,7 @@ from genlab.config.schema.nodes import (
     Text,
     Unit,
 )
+from genlab.config.schema.tasks import TaskName
 from genlab.signatures.described import held
 
 
@@ -166,19 +167,13 @@ class DataRoot(Node):
 
 
 class Sample(Node):
-    """`genlab sample`."""
+    """`genlab sample`, without the options of its task: see `genlab.config.schema.tasks`."""
 
     ckpt: Text
-    task: Literal["sample", "reconstruct", "interpolate", "traverse", "complete", "denoise", "inpaint"]
+    task: TaskName
     n: Positive
     seed: Seed
-    temperature: PositiveFloat
-    truncation: PositiveFloat | None
     label: Label | None
-    steps: Annotated[int, Field(ge=2)] | None
-    trajectory: bool | None
-    noise: PositiveFloat | None
-    keep: Text | None
     grid: Shown
     format: Literal["npz", "png"]
     batch_size: Positive

@@ -1,0 +1,139 @@
+"""What the tasks of ``genlab sample`` are given, and what they share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import torch
+from rich.console import Console
+from torch import Tensor
+
+from genlab.data.spaces import Dataset, DataSpec
+from genlab.errors import DataError
+from genlab.evaluation.artefacts.draw import class_cycle
+from genlab.models.capabilities import ClassConditional, GenerativeModel
+from genlab.ops.bars import Progress
+from genlab.progress import track
+from genlab.restore import Loaded
+from genlab.seeding import derive
+from genlab.tasks.store import Stored
+
+BLOCK = 64
+"""Examples that are drawn together."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """What is drawn from, and what ``genlab sample`` was told beside the task's own options.
+
+    Attributes:
+        loaded: the checkpoint; its model is in eval mode.
+        folder: the run directory, where what is large is kept while it grows.
+        n: how many.
+        seed: of every random number.
+        label: the index of the class that is asked for; None: all in turn.
+        batch_size: examples that go through the model together where it draws nothing.
+        grid: places in the picture, at most.
+        root: where the data is now, if it has moved.
+        trust: the packages whose classes the checkpoint may name.
+    """
+
+    loaded: Loaded
+    folder: Path
+    n: int = 64
+    seed: int = 0
+    label: int | None = None
+    batch_size: int = 256
+    grid: int = 400
+    root: str | None = None
+    trust: Sequence[str] = ()
+
+    @property
+    def model(self) -> GenerativeModel:
+        """The model to draw from."""
+        return self.loaded.model
+
+    @property
+    def spec(self) -> DataSpec:
+        """The type of its data."""
+        return self.loaded.spec
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model is."""
+        return next(self.model.parameters()).device
+
+    def data(self) -> Dataset:
+        """The data that the model was trained on.
+
+        Raises:
+            DataError: the files are missing or damaged.
+        """
+        return self.loaded.dataset(root=self.root, trust=self.trust)
+
+    def labels(self, n: int, *, label: int | None = None) -> dict[str, Tensor]:
+        """``{"y": (n,) int64}`` for a class-conditional model: ``label``, or all classes in turn; nothing for others.
+
+        ``label`` is the one that was asked for unless it is given.
+        """
+        if not isinstance(self.model, ClassConditional):
+            return {}
+        label = self.label if label is None else label
+        y = class_cycle(n, self.spec.num_classes or 1) if label is None else torch.full((n,), label)
+        return {"y": y.to(self.device)}
+
+    def held_out(self, n: int) -> tuple[Tensor, dict[str, Tensor]]:
+        """``n`` test pictures drawn by ``seed``, of the class ``label`` if given, and their labels for the model.
+
+        Where there are fewer, all of them, with a word said.
+
+        Raises:
+            DataError: there is none.
+        """
+        test = self.data().test
+        chosen = torch.arange(len(test))
+        if self.label is not None and test.y is not None:
+            chosen = chosen[test.y == self.label]
+        chosen = chosen[torch.randperm(len(chosen), generator=torch.Generator().manual_seed(self.seed))[:n]]
+        if len(chosen) == 0:
+            raise DataError(f"label={self.label}: the test split has no picture of this class")
+        if len(chosen) < n:
+            Console(stderr=True, force_jupyter=False).print(
+                f"the test split has {len(chosen)} such pictures, not {n}: all of them are used",
+                highlight=False,
+                soft_wrap=True,
+            )
+        where = self.device
+        given = {"y": test.y[chosen].to(where)} if isinstance(self.model, ClassConditional) else {}  # type: ignore[index]
+        return test.x[chosen].to(where), given
+
+    def in_blocks(self, n: int, draw: Callable[[Tensor, torch.Generator], dict[str, Tensor]]) -> dict[str, Tensor]:
+        """Named draws of n examples, ``(n, ...)`` each on the CPU, `BLOCK` at a time.
+
+        A block has a seed of its own and is drawn whole even where less of it is wanted, so that an example depends on
+        ``seed`` and its number alone: not on n, nor on what fits in memory.
+
+        Args:
+            n: how many.
+            draw: ``(numbers of the examples: (BLOCK,), generator) -> {name: (BLOCK, ...)}``; numbers go beyond n.
+        """
+        where, found = self.device, dict[str, Stored]()
+        for block in range(-(-n // BLOCK)):
+            generator = torch.Generator(where).manual_seed(derive(self.seed, "block", block))
+            index = torch.arange(block * BLOCK, (block + 1) * BLOCK, device=where)
+            for name, value in draw(index, generator).items():
+                if name not in found:
+                    found[name] = Stored((n, *value.shape[1:]), value.dtype, folder=self.folder)
+                found[name].write(block * BLOCK, value)
+        return {name: stored.tensor for name, stored in found.items()}
+
+    def fitting(self, n: int, *, each: int = 1) -> int:
+        """How many of n examples the picture shows, if each takes ``each`` places of the ``grid``; at least one."""
+        return max(1, min(n, self.grid // each))
+
+    def bar(self, description: str) -> Progress:
+        """A bar on the terminal for the sequential models, whose pictures take a while."""
+        return partial(track, description=description, console=Console(stderr=True, force_jupyter=False))
