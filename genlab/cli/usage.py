@@ -72,14 +72,13 @@ def verb(name: str, entry: Verb) -> str:
 
 
 def _options() -> list[str]:
-    """The options of the tasks, with what their classes say of them."""
-    lines = []
+    """The options of the tasks, with what their classes say of them: one line for what several have in common."""
+    tasks: dict[tuple[str, str, str], list[str]] = {}
     for name, task in held(listing.HELD["task"]).items():
-        lines += ["", f"options of task={name}:"] if task.arguments else []
         for key, value in task.defaults().items():
             shown = value if isinstance(value, str) else json.dumps(value)
-            lines.append(f"  {f'{key}={shown}':<22}{task.notes.get(key, '').replace('None:', 'null:')}".rstrip())
-    return lines
+            tasks.setdefault((key, shown, task.notes.get(key, "").replace("None:", "null:")), []).append(name)
+    return [f"  {f'{key}={value}':<22}{', '.join(of)}: {note}" for (key, value, note), of in sorted(tasks.items())]
 
 
 def _settings(name: str) -> list[str]:
