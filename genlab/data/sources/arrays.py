@@ -68,7 +68,7 @@ def arrays(
         root: the file.
         kind: what an example is; see `LAYOUTS` for the shapes.
         levels: number of integer values; "auto": of integers one more than the largest one, but 256 of bytes above 1
-            in images and videos; null: real numbers.
+            in images, videos and waveforms; null: real numbers.
         rate: samples of a waveform a second.
         seed: of the split.
 
@@ -239,7 +239,7 @@ def _levels(values: list[np.ndarray], kind: str, levels: int | str | None, path:
     if high >= MOST_LEVELS:
         raise DataError(f"{path}: x has the value {high}, the largest that fits is {MOST_LEVELS - 1}")
     count = max(2, high + 1)
-    if kind in ("image", "video") and values[0].dtype == np.uint8 and count > 2:
+    if kind in ("image", "video", "waveform") and values[0].dtype == np.uint8 and count > 2:
         count = 256
     return count, [f"{path}: {count} levels, by the values of x; give data.levels where there are others."]
 

@@ -8,14 +8,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from genlab.data.spaces import DataSpec
+from genlab.data.dataset import DataSpec
+from genlab.data.spaces import Vector
 from genlab.evaluation.artefacts.grids import grid, scatter
 
 COLUMNS = 10
 """Times in a strip."""
 
 ROWS = 8
-"""Chains in a strip of pictures."""
+"""Chains in a strip, but for points in the plane, of which it shows all."""
 
 GIF_FRAMES = 20
 FRAME_MS = 120
@@ -30,7 +31,7 @@ def every(frames: Tensor, count: int) -> Tensor:
 def strip(frames: Tensor, spec: DataSpec) -> np.ndarray:
     """Chains over time, left to right: ``(frames, n, *event) -> (H, W, 3) uint8``; a row per chain, or a cloud."""
     shown = every(frames, COLUMNS)
-    if not spec.is_image:
+    if spec.space == Vector(2):
         return scatter(list(shown), bounds=_bounds(frames))
     return grid(shown[:, :ROWS].transpose(0, 1).flatten(0, 1), spec, columns=len(shown))
 
@@ -40,7 +41,7 @@ def animation(frames: Tensor, spec: DataSpec) -> bytes:
     from PIL import Image
 
     shown = every(frames, GIF_FRAMES)
-    bounds = None if spec.is_image else _bounds(frames)
+    bounds = _bounds(frames) if spec.space == Vector(2) else None
     sheets = [grid(each, spec) if bounds is None else scatter([each], bounds=bounds) for each in shown]
     first, *rest = [Image.fromarray(sheet).quantize(64) for sheet in sheets]
     buffer = io.BytesIO()

@@ -8,11 +8,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from genlab.data.spaces import Dataset
+from genlab.data.dataset import Dataset
+from genlab.data.spaces import Vector
 from genlab.errors import GenlabError
 from genlab.evaluation.artefacts import translations
-from genlab.evaluation.artefacts.figures import pairs
-from genlab.evaluation.artefacts.grids import grid, plane, stacked
+from genlab.evaluation.artefacts.clouds import cloud, is_cloud
+from genlab.evaluation.artefacts.grids import grid, stacked
 from genlab.evaluation.validate import with_likelihood
 from genlab.models.capabilities import (
     ClassConditional,
@@ -59,7 +60,7 @@ def log_density(model: GenerativeModel, points: Tensor, *, seed: int, num_partic
 
 
 def plane_density(model: GenerativeModel, data: Dataset, *, seed: int) -> tuple[Callable[[Tensor], Tensor] | None, str]:
-    """``(m, 2) -> (m,)`` log-density in nats and what to call it; None where the model has no density."""
+    """``(m, D) -> (m,)`` log-density in nats and what to call it; None where the model has no density."""
     known = with_likelihood(model, data)
     if known is None:
         return None, ""
@@ -99,7 +100,7 @@ def made(makers: Mapping[str, Maker], *, report: Report) -> dict[str, np.ndarray
 
 @torch.no_grad()
 def draw(model: nn.Module, data: Dataset, *, n: int, seed: int, report: Report = None) -> dict[str, np.ndarray]:
-    """Named pictures ``(H, W, 3) uint8``: samples, reconstructions; of vectors, their densities too in the plane.
+    """Named pictures ``(H, W, 3) uint8``: samples, reconstructions; of one and two numbers, the density too.
 
     Args:
         model: drawn in eval mode.
@@ -144,13 +145,13 @@ def _makers(model: GenerativeModel, data: Dataset, *, n: int, seed: int) -> dict
         labels = {"y": class_cycle(PLANE_SAMPLES, spec.num_classes or 1).to(device)} if conditional else {}
         return model.sample(PLANE_SAMPLES, generator=generator, **labels)
 
-    def in_plane() -> np.ndarray:
-        log_prob, name = (None, "") if conditional else plane_density(model, data, seed=seed)
-        return plane(points(), truth=data.density, log_prob=log_prob, log_prob_name=name)
+    def all_at_once() -> np.ndarray:
+        known = not conditional and (spec.dim == 1 or spec.space == Vector(2))
+        log_prob, name = plane_density(model, data, seed=seed) if known else (None, "")
+        beside = data.val.x[:PLANE_SAMPLES]
+        return cloud(spec, points(), data=beside, truth=data.density, log_prob=log_prob, log_prob_name=name)
 
-    if not spec.is_image:
-        if spec.dim == 2:
-            return {"plane": in_plane}
-        return {"samples": lambda: pairs({"data": data.val.x[:PLANE_SAMPLES], "samples": points()})}
+    if is_cloud(spec.space):
+        return {"plane" if spec.space == Vector(2) else "samples": all_at_once}
     encodes = isinstance(model, EncodesLatents) and isinstance(model, DecodesLatents)
     return {"samples": samples, **({"reconstructions": reconstructions} if encodes else {})}

@@ -1,4 +1,4 @@
-"""Pictures of samples and densities: typed batches in, 8-bit arrays out; nothing is ever min-max normalised."""
+"""Pictures of samples and densities: typed batches in, 8-bit arrays out; levels are never min-max normalised."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from genlab.data.spaces import DataSpec
+from genlab.evaluation.artefacts.thumbnails import thumbnails, window
 from genlab.files import atomic
 
 if TYPE_CHECKING:
@@ -24,22 +25,26 @@ MIN_SIDE = 4 * 64
 
 
 def to_8bit(x: Tensor, spec: DataSpec) -> np.ndarray:
-    """``(B, C, H, W)`` on the data's own scale ``0 ... levels - 1`` -> ``(B, H, W, C) uint8``."""
-    levels = spec.levels or 256
-    scaled = (x.detach().cpu().double() * (255 / (levels - 1))).round().clamp(0, 255)
-    return scaled.to(torch.uint8).permute(0, 2, 3, 1).numpy()
+    """Examples ``(B, *event_shape)`` on the data's own scale as they look, ``(B, H, W, 1 or 3) uint8``."""
+    return thumbnails(spec.space, x, window(spec.space, [x]))
 
 
 def grid(x: Tensor, spec: DataSpec, *, columns: int | None = None, pad: int = 1) -> np.ndarray:
-    """Pictures side by side: ``(B, C, H, W) -> (rows, columns, 3) uint8``, enlarged by a whole factor if small."""
-    return stacked([x], spec, columns=columns or math.ceil(math.sqrt(len(x))), pad=pad)
+    """Examples side by side: ``(B, *event_shape) -> (rows, columns, 3) uint8``, enlarged by a whole factor if small."""
+    return stacked([x], spec, columns=columns or fitting_columns(spec, len(x)), pad=pad)
+
+
+def fitting_columns(spec: DataSpec, n: int) -> int:
+    """As many as make a sheet of ``n`` examples about square."""
+    height, width = to_8bit(torch.zeros(1, *spec.event_shape), spec).shape[1:3]
+    return max(1, math.ceil(math.sqrt(n * height / width)))
 
 
 def stacked(parts: Sequence[Tensor], spec: DataSpec, *, columns: int = 8, pad: int = 1) -> np.ndarray:
-    """Rows of the parts in turn: the i-th picture of each stands exactly below that of the part before, for any B.
+    """Rows of the parts in turn: the i-th example of each stands exactly below that of the part before, for any B.
 
     Args:
-        parts: ``(B, C, H, W)`` each, on the data's own scale.
+        parts: ``(B, *event_shape)`` each, on the data's own scale; see `genlab.evaluation.artefacts.thumbnails`.
         spec: the data's type.
         columns: pictures in a row.
         pad: pixels between pictures; what no picture covers is dark grey.
@@ -50,13 +55,15 @@ def stacked(parts: Sequence[Tensor], spec: DataSpec, *, columns: int = 8, pad: i
     n = len(parts[0])
     columns = min(columns, n)
     rows = math.ceil(n / columns) * len(parts)
-    height, width = parts[0].shape[-2:]
+    scale = window(spec.space, parts)
+    looks = [thumbnails(spec.space, part, scale) for part in parts]
+    height, width = looks[0].shape[1:3]
     sheet = np.full((rows * (height + pad) + pad, columns * (width + pad) + pad, 3), 64, np.uint8)
-    for number, part in enumerate(parts):
-        for i, picture in enumerate(to_8bit(part, spec)):
+    for number, look in enumerate(looks):
+        for i, picture in enumerate(look):
             row, column = i // columns * len(parts) + number, i % columns
             top, left = row * (height + pad) + pad, column * (width + pad) + pad
-            sheet[top : top + height, left : left + width] = picture if picture.shape[-1] == 3 else picture[..., :1]
+            sheet[top : top + height, left : left + width] = picture
     factor = max(1, math.ceil(MIN_SIDE / sheet.shape[1]))
     return sheet.repeat(factor, 0).repeat(factor, 1)
 
@@ -118,6 +125,7 @@ def plane(
     truth: Any | None,
     log_prob: Callable[[Tensor], Tensor] | None,
     log_prob_name: str = "model density",
+    data: Tensor | None = None,
     resolution: int = 100,
 ) -> np.ndarray:
     """Two-dimensional samples and the model's density beside the true density, as one ``(H, W, 3) uint8`` picture.
@@ -127,6 +135,7 @@ def plane(
         truth: the true density with ``log_prob``, ``sample`` and ``bounds``, or None.
         log_prob: the model's log-density in nats, ``(m, 2) -> (m,)``, or None where it has none.
         log_prob_name: what that is, e.g. "bound on the density, K=100".
+        data: ``(m, 2)`` examples that are shown where the truth is not known.
         resolution: cells per side of the density pictures.
     """
     from matplotlib.figure import Figure
@@ -135,7 +144,9 @@ def plane(
     if truth is not None:
         bounds = truth.bounds
     else:
-        low, high = points.min(0).values.tolist(), points.max(0).values.tolist()
+        both = points if data is None else torch.cat([points, data.cpu().to(points.dtype)])
+        both = both[both.isfinite().all(1)]
+        low, high = both.min(0).values.tolist(), both.max(0).values.tolist()
         bounds = (low[0], high[0], low[1], high[1])
     panels: list[tuple[str, np.ndarray | None, Tensor | None]] = []
     where = mesh(bounds, resolution)
@@ -147,6 +158,8 @@ def plane(
     if truth is not None:
         drawn = truth.sample(len(points), generator=torch.Generator().manual_seed(0))
         panels.append(("true samples", None, drawn))
+    elif data is not None:
+        panels.append(("data", None, data.cpu()))
     panels.append(("model samples", None, points))
     # one colour scale: the eye compares densities only if the same colour is the same value
     top = max((float(p.max()) for _, p, _ in panels if p is not None), default=1.0)

@@ -12,9 +12,11 @@ import torch
 from torch import Tensor, nn
 
 from genlab.bijectors import Chain
-from genlab.data.spaces import Dataset, Split
+from genlab.data.dataset import Dataset, Split
+from genlab.data.spaces import Image
 from genlab.data.subset import subset
 from genlab.evaluation.artefacts.chains import strip
+from genlab.evaluation.artefacts.clouds import is_cloud
 from genlab.evaluation.artefacts.draw import Report, class_cycle, draw, made
 from genlab.evaluation.artefacts.figures import bits_map, grid_flow, latent_scatter
 from genlab.evaluation.artefacts.grids import grid
@@ -40,7 +42,7 @@ COSTED = 16
 """Pictures whose pixels' costs are mapped."""
 
 CHAINS_DRAWN = {True: 8, False: 2000}
-"""Chains in a strip: pictures, points."""
+"""Chains in a strip: examples one by one, points."""
 
 LINES, POINTS = 15, 200
 """A grid: lines each way, and points of each."""
@@ -116,7 +118,7 @@ def _bits(model: GenerativeModel, shown: Split, seed: int) -> np.ndarray:
 def _chain(model: GenerativeModel, shown: Split, seed: int) -> np.ndarray:
     assert isinstance(model, SamplesByChain)
     generator = torch.Generator(device_of(model)).manual_seed(seed)
-    frames = model.path(CHAINS_DRAWN[model.spec.is_image], frames=10, generator=generator)
+    frames = model.path(CHAINS_DRAWN[not is_cloud(model.spec.space)], frames=10, generator=generator)
     return strip(frames.cpu(), model.spec)
 
 
@@ -151,7 +153,7 @@ def _labelled(model: GenerativeModel, shown: Split) -> bool:
 FURTHER: dict[str, tuple[Applies, Make]] = {
     "interpolations": (
         lambda model, shown: (
-            model.spec.is_image
+            not is_cloud(model.spec.space)
             and isinstance(model, DecodesLatents)
             and _labelled(model, shown)
             and (len(shown) > 1 or not isinstance(model, EncodesLatents))  # from one example to another
@@ -163,11 +165,13 @@ FURTHER: dict[str, tuple[Applies, Make]] = {
         _latents,
     ),
     "bits": (
-        lambda model, shown: model.spec.is_image and isinstance(model, ItemisedLikelihood) and _labelled(model, shown),
+        lambda model, shown: (
+            isinstance(model.spec.space, Image) and isinstance(model, ItemisedLikelihood) and _labelled(model, shown)
+        ),
         _bits,
     ),
     "chain": (
-        lambda model, shown: isinstance(model, SamplesByChain) and (model.spec.is_image or model.spec.dim == 2),
+        lambda model, shown: isinstance(model, SamplesByChain),
         _chain,
     ),
     "flow": (
