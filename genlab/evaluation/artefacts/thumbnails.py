@@ -123,13 +123,13 @@ def _written(tokens: list[int], *, digits: int, per_row: int, lines: int) -> np.
 
 def curves(values: np.ndarray) -> np.ndarray:
     """Curves ``(B, L)`` in ``[0, 1]`` as pictures ``(B, H, W, 1)``: each column is inked from its least to greatest."""
-    length = values.shape[1]
     height, least = CURVE
-    width = min(WIDEST, max(least, length))
-    steps = max(1, math.ceil((length - 1) / width))
-    at = np.linspace(0, length - 1, width * steps + 1)
-    left = np.floor(at).astype(int)
-    line = values[:, left] * (1 - at + left) + values[:, np.minimum(left + 1, length - 1)] * (at - left)
+    parts = max(1, values.shape[1] - 1)  # of the line through the samples
+    steps = math.ceil(parts / WIDEST)
+    finer = math.ceil(least / parts)
+    at = np.minimum(np.arange(math.ceil(parts / steps) * steps * finer + 1) / finer, values.shape[1] - 1)
+    left = at.astype(int)
+    line = values[:, left] * (1 - at + left) + values[:, np.minimum(left + 1, values.shape[1] - 1)] * (at - left)
     # a column begins where the one before ends, so that steep parts are not torn
     columns = np.lib.stride_tricks.sliding_window_view(line, steps + 1, axis=1)[:, ::steps]
     bottom, top = columns.min(2), columns.max(2)
