@@ -11,6 +11,8 @@ from torch import Tensor
 
 from genlab.data.spaces import Dataset
 from genlab.evaluation.record import Record
+from genlab.evaluation.statistics.estimate import Estimate, mean
+from genlab.evaluation.statistics.likeness import psnr, ssim
 from genlab.models.capabilities import Translator, TwoWayTranslator
 from genlab.ops.eval_mode import evaluating
 
@@ -48,9 +50,9 @@ def records(model: Translator, data: Dataset, *, split: str, seed: int) -> list[
 
 
 def distances(model: Translator, data: Dataset, *, split: str, seed: int) -> list[Record]:
-    """Mean absolute difference to the targets: of the translations, of the inputs as they are, of a constant picture.
+    """Mean absolute difference to the targets, PSNR and SSIM: of translations, of inputs as they are, of a constant.
 
-    That picture is the mean of the training targets. White - black is 1; standard errors are over pictures.
+    That is the mean of the training targets. White - black is 1; standard errors are over pictures.
     """
     part = data.split(split)
     train = data.split("train")
@@ -59,16 +61,25 @@ def distances(model: Translator, data: Dataset, *, split: str, seed: int) -> lis
     top = (data.spec.levels or 256) - 1
     truth = part.x_b.float() / top
     guesses = {
-        "l1": (translated(model, part.x, seed=seed), "translations"),
-        "l1_identity": (part.x, "baseline: the inputs themselves"),
-        "l1_mean": (_mean(train.x_b), "baseline: the mean of the training targets"),
+        "": (translated(model, part.x, seed=seed), "translations"),
+        "_identity": (part.x, "baseline: the inputs themselves"),
+        "_mean": (_mean(train.x_b), "baseline: the mean of the training targets"),
     }
     found = []
-    for name, (guess, method) in guesses.items():
-        errors = (guess / top - truth).abs().flatten(1).mean(1).double()
-        error = errors.std().item() / math.sqrt(len(errors)) if len(errors) > 1 else None
-        found.append(_record(name, errors.mean().item(), error, n=len(errors), split=split, seed=seed, method=method))
-    return found
+    for of, (guess, method) in guesses.items():
+        shown = (guess / top).expand_as(truth)
+        measured: dict[str, Estimate | None] = {"l1": _mean_error(shown, truth)}
+        measured |= {"psnr": psnr(shown, truth), "ssim": ssim(shown, truth)}
+        found += [
+            _record(f"{name}{of}", value, n=len(truth), split=split, seed=seed, method=method)
+            for name, value in measured.items()
+            if value is not None
+        ]
+    return sorted(found, key=lambda record: list(UNITS).index(record.metric.partition("_")[0]))
+
+
+def _mean_error(x: Tensor, truth: Tensor) -> Estimate:
+    return mean((x - truth).abs().flatten(1).mean(1).double())
 
 
 def _mean(x: Tensor) -> Tensor:
@@ -116,8 +127,8 @@ def agreement(model: Translator, data: Dataset, *, split: str, seed: int, back: 
     found = []
     for name, (pictures, truth, method) in judged.items():
         share = float((classifier.predict(_rows(pictures)) == truth.numpy()).mean())
-        error = math.sqrt(share * (1 - share) / len(truth))
-        found.append(_record(name, share, error, n=len(truth), split=split, seed=seed, method=method))
+        of = Estimate(share, math.sqrt(share * (1 - share) / len(truth)))
+        found.append(_record(name, of, n=len(truth), split=split, seed=seed, method=method))
     return found
 
 
@@ -125,6 +136,10 @@ def _rows(x: Tensor) -> np.ndarray:
     return (x.flatten(1).float() / 255).numpy()
 
 
-def _record(name: str, value: float, error: float | None, *, n: int, split: str, seed: int, method: str) -> Record:
-    unit = "white - black = 1" if name.startswith("l1") else "share of pictures"
-    return Record(name, value, unit, "exact", n, error, split, seed, method=method)
+UNITS = {"l1": "white - black = 1", "psnr": "dB", "ssim": "1 if the same"}
+
+
+def _record(name: str, of: Estimate, *, n: int, split: str, seed: int, method: str) -> Record:
+    unit = UNITS.get(name.partition("_")[0], "share of pictures")
+    error = of.standard_error if n > 1 else None
+    return Record(name, of.value, unit, "exact", n, error, split, seed, method=method)

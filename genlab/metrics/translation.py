@@ -12,7 +12,7 @@ from genlab.models.capabilities import Translator
 
 
 class Translation(Metric):
-    """Translators: distance to the targets of pairs, or the share of pictures that keep their class; baselines."""
+    """Translators: L1, PSNR and SSIM against the targets of pairs, or the share that keeps its class; baselines."""
 
     needs = (Translator,)
 

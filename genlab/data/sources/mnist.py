@@ -7,7 +7,7 @@ import io
 import math
 import zlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -33,26 +33,39 @@ SPLIT_SEED = 1998
 
 @dataclass(frozen=True)
 class Source:
-    """Four files, their MD5 sums, packed and unpacked, and where they come from; the names of the classes."""
+    """Four files: what torchvision calls the set, the MD5 sums of the unpacked files, the names of the classes.
+
+    Addresses and the sums of the packed files are torchvision's, which is imported when a set is read: for two seconds
+    of computing.
+    """
 
     name: str
     folder: str
-    mirrors: tuple[str, ...]
-    md5: dict[str, str]
+    known_as: str
     unpacked: dict[str, str]
     classes: tuple[str, ...]
+
+    @property
+    def mirrors(self) -> list[str]:
+        """Where the files come from, in the order of preference."""
+        return list(self._known.mirrors)
+
+    @property
+    def md5(self) -> dict[str, str]:
+        """The sum of each packed file, by its name without ``.gz``."""
+        return {name.removesuffix(".gz"): md5 for name, md5 in self._known.resources}
+
+    @property
+    def _known(self) -> Any:
+        from torchvision import datasets
+
+        return getattr(datasets, self.known_as)
 
 
 MNIST = Source(
     name="mnist",
     folder="MNIST/raw",
-    mirrors=("https://ossci-datasets.s3.amazonaws.com/mnist/", "http://yann.lecun.com/exdb/mnist/"),
-    md5={
-        "train-images-idx3-ubyte": "f68b3c2dcbeaaa9fbdd348bbdeb94873",
-        "train-labels-idx1-ubyte": "d53e105ee54ea40749a09fcbcd1e9432",
-        "t10k-images-idx3-ubyte": "9fb629c4189551a2d022fa330f9573f3",
-        "t10k-labels-idx1-ubyte": "ec29112dd5afa0611ce80d1b7f02629c",
-    },
+    known_as="MNIST",
     unpacked={
         "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
         "train-labels-idx1-ubyte": "a25bea736e30d166cdddb491f175f624",

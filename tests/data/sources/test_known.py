@@ -7,6 +7,7 @@ import hashlib
 import importlib
 import io
 import os
+import re
 import subprocess
 import sys
 import tarfile
@@ -23,6 +24,7 @@ from genlab.errors import ConfigError, DataError
 
 mnist_module = importlib.import_module("genlab.data.sources.mnist")
 cifar_module = importlib.import_module("genlab.data.sources.cifar10")
+fashion_module = importlib.import_module("genlab.data.sources.fashion_mnist")
 
 
 def test_import_is_light():
@@ -110,7 +112,7 @@ def small(tmp_path, monkeypatch):
     rng = np.random.RandomState(0)
     folder = tmp_path / "root" / "MNIST" / "raw"
     folder.mkdir(parents=True)
-    md5, unpacked = {}, {}
+    unpacked, packed_sums = {}, []
 
     def put(stem, raw, *, packed=True, known=True):
         body = gzip.compress(raw, mtime=0) if packed else raw
@@ -118,14 +120,37 @@ def small(tmp_path, monkeypatch):
         if known:
             unpacked[stem] = hashlib.md5(raw).hexdigest()
             if packed:
-                md5[stem] = hashlib.md5(body).hexdigest()
+                name = f"{stem}.gz"
+                packed_sums[:] = [each for each in packed_sums if each[0] != name]
+                packed_sums.append((name, hashlib.md5(body).hexdigest()))
 
     for part, n in (("train", 50), ("t10k", 20)):
         put(f"{part}-images-idx3-ubyte", _idx(rng.randint(0, 256, (n, 28, 28), dtype=np.uint8)))
         put(f"{part}-labels-idx1-ubyte", _idx(rng.randint(0, 10, n).astype(np.uint8)))
-    source = replace(mnist_module.MNIST, md5=md5, unpacked=unpacked, mirrors=("http://127.0.0.1:9/",))
-    monkeypatch.setattr(mnist_module, "MNIST", source)
+    monkeypatch.setattr("torchvision.datasets.MNIST.resources", packed_sums)
+    monkeypatch.setattr("torchvision.datasets.MNIST.mirrors", ["http://127.0.0.1:9/"])
+    monkeypatch.setattr(mnist_module, "MNIST", replace(mnist_module.MNIST, unpacked=unpacked))
     return tmp_path / "root", put
+
+
+@pytest.mark.parametrize("source", [mnist_module.MNIST, fashion_module.FASHION_MNIST], ids=lambda source: source.name)
+def test_torchvision_publishes_addresses_and_sums_of_the_four_files(source):
+    assert set(source.md5) == set(source.unpacked)
+    assert all(url.startswith(("http://", "https://")) and url.endswith("/") for url in source.mirrors)
+    assert all(re.fullmatch("[0-9a-f]{32}", md5) for md5 in source.md5.values())
+    assert not set(source.md5.values()) & set(source.unpacked.values())
+
+
+def test_the_lists_of_the_whole_celeba_are_checked(tmp_path, monkeypatch):
+    celeba_module = importlib.import_module("genlab.data.sources.celeba")
+    monkeypatch.setattr(celeba_module, "WHOLE", 2)
+    for name in ("list_eval_partition.txt", "identity_CelebA.txt", "list_attr_celeba.txt"):
+        path = tmp_path / name
+        path.write_text("a\n")  # of a part nothing is known
+        assert celeba_module._lines(path) == ["a"]
+        path.write_text("a\nb\n")
+        with pytest.raises(DataError, match=f"{name} is damaged or another file"):
+            celeba_module._lines(path)
 
 
 def test_small(small):
