@@ -17,6 +17,7 @@ and a block of kind ``math`` (LaTeX, which GitHub shows too) becomes MathML, whi
 from __future__ import annotations
 
 import ast
+import json
 import posixpath
 import re
 import tomllib
@@ -89,10 +90,9 @@ def options(words: list[str], _: str) -> str:
     if group in listing.HELD:
         for name, each in held(listing.HELD[group]).items():
             for key, value in each.defaults().items():
-                shown = "null" if value is None else value
-                rows.append(
-                    [f"`{group}.{name}.{key}`", f"`{shown}`", cell(each.notes.get(key, "").replace("None:", "null:"))]
-                )
+                shown = value if isinstance(value, str) else json.dumps(value)
+                written = f"{group}={name} {key}=" if group == "task" else f"{group}.{name}.{key}"
+                rows.append([f"`{written}`", f"`{shown}`", cell(each.notes.get(key, "").replace("None:", "null:"))])
         return table(["option", "default", ""], rows)
     for name in listing.choices(group):
         for line in (ROOT / "configs" / group / f"{name}.yaml").read_text(encoding="utf-8").splitlines():

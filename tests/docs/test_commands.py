@@ -44,6 +44,7 @@ def settings_of_a_sweep(overrides):
 def test_a_command_is_right(words, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     write_example(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
     verb, *rest = words
     if verb == "list" or verb.startswith("-"):
         assert verb == "list" or verb == "-sc"

@@ -16,12 +16,14 @@ from tests.docs.pages import COMMANDS, FILES, write_example
 
 
 def test_the_example_of_a_package_trains_samples_and_evaluates(tmp_path):
-    assert len(FILES) == 3
+    assert len(FILES) == 4
     write_example(tmp_path)
     mine = [words for words in COMMANDS if "trust=[mypackage]" in words]
-    assert len(mine) >= 3
+    assert len(mine) >= 4
+    tasks = [words for words in mine if words[:2] == ["sample", "task=mypackage.fade_out"]]
+    assert len(tasks) == 1
     script = str(Path(sys.executable).with_name("genlab"))
-    for words in mine[:3]:
+    for words in [*mine[:3], *tasks]:
         small = ["trainer.max_steps=2", "logger=csv", "trainer.accelerator=cpu"] if words[0] == "train" else []
         done = subprocess.run(
             [script, *words, *small],
@@ -34,6 +36,7 @@ def test_the_example_of_a_package_trains_samples_and_evaluates(tmp_path):
         assert done.returncode == 0, done.stderr
     (summary,) = tmp_path.glob("outputs/eval/factorised-stripes/*/summary.json")
     assert '"kind": "exact"' in summary.read_text()
+    assert len(list(tmp_path.glob("outputs/sample/factorised-stripes/*/fade_out.npz"))) == 1
 
 
 def test_the_example_is_refused_without_trust(tmp_path, monkeypatch):

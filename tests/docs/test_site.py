@@ -138,7 +138,7 @@ def test_readme_and_the_site_name_every_choice():
             assert f"`{name}`" in README, f"README does not name {group}={name}"
     for name in listing.choices("trainer"):
         assert re.search(rf"\b{name}\b", TEXT), f"no page names trainer={name}"
-    for group in ("data", "metric", "experiment"):
+    for group in ("data", "metric", "task", "experiment"):
         assert f"{{{{ choices {group} }}}}" in TEXT
     for error in (errors.ConfigError, errors.DataError, errors.CheckpointError, errors.TrainingError, trust.TrustError):
         assert f"| {error.exit_code} |" in PAGES["docs/exit-codes.md"]
