@@ -19,7 +19,9 @@ from genlab.config.schema import tasks
 from genlab.data.classes import class_index
 from genlab.data.spaces import DataSpec
 from genlab.errors import ConfigError, GenlabError, TrainingError
-from genlab.evaluation.artefacts.grids import encoded, save_png, to_8bit
+from genlab.evaluation.artefacts.clouds import is_cloud
+from genlab.evaluation.artefacts.grids import encoded, save_png
+from genlab.evaluation.artefacts.thumbnails import thumbnails, window
 from genlab.files.atomic import disk_errors
 from genlab.models.capabilities import ClassConditional, GenerativeModel
 from genlab.process.printable import printable
@@ -91,7 +93,7 @@ def draw(loaded: Loaded, config: Mapping[str, Any], *, folder: Path) -> Drawn:
         root=config["data"]["root"],
         trust=config["trust"],
     )
-    if config["format"] == "png" and not loaded.spec.is_image:
+    if config["format"] == "png" and is_cloud(loaded.spec.space):
         raise ConfigError(
             "format=png: this data is vectors, of which there are no pictures; its arrays are in the .npz"
         )
@@ -210,10 +212,11 @@ def save_pictures(folder: Path, arrays: Mapping[str, np.ndarray], spec: DataSpec
             continue
         target = folder / name
         files = [f"{i:05d}.png" for i in range(len(array))]
+        scale = window(spec.space, [torch.from_numpy(array)])
         with disk_errors(target):
             target.mkdir()
             for start in range(0, len(array), AT_ONCE):
-                pictures = to_8bit(torch.from_numpy(array[start : start + AT_ONCE]), spec)
+                pictures = thumbnails(spec.space, torch.from_numpy(array[start : start + AT_ONCE]), scale)
                 for file, picture in zip(files[start:], pictures, strict=False):
                     (target / file).write_bytes(encoded(picture))
             if len(arrays.get("y", ())) == len(array):

@@ -46,6 +46,7 @@ class Unit:
 
 class _Space(ABC):
     kind: ClassVar[str]
+    values: ClassVar[str] = "numbers"
 
     @property
     @abstractmethod
@@ -89,6 +90,7 @@ class Image(_Fixed):
     levels: int | None
 
     kind = "image"
+    values = "pixels"
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -151,6 +153,7 @@ class Tokens(_Space):
     characters: float = 1.0
 
     kind = "tokens"
+    values = "tokens"
 
     @property
     def levels(self) -> int | None:
@@ -178,6 +181,7 @@ class Waveform(_Fixed):
     rate: int | None = None
 
     kind = "waveform"
+    values = "samples"
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -223,6 +227,7 @@ class Video(_Fixed):
     levels: int | None
 
     kind = "video"
+    values = "pixels"
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -263,8 +268,8 @@ class Label(_Fixed):
 
 
 Space = Image | Vector | Table | Tokens | Waveform | Frames | Video | Label
-"""Any of them: ``kind`` is the word for messages, ``levels`` the number of integer values, None where they are real,
-``ragged`` whether examples have lengths of their own (a tensor holds them padded with 0 at the end)."""
+"""Any of them: ``kind`` and ``values`` are words for messages, ``levels`` the number of integer values, None where they
+are real, ``ragged`` whether examples have lengths of their own (a tensor holds them padded with 0 at the end)."""
 
 KINDS: dict[str, type[Any]] = {each.kind: each for each in get_args(Space)}
 

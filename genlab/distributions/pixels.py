@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from genlab.data.spaces import DataSpec
+from genlab.data.spaces import DataSpec, Image
 from genlab.distributions.likelihoods import log_logistic_bin
 from genlab.errors import ConfigError
 
@@ -179,8 +179,9 @@ def for_pixels(spec: DataSpec, *, kind: str, num_mixtures: int) -> PixelOutput:
     Raises:
         ConfigError: the data are not pictures of integer levels.
     """
-    if not spec.is_image or spec.levels is None or spec.layout != "single":
-        have = spec.layout if spec.layout != "single" else "vectors" if not spec.is_image else "real"
+    if not isinstance(spec.space, Image) or spec.levels is None or spec.layout != "single":
+        values = "real" if spec.levels is None else f"of the kind {spec.space.kind}"
+        have = spec.layout if spec.layout != "single" else values
         raise ConfigError(
             f"a PixelCNN models the levels of one set of pictures, this data is {have}; "
             "it fits data=digits, mnist, fashion_mnist, binarized_mnist, cifar10, celeba, image_folder"

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from torch import nn
 
-from genlab.data.spaces import DataSpec
+from genlab.data.spaces import DataSpec, Image
 from genlab.models.capabilities import (
     Autoregressive,
     DecodesLatents,
@@ -69,4 +69,4 @@ def lacking(needs: Iterable[Need], trained: Trained) -> str | None:
 
 def pictures(trained: Trained) -> str | None:
     """Pictures."""
-    return None if trained.spec.is_image else "pictures"
+    return None if isinstance(trained.spec.space, Image) else "pictures"

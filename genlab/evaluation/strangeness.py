@@ -67,9 +67,7 @@ def own_strange(name: str, split: Split, spec: DataSpec, *, seed: int) -> Split:
     if name == "noise":
         return Split(noise(spec, split.x, len(split), generator=generator))
     if spec.levels is None:
-        raise ConfigError(
-            f"metric.ood.data={name} is made of pictures, this data is vectors; use metric.ood.data=noise"
-        )
+        raise ConfigError(f"metric.ood.data={name} is made of levels, this data is real; use metric.ood.data=noise")
     if name == "inverted":
         return Split(spec.levels - 1 - split.x)
     if name == "dimmed" and spec.levels == 2:
@@ -79,7 +77,7 @@ def own_strange(name: str, split: Split, spec: DataSpec, *, seed: int) -> Split:
         )
     if name == "dimmed":
         return Split(split.x // 2)
-    flat = split.x.flatten(2)
+    flat = split.x.flatten(2) if split.x.ndim > 2 else split.x[:, None]
     order = torch.rand(len(flat), 1, flat.shape[2], generator=generator).argsort(2)
     return Split(flat.gather(2, order.expand_as(flat)).view_as(split.x))
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from genlab.data.sources.densities import Density, GaussianMixture
 from genlab.data.sources.toy2d import DENSITIES
+from genlab.data.spaces import Image
+from genlab.evaluation.artefacts.clouds import is_cloud
 from genlab.evaluation.validate import has_likelihood
 from genlab.models.capabilities import ClassConditional, ExactLikelihood, LikelihoodBound, UnnormalisedDensity
 from genlab.restore import Loaded
@@ -43,13 +45,13 @@ def integers(loaded: Loaded) -> str | None:
 
 def labelled_pictures(loaded: Loaded) -> str | None:
     """Pictures with classes, for `genlab.metrics._features.of_classifier`."""
-    labelled = loaded.spec.is_image and loaded.spec.num_classes is not None
+    labelled = isinstance(loaded.spec.space, Image) and loaded.spec.num_classes is not None
     return None if labelled else "labelled pictures, on which a classifier for its features is trained"
 
 
 def vectors(loaded: Loaded) -> str | None:
     """Data that are no pictures."""
-    return "vectors (pictures have metric=kernel_distance)" if loaded.spec.is_image else None
+    return None if is_cloud(loaded.spec.space) else "vectors (pictures have metric=kernel_distance)"
 
 
 def density_of(loaded: Loaded) -> Density | None:

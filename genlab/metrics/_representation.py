@@ -71,7 +71,7 @@ def _features(subject: Subject, train: Split) -> list[Features]:
     principal.fit(train, subject.data.val, generator=generator)
     return [
         codes._replace(about=f"{dim} codes"),
-        Features("_raw", f"{spec.dim} raw {'pixels' if spec.is_image else 'numbers'}", flat(train), flat(split)),
+        Features("_raw", f"{spec.dim} raw {spec.space.values}", flat(train), flat(split)),
         Features(
             "_ppca",
             f"{principal.latent_dim} codes of a probabilistic PCA",

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from genlab.data.images.binarise import binarise
 from genlab.data.spaces import Split
+from genlab.evaluation.artefacts.clouds import is_cloud
 from genlab.evaluation.artefacts.grids import stacked
 from genlab.evaluation.record import Record
 from genlab.evaluation.statistics.estimate import Estimate
@@ -66,7 +67,7 @@ class Memorisation(Metric):
             copier = f"; a model that only draws training examples anew has {all_copies:.2f}"
             copier_near = f", {near:.2f} for nothing but new draws of training examples"
         pairs = ""
-        if subject.data.spec.is_image:
+        if not is_cloud(subject.data.spec.space):
             pairs = f"; pictures/{PICTURE}.png has the nearest pairs, training below"
             subject.picture(PICTURE, _pairs(subject, drawn, train, of_samples))
         yield from (

@@ -9,7 +9,7 @@ from torch import Tensor
 from genlab import build
 from genlab.config import listing
 from genlab.config.arguments import nearest, quote
-from genlab.data.spaces import Dataset, DataSpec, Split
+from genlab.data.spaces import Dataset, DataSpec, Image, Split
 from genlab.data.subset import subset, training_subset
 from genlab.errors import ConfigError, DataError, GenlabError
 from genlab.evaluation.artefacts.figures import Compared, histograms
@@ -83,7 +83,7 @@ def _named(name: str, root: str | None, subject: Subject) -> Dataset:
     if not same_kind(data, spec):
         raise ConfigError(
             f"metric.ood.data={name} is {_kind(data.spec)}, the model's data is {_kind(spec)}; "
-            f"metric.ood.data={' and '.join(OWN if spec.is_image else ['noise'])} always fit"
+            f"metric.ood.data={' and '.join(['noise'] if spec.levels is None else OWN)} always fit"
         )
     return data
 
@@ -166,9 +166,8 @@ class OOD(Metric):
         name, limit, seed = self.data, self.max_examples, subject.seed
         if name == "auto":
             # of two levels the half is black
-            name = (
-                ("inverted" if subject.data.spec.levels == 2 else "dimmed") if subject.data.spec.is_image else "noise"
-            )
+            levels = subject.data.spec.levels
+            name = "noise" if levels is None else "inverted" if levels == 2 else "dimmed"
         if name in OWN:
             chosen = subset(subject.split, limit, seed=seed)
             shown = "uniform noise" if name == "noise" else f"{name} {subject.data.name}"
@@ -211,7 +210,9 @@ class OOD(Metric):
                     f"; {int((~finite).sum()):,} training examples without a finite -log p(x) left out"
                 )
             own, strange = (
-                likelihood_scores(nll[name], typical=typical, x=parts[name].x if data.spec.is_image else None)
+                likelihood_scores(
+                    nll[name], typical=typical, x=parts[name].x if isinstance(data.spec.space, Image) else None
+                )
                 for name in ("data", "strange")
             )
             pairs |= {name: (own[name], strange[name]) for name in own}

@@ -15,6 +15,7 @@ from torch import Tensor, distributed
 
 from genlab.data.spaces import Dataset, Split
 from genlab.errors import ConfigError, TrainingError
+from genlab.evaluation.artefacts.clouds import is_cloud
 from genlab.evaluation.artefacts.grids import save_png
 from genlab.evaluation.record import Record
 from genlab.evaluation.statistics.estimate import Estimate
@@ -100,7 +101,7 @@ def number_of_samples(subject: Subject, n: int | None) -> int:
     """``n`` as it was asked for, or the default for this model."""
     if n is not None:
         return n
-    if not subject.data.spec.is_image:
+    if is_cloud(subject.data.spec.space):
         return POINTS
     return CHAIN_SAMPLES if isinstance(subject.loaded.model, SamplesByChain) else SAMPLES
 

@@ -9,7 +9,6 @@ import torch
 from genlab.errors import DataError
 from genlab.evaluation.artefacts.grids import grid
 from genlab.evaluation.artefacts.latents import walk
-from genlab.evaluation.needs import pictures
 from genlab.models.capabilities import DecodesLatents, EncodesLatents
 from genlab.signatures.ranges import Frames
 from genlab.tasks.base import Task
@@ -18,13 +17,13 @@ from genlab.tasks.work import Work
 
 
 class Interpolate(Task):
-    """Paths through the latent space, between test pictures or draws of the prior.
+    """Paths through the latent space, between test examples or draws of the prior.
 
     Args:
-        steps: pictures per row.
+        steps: examples per row.
     """
 
-    needs = (pictures, DecodesLatents)
+    needs = (DecodesLatents,)
 
     def __init__(self, *, steps: Frames = 8) -> None:
         self.steps = steps
@@ -38,7 +37,7 @@ class Interpolate(Task):
             if len(x) < 2:
                 raise DataError("task=interpolate goes from one test picture to another, and there is only one")
             z = model.encode(x, **given)
-            note = "between pairs of test pictures, along great circles of the latent space"
+            note = "between pairs of test examples, along great circles of the latent space"
         else:
             generator = torch.Generator(work.device).manual_seed(work.seed)
             given = {name: value.repeat(2) for name, value in work.labels(rows).items()}

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from genlab.data.spaces import DataSpec
+from genlab.data.spaces import DataSpec, Image
 from genlab.errors import ConfigError
 
 WHITE = 128
@@ -25,9 +25,11 @@ def keep_mask(keep: str, spec: DataSpec) -> Tensor:
     Raises:
         ConfigError: data without pixels, or a mask that is missing, no picture, of another size, or all of one kind.
     """
-    if not spec.is_image:
-        raise ConfigError(f"keep={keep}: keeps pixels of pictures, this data is vectors")
-    _, height, width = spec.event_shape
+    if not isinstance(spec.space, Image):
+        raise ConfigError(
+            f"keep={keep}: keeps pixels of images, an example of this data is of the kind {spec.space.kind}"
+        )
+    height, width = spec.space.height, spec.space.width
     mask = torch.zeros(height, width, dtype=torch.bool)
     if keep == "top":
         mask[: (height + 1) // 2] = True

@@ -1,4 +1,4 @@
-"""``task=reconstruct``: test pictures and what the model makes of their latents."""
+"""``task=reconstruct``: test examples and what the model makes of their latents."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from functools import partial
 import torch
 
 from genlab.evaluation.artefacts.grids import stacked
-from genlab.evaluation.needs import pictures
 from genlab.models.capabilities import DecodesLatents, EncodesLatents
 from genlab.tasks.base import Task
 from genlab.tasks.drawn import Drawn, told
@@ -18,7 +17,7 @@ from genlab.tasks.work import Work
 class Reconstruct(Task):
     """Test pictures, and what the model makes of their latents."""
 
-    needs = (pictures, DecodesLatents, EncodesLatents)
+    needs = (DecodesLatents, EncodesLatents)
 
     def draw(self, work: Work) -> Drawn:
         """Originals and reconstructions."""
@@ -36,4 +35,4 @@ class Reconstruct(Task):
         x, shown = x.cpu(), work.fitting(n, each=2)
         arrays = {"originals": x.numpy(), "reconstructions": again.tensor.numpy()}
         sheet = partial(stacked, [x[:shown], again.tensor[:shown]], work.spec)
-        return Drawn(sheet, arrays, f"test pictures, and below each row its reconstruction E[x | z]{told(shown, n)}")
+        return Drawn(sheet, arrays, f"test examples, and below each row its reconstruction E[x | z]{told(shown, n)}")

@@ -10,10 +10,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from genlab.data.spaces import Vector
 from genlab.evaluation.artefacts.chains import animation, strip
+from genlab.evaluation.artefacts.clouds import cloud, is_cloud
 from genlab.evaluation.artefacts.draw import plane_density
-from genlab.evaluation.artefacts.figures import pairs
-from genlab.evaluation.artefacts.grids import encoded, grid, plane
+from genlab.evaluation.artefacts.grids import encoded, grid
+from genlab.evaluation.artefacts.media import media
 from genlab.models.capabilities import (
     Autoregressive,
     DecodesLatents,
@@ -62,17 +64,19 @@ class Sample(Task):
             arrays["trajectory"] = path.numpy()
         files = {} if path is None else _moving(work, path)
         samples = torch.from_numpy(arrays["samples"])
-        if work.spec.is_image:
-            return self._grid(work, arrays, files)
-        if work.spec.dim != 2:
-            return Drawn(partial(pairs, {"samples": samples}), arrays, "samples, one dimension against another", files)
+        spec = work.spec
+        if not is_cloud(spec.space):
+            return self._grid(work, arrays, files | media(spec.space, samples))
+        if spec.space not in (Vector(1, spec.levels), Vector(2)):  # of which a density can be drawn
+            note = "samples, one dimension against another"
+            return Drawn(partial(cloud, spec, samples, data=None), arrays, note, files)
 
         def picture() -> np.ndarray:
             data = work.data()
             log_prob, name = (None, "") if given else plane_density(work.model, data, seed=work.seed)
-            return plane(samples, truth=data.density, log_prob=log_prob, log_prob_name=name)
+            return cloud(spec, samples, data=data.val.x, truth=data.density, log_prob=log_prob, log_prob_name=name)
 
-        return Drawn(picture, arrays, "samples beside the truth", files)
+        return Drawn(picture, arrays, f"samples beside the {'data' if spec.dim == 1 else 'truth'}", files)
 
     def _drawn(self, work: Work, given: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """``samples`` and what comes with them, ``(n, ...)`` each."""
@@ -111,11 +115,9 @@ class Sample(Task):
 
 
 def _moving(work: Work, path: Tensor) -> dict[str, Callable[[], bytes]]:
-    """The chains on their way, ``(frames, n, *event_shape)``, as a strip and a GIF, where they can be drawn."""
+    """The chains on their way, ``(frames, n, *event_shape)``, as a strip and a GIF."""
     spec = work.spec
-    if not spec.is_image and spec.dim != 2:
-        return {}
-    shown = path[:, : work.fitting(work.n)] if spec.is_image else path
+    shown = path if is_cloud(spec.space) else path[:, : work.fitting(work.n)]
     return {"strip.png": lambda: encoded(strip(shown, spec)), "gif": partial(animation, shown, spec)}
 
 

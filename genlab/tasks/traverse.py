@@ -7,7 +7,6 @@ from functools import partial
 import torch
 
 from genlab.evaluation.artefacts.grids import grid
-from genlab.evaluation.needs import pictures
 from genlab.models.capabilities import DecodesLatents
 from genlab.signatures.ranges import Frames
 from genlab.tasks.base import Task
@@ -22,10 +21,10 @@ class Traverse(Task):
     """One row per latent dimension, which moves while the others stay.
 
     Args:
-        steps: pictures per row.
+        steps: examples per row.
     """
 
-    needs = (pictures, DecodesLatents)
+    needs = (DecodesLatents,)
 
     def __init__(self, *, steps: Frames = 8) -> None:
         self.steps = steps

@@ -68,7 +68,7 @@ def test_of_vectors_only_noise_is_known_to_be_strange() -> None:
     noise = own_strange("noise", split, PLANE, seed=0).x
     assert (noise >= split.x.amin(0)).all()
     assert (noise <= split.x.amax(0)).all()
-    with pytest.raises(ConfigError, match=r"metric.ood.data=inverted is made of pictures.*metric.ood.data=noise"):
+    with pytest.raises(ConfigError, match=r"metric.ood.data=inverted is made of levels.*metric.ood.data=noise"):
         own_strange("inverted", split, PLANE, seed=0)
 
 

@@ -65,5 +65,5 @@ def test_what_is_no_mask_is_refused(tmp_path: Path) -> None:
     }.items():
         with pytest.raises(ConfigError, match=message):
             keep_mask(str(tmp_path / name), SPEC)
-    with pytest.raises(ConfigError, match="this data is vectors"):
+    with pytest.raises(ConfigError, match="of the kind vector"):
         keep_mask("top", DataSpec((2,), None))

@@ -65,7 +65,7 @@ def test_every_space_is_drawn(space):
     broken = x.float().clone()
     broken[0] = torch.nan
     assert stacked([broken], spec).shape == stacked([x], spec).shape
-    path = torch.stack([x, x.flip(0), x])
+    path = torch.stack([x, x * 0, x])
     assert not is_blank(strip(path, spec))
     assert Pillow.open(io.BytesIO(animation(path, spec))).n_frames == 3
     if is_cloud(space):
