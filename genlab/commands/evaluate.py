@@ -169,7 +169,7 @@ def score(
         found = None
         try:
             with torch.no_grad():
-                found = _records(metric, subject)
+                found = computed(metric, subject)
             found = [record.checked() for record in found]
         except Exception as error:  # a bug, too, is raised when the other numbers are safe
             signals.check()
@@ -193,10 +193,20 @@ def score(
     return records
 
 
-def _records(metric: Metric, subject: Subject) -> list[Record]:
+def is_own(metric: Metric) -> bool:
+    """Whether a metric is a user's."""
+    return not type(metric).__module__.startswith("genlab.")
+
+
+def computed(metric: Metric, subject: Subject) -> list[Record]:
+    """The records of one metric.
+
+    Raises:
+        TrainingError: whatever a user's own raises, in one line.
+        GenlabError: as one of genlab's raises.
+    """
     target = f"{type(metric).__module__}.{type(metric).__name__}"
-    own = not target.startswith("genlab.")
-    with build.told(target, TrainingError) if own else nullcontext():
+    with build.told(target, TrainingError) if is_own(metric) else nullcontext():
         return list(metric.compute(subject))
 
 

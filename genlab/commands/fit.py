@@ -33,7 +33,7 @@ from genlab.runs import directory, ranks
 from genlab.seeding import derive
 from genlab.storage import checkpoint
 from genlab.storage.weights import load_weights
-from genlab.training.callbacks.validation import show
+from genlab.training.callbacks.validation import Measure, by_likelihood, show
 from genlab.training.loggers import open_loggers
 
 STEP = 1
@@ -68,9 +68,10 @@ def run(
         ConfigError: several processes, or settings of training by gradient descent.
         TrainingError: out of memory, the disk is full, or a likelihood that is not finite.
     """
-    number, why = _threads(config, model, data)
+    number, why = parts.compute(config, model, data, held=None, processes=1)
     say(console, "threads", f"{number} ({why})")
     _check_alone(config, model, console=console)
+    measure = _measure(run_dir, config, model, data, console=console)
     begun = time.monotonic()
     folder = run_dir / directory.CHECKPOINTS
     meta = {**continued.meta(config, data), "step": STEP}
@@ -95,14 +96,17 @@ def run(
         "fit": dict(chosen),
     }
     metrics = {"fit/examples": float(len(data.train)), **{f"fit/{name}": value for name, value in chosen.items()}}
-    for split in ("val", "test"):
-        record = _score(model, data, config, split=split, console=console)
-        if record is None:
-            continue
-        summary[split] = replace(record, checkpoint=str(source)).to_dict()
-        if split == "val":
-            metrics |= record.scalars("val")
-            checkpoint.write(folder / checkpoint.BEST, payload)  # of one checkpoint, it is the best
+    scores = {split: _score(model, data, config, split=split, console=console) for split in ("val", "test")}
+    found, criterion = measure(model, scores["val"])
+    for split, record in scores.items():
+        if record is not None:
+            summary[split] = replace(record, checkpoint=str(source)).to_dict()
+    metrics |= {f"val/{record.metric}": record.value for record in found}
+    metrics |= {} if scores["val"] is None else scores["val"].scalars("val")
+    if criterion is not None:
+        checkpoint.write(folder / checkpoint.BEST, payload)  # of one checkpoint, it is the best
+    if found:
+        summary["validation"] = [record.to_dict() for record in found]
     summary["warnings"] = closing.of_records(summary)
     if isinstance(model, UnnormalisedDensity):
         summary["energy"] = energies(model, data, n=ENERGIES, seed=config["seed"])
@@ -111,15 +115,14 @@ def run(
     return summary
 
 
-def _threads(config: Mapping[str, Any], model: Fitted, data: Dataset) -> tuple[int, str]:
-    """Set the number of threads; it, and why that many.
+def _measure(run_dir: Path, config: Mapping[str, Any], model: Fitted, data: Dataset, *, console: Console) -> Measure:
+    """What is measured after the fit beside the likelihood; what the model cannot have is refused now."""
+    if not wants_metrics(config):
+        return by_likelihood
+    from genlab.commands.measures import Measures  # only who asks for metrics waits for them
 
-    Raises:
-        ConfigError: validations are asked for, between steps that there are not.
-    """
-    if wants_metrics(config):
-        raise ConfigError(f"validation: {type(model).__name__} is fitted in one pass; genlab eval scores it")
-    return parts.compute(config, model, data, held=None, processes=1)
+    told = partial(report, console)
+    return partial(Measures(config, model, data, folder=run_dir / "samples", report=told), first=True)
 
 
 def _check_alone(config: Mapping[str, Any], model: Fitted, *, console: Console) -> None:

@@ -1,4 +1,7 @@
-"""``validation.metrics=[fcd]``: metrics of ``genlab eval`` at every validation of a run, and what its best is."""
+"""``validation.metrics=[fcd]``: metrics of ``genlab eval`` at every validation of a run, and what its best is.
+
+A model that is fitted in one pass has one validation, after the fit.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,9 @@ from typing import Any
 
 import torch
 from rich.console import Console
-from torch import nn
+from torch import distributed, nn
 
-from genlab.commands.evaluate import made
+from genlab.commands.evaluate import computed, is_own, made
 from genlab.data.spaces import Dataset
 from genlab.errors import ConfigError, DataError
 from genlab.evaluation.record import Record
@@ -18,11 +21,12 @@ from genlab.evaluation.validate import with_likelihood
 from genlab.metrics import Metric, Subject
 from genlab.metrics.subject import Unanswerable
 from genlab.ops.eval_mode import evaluating
+from genlab.process import signals
 from genlab.restore import Loaded
 from genlab.signatures.described import Described, described
 
 NLL = "nll"
-"""What a validation has anyway, of models with a likelihood."""
+"""What a validation has anyway, of models that are trained or fitted by a likelihood."""
 
 PARTICLES = 1
 """Importance samples per example of a bound: the run's end, and ``genlab eval``, take more."""
@@ -41,7 +45,7 @@ class Measures:
         model: to be trained; what it cannot have is refused now, before the first step.
         data: of the run; the validation split is scored.
         folder: where pictures of metrics go.
-        report: is told, in one line, of a metric that the data at hand cannot tell.
+        report: is told, in one line, of a metric that the data at hand cannot tell; once of a user's own that fails.
 
     Raises:
         ConfigError: a metric that this model or data cannot have, or a best one without a direction.
@@ -66,7 +70,7 @@ class Measures:
                 raise DataError(missing)
         if self.best is not None and self.metrics[self.best].better is None:
             raise ConfigError(f"validation.best={self.best}: neither high nor low is better of it; choose another")
-        self.metrics.pop(NLL, None)
+        self._failed: set[str] = set()
 
     def __call__(self, model: nn.Module, nll: Record | None, *, first: bool) -> tuple[list[Record], float | None]:
         """The records of the model as it is, and the value by which ``best.ckpt`` is chosen: less is better.
@@ -86,17 +90,29 @@ class Measures:
         with evaluating(model), torch.no_grad(), torch.random.fork_rng():
             subject = self._subject(model)  # one for all, which draws its samples once
             for name, metric in self.metrics.items():
-                if not first and not metric.shared:
+                if (name == NLL and nll is not None) or not (first or metric.shared):
                     continue
-                try:
-                    found = [record.checked() for record in metric.compute(subject)]
-                except Unanswerable as error:
-                    self.report(f"left out {error}")
-                    continue
+                found = self._records(name, metric, subject)
                 if name == self.best and found:
                     lowest = found[0].value if metric.better == "lower" else -found[0].value
                 records += found
         return records, lowest
+
+    def _records(self, name: str, metric: Metric, subject: Subject) -> list[Record]:
+        """Those of one metric; none where it cannot be told, or where a user's own fails: the run goes on."""
+        try:
+            return [record.checked() for record in computed(metric, subject)]
+        except Unanswerable as error:
+            self.report(f"left out {error}")
+        except Exception as error:
+            signals.check()
+            if not is_own(metric) or (metric.shared and distributed.is_initialized()):  # other ranks may wait for it
+                raise
+            said = f"failed   metric {name}: {' '.join(str(error).split())}; the run goes on without it"
+            if said not in self._failed:
+                self.report(said)
+            self._failed.add(said)
+        return []
 
     def _loaded(self, model: nn.Module) -> Loaded:
         return Loaded(self.folder, dict(self.config), self.data.spec, 0, model)  # type: ignore[arg-type]

@@ -85,6 +85,63 @@ def test_the_likelihood_is_what_says_which_is_best_unless_another_is_named(tmp_p
     assert runs["default"][1][0].keys() == runs["nll"][1][0].keys()
 
 
+def test_a_model_that_is_fitted_has_one_validation_after_the_fit(tmp_path: Path) -> None:
+    gmm = ["model=gmm", "model.components=2", "trainer.max_steps=null"]
+    plain, _, _ = trained(tmp_path / "plain", *gmm)
+    words = ["validation.metrics=[mmd,kl]", "validation.best=mmd", "validation.max_examples=64"]
+    folder, rows, summary = trained(tmp_path / "run", *gmm, *words)
+    said = {each["metric"]: each for each in summary["validation"]}
+    assert set(said) == {"mmd", "kl"}
+    assert said["mmd"]["n"] == 64
+    (row,) = [row for row in rows if row.get("val/mmd")]
+    assert float(row["val/mmd"]) == pytest.approx(said["mmd"]["value"])
+    assert row["val/nll"]
+    assert step_of(folder / "best.ckpt") == step_of(plain / "best.ckpt") == 1
+    one, other = weights(plain), weights(folder)
+    assert all(torch.equal(one[name], other[name]) for name in one)
+    knn = ["model=knn", "validation.metrics=[nll]", "validation.best=mmd", "trainer.max_steps=null"]
+    _, _, summary = trained(tmp_path / "knn", *knn)
+    assert [each["metric"] for each in summary["validation"]] == ["mmd"]
+    assert summary["val"]["metric"] == "nll"  # which it has anyway
+
+
+FAILS = '''
+from genlab.metrics import Metric
+
+
+class Broken(Metric):
+    """Raises."""
+
+    better = "lower"
+
+    def compute(self, subject):
+        raise ZeroDivisionError("nothing to\\ndivide by")
+        yield
+'''
+
+
+@pytest.mark.parametrize("model", [GAN, ["model=gmm", "model.components=2", "trainer.max_steps=null"]])
+def test_a_users_metric_that_raises_is_told_once_and_does_not_end_the_run(
+    model: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "ownbroken").mkdir()
+    (tmp_path / "ownbroken" / "__init__.py").write_text("")
+    (tmp_path / "ownbroken" / "broken.py").write_text(FAILS)
+    monkeypatch.syspath_prepend(tmp_path)
+    words = ["validation.metrics=[ownbroken.broken,mmd]", "validation.best=ownbroken.broken", "trust=[ownbroken]"]
+    said: list[str] = []
+    monkeypatch.setattr(QUIET, "print", lambda text, **_: said.append(str(text)))
+    folder, rows, summary = trained(tmp_path / "run", *model, *words)
+    assert [each["metric"] for each in summary["validation"]] == ["mmd"]
+    (line,) = [line for line in said if "ownbroken" in line]
+    assert line.startswith("failed   metric ownbroken.broken: _target_=ownbroken.broken.Broken: raised ZeroDivisionErr")
+    assert line.endswith("the run goes on without it")
+    assert len(line.splitlines()) == 1
+    assert any(row.get("val/mmd") for row in rows)
+    assert not (folder / "best.ckpt").exists()
+    assert summary["status"] == "finished"
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -93,7 +150,10 @@ def test_the_likelihood_is_what_says_which_is_best_unless_another_is_named(tmp_p
         ([*GAN, "validation.best=nll"], r"validation: metric nll needs a likelihood; \w+ cannot have it"),
         (["validation.metrics=[fcd]"], r"validation: metric fcd needs labelled pictures"),
         ([*GAN, "validation.best=diversity"], r"validation.best=diversity: neither high nor low is better"),
-        (["model=gmm", "validation.best=nll"], r"validation: GMM is fitted in one pass; genlab eval scores it"),
+        (
+            ["model=gmm", "validation.metrics=[energy]"],
+            r"metric energy needs an energy; GMM cannot have it",
+        ),
         (["validation.metrics=[nowhere.mine]"], r"validation: nowhere.mine is no metric"),
     ],
 )
