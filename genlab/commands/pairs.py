@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
+from genlab.commands.inputs import Item
 from genlab.data.images.convert import BadPictureError
 from genlab.data.images.read import upright_size
 from genlab.errors import ConfigError, DataError
 from genlab.restore import Loaded
-
-if TYPE_CHECKING:
-    from genlab.commands.translate import Item
 
 
 def half_of(

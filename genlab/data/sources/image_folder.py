@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal
 
 import torch
@@ -70,10 +71,7 @@ def image_folder(
         if not each:
             raise no_pictures(base)
     labels = {file: label or "" for classes in found.values() for label, each in classes for file in each}
-    names = set(labels.values()) - {""}
-    order = (natural(names) if sort == "natural" else sorted(names)) if len(names) > 1 else []
-    if order and "" in labels.values():
-        raise DataError(f"{base}: some splits have class folders and some have not; give all of them the same classes")
+    order = _classes(set(labels.values()), base, sort=sort)
     complete(
         files,
         base,
@@ -110,3 +108,17 @@ def image_folder(
         test=splits.get("test", splits["val"]),
         notes=tuple(notes),
     )
+
+
+def _classes(labels: set[str], base: Path, *, sort: str) -> list[str]:
+    """The names of the classes in their order; none, if there are not two.
+
+    Raises:
+        DataError: of some files no class is known.
+    """
+    names = labels - {""}
+    if len(names) < 2:
+        return []
+    if "" in labels:
+        raise DataError(f"{base}: some splits have class folders and some have not; give all of them the same classes")
+    return natural(names) if sort == "natural" else sorted(names)
