@@ -16,7 +16,7 @@ from genlab import build
 from genlab.commands import sample, train
 from genlab.config.compose import compose
 from genlab.errors import ConfigError, DataError, GenlabError, TrainingError
-from genlab.evaluation.artefacts import draw
+from genlab.evaluation.artefacts import clouds
 from genlab.evaluation.artefacts.figures import pairs
 from genlab.models.classical.for_data import GMM
 from genlab.runs import directory
@@ -120,7 +120,7 @@ def test_samples_that_make_no_picture_are_kept_as_arrays(
     trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run, _ = trained("model=gmm")
-    monkeypatch.setattr("genlab.tasks.sample.pairs", broken)
+    monkeypatch.setattr(clouds, "pairs", broken)
     with pytest.raises(TrainingError, match=r"cannot be drawn .*Axis limits.*the arrays are in .*sample\.npz"):
         sample.run(tmp_path, asked("sample", run, "n=7"), console=QUIET)
     with np.load(tmp_path / "sample.npz") as arrays:
@@ -133,7 +133,7 @@ def test_samples_that_make_no_picture_are_kept_as_arrays(
 def test_a_run_whose_samples_make_no_picture_keeps_its_numbers(
     model: list[str], trained: Trained, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(draw, "pairs", broken)
+    monkeypatch.setattr(clouds, "pairs", broken)
     run, summary = trained(*model)
     assert summary["status"] == "finished"
     assert summary["test"]["n"] == 20
