@@ -16,7 +16,7 @@ from rich.console import Console
 from torch import nn
 
 from genlab import build
-from genlab.commands import devices, parts
+from genlab.commands import assembly, devices
 from genlab.commands.continued import Origin
 from genlab.commands.notes import say
 from genlab.data.batches import BatchLoader
@@ -60,12 +60,12 @@ def put_together(
     Raises:
         ConfigError: settings that do not fit each other, the machine, or the step that the run is at.
     """
-    trainer = parts.trainer(run_dir, config)
-    loader = parts.loader(config, data, trainer, held=origin.header)
-    parts.check_batches(model, loader)
-    threads, why = parts.compute(config, model, data, held=origin.header, processes=trainer.num_devices)
+    trainer = assembly.trainer(run_dir, config)
+    loader = assembly.loader(config, data, trainer, held=origin.header)
+    assembly.check_batches(model, loader)
+    threads, why = assembly.compute(config, model, data, held=origin.header, processes=trainer.num_devices)
     say(console, "threads", f"{threads} ({why})")
-    module = parts.module(config, model, num_batches=loader.num_steps)
+    module = assembly.module(config, model, num_batches=loader.num_steps)
     module.batches_done = origin.step
     module.device_steps = devices.device_steps(config, module, loader, say=partial(say, console))
     return Descent(run_dir, config, data, trainer, loader, module, threads, console)

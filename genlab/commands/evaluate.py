@@ -102,11 +102,11 @@ def run(run_dir: Path, config: Mapping[str, Any], *, console: Console) -> list[R
     if config["devices"] > 1:
         from lightning_fabric import Fabric
 
-        from genlab.commands import parts  # Lightning takes two seconds to import
+        from genlab.commands import assembly  # Lightning takes two seconds to import
 
-        with parts.available(config):
+        with assembly.available(config):
             fabric = Fabric(
-                accelerator=config["accelerator"], devices=config["devices"], strategy="ddp", plugins=parts.cluster()
+                accelerator=config["accelerator"], devices=config["devices"], strategy="ddp", plugins=assembly.cluster()
             )
         fabric.launch()
     device = device_of(config["accelerator"]) if fabric is None else fabric.device

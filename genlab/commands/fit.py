@@ -14,7 +14,7 @@ import torch
 from rich.console import Console
 
 import genlab
-from genlab.commands import closing, continued, parts
+from genlab.commands import assembly, closing, continued
 from genlab.commands.between_steps import wants_metrics
 from genlab.commands.notes import report, say
 from genlab.commands.summary import saved
@@ -68,7 +68,7 @@ def run(
         ConfigError: several processes, or settings of training by gradient descent.
         TrainingError: out of memory, the disk is full, or a likelihood that is not finite.
     """
-    number, why = parts.compute(config, model, data, held=None, processes=1)
+    number, why = assembly.compute(config, model, data, held=None, processes=1)
     say(console, "threads", f"{number} ({why})")
     _check_alone(config, model, console=console)
     measure = _measure(run_dir, config, model, data, console=console)

@@ -14,7 +14,7 @@ from rich.console import Console
 from torch import nn
 
 from genlab import build
-from genlab.commands import between_steps, continued, descent, devices, fit, parts, summary
+from genlab.commands import assembly, between_steps, continued, descent, devices, fit, summary
 from genlab.commands.notes import report, say
 from genlab.commands.quiet import quiet
 from genlab.errors import ConfigError
@@ -65,7 +65,7 @@ def run(
         if key not in told_before:
             told(f"resume   {key}: {old} -> {new}, as the run's config has it")
     if first:
-        run.trainer.loggers = parts.loggers(run_dir, config, resume_step=origin.step)
+        run.trainer.loggers = assembly.loggers(run_dir, config, resume_step=origin.step)
     descent.descend(run, source=origin.source)
     checkpoints.release(run.module.batches_done)
     return summary.write(run, checkpoints, seconds=checkpoints.seconds())

@@ -70,10 +70,10 @@ SMALL = ["data=toy2d", "data.num_train=900", "data.num_val=50", "data.num_test=5
 @pytest.fixture
 def other_number_of_devices(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     """Let the next run have so many steps to an epoch, as another number of devices would."""
-    from genlab.commands import parts
+    from genlab.commands import assembly
 
     def make(batch: int) -> None:
-        monkeypatch.setattr(parts, "BatchLoader", lambda *a, **k: BatchLoader(*a, **{**k, "batch_size": batch}))
+        monkeypatch.setattr(assembly, "BatchLoader", lambda *a, **k: BatchLoader(*a, **{**k, "batch_size": batch}))
 
     return make
 

@@ -9,7 +9,7 @@ import pytest
 
 from genlab import build
 from genlab.cli.main import VERBS, main
-from genlab.commands import parts
+from genlab.commands import assembly
 from genlab.config import compose
 from genlab.config.arguments import parse
 from genlab.data import DataSpec
@@ -88,7 +88,7 @@ def _put_together(text):
     config = json.loads(text)
     model = build.model(config["model"], spec_of(config), trust=config["trust"])
     if not isinstance(model, Fitted):
-        parts.module(config, model, num_batches=1)  # which lets the objective prepare the model
+        assembly.module(config, model, num_batches=1)  # which lets the objective prepare the model
 
 
 def spec_of(config):

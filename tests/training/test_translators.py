@@ -15,7 +15,7 @@ from PIL import Image
 from rich.console import Console
 
 from genlab import build
-from genlab.commands import parts, train
+from genlab.commands import assembly, train
 from genlab.training.game import GameLoss
 from genlab.training.optim import OptimiserRecipe
 
@@ -77,7 +77,7 @@ def test_only_pairs_are_drawn_as_pairs(name: str, paired: bool, pix2pix: list[st
     settings = config(*(pix2pix if name == "pix2pix" else CYCLEGAN))
     data = build.dataset(settings["data"], trust=[])
     trainer: Any = SimpleNamespace(global_rank=0, world_size=1)
-    loader = parts.loader(settings, data, trainer, held=None)
+    loader = assembly.loader(settings, data, trainer, held=None)
     assert loader.paired == paired
     assert (loader.transform is not None) == (name == "pix2pix")
 

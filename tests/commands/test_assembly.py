@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from genlab import build
-from genlab.commands import parts
+from genlab.commands import assembly
 from genlab.errors import ConfigError, TrainingError
 
 
@@ -17,7 +17,7 @@ from genlab.errors import ConfigError, TrainingError
 def test_devices_that_are_not_there(devices: list[int], config: Callable, run_dir: Callable) -> None:
     settings = config(f"trainer.devices={devices}".replace(" ", ""))
     with pytest.raises(ConfigError, match="devices=") as error:
-        parts.trainer(run_dir("a"), settings)
+        assembly.trainer(run_dir("a"), settings)
     assert "\n" not in str(error.value)
 
 
@@ -25,7 +25,7 @@ def test_a_shell_in_a_slurm_allocation_trains_alone(
     config: Callable, run_dir: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SLURM_NTASKS", "2")  # and neither SLURM_PROCID nor SLURM_LOCALID
-    trainer = parts.trainer(run_dir("a"), config())
+    trainer = assembly.trainer(run_dir("a"), config())
     assert (trainer.world_size, trainer.global_rank) == (1, 0)
 
 
@@ -33,7 +33,7 @@ def test_lightning_takes_no_signals(config: Callable, run_dir: Callable) -> None
     import signal
 
     before = signal.getsignal(signal.SIGTERM)
-    trainer = parts.trainer(run_dir("a"), config())
+    trainer = assembly.trainer(run_dir("a"), config())
     trainer._signal_connector.register_signal_handlers()
     assert signal.getsignal(signal.SIGTERM) is before
 
