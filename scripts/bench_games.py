@@ -28,7 +28,7 @@ from torch import nn
 from torch.nn.functional import softplus
 from rich.console import Console
 from genlab import build
-from genlab.training.callbacks.chain import Chain
+from genlab.training.callbacks.in_turn import Chain
 from genlab.commands import train
 from genlab.config.compose import compose
 from genlab.data.spaces import DataSpec, Dataset, Split

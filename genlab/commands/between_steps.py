@@ -15,9 +15,9 @@ from genlab.evaluation.record import Record
 from genlab.evaluation.validate import validate
 from genlab.objectives.base import Recoverable
 from genlab.runs import directory
-from genlab.training.callbacks.chain import Chain, StepCallback
 from genlab.training.callbacks.checkpoints import Checkpoints
 from genlab.training.callbacks.guard import Guard
+from genlab.training.callbacks.in_turn import Chain, StepCallback
 from genlab.training.callbacks.progress_bar import ProgressBar
 from genlab.training.callbacks.steps import Steps
 from genlab.training.callbacks.validation import Measure, Score, Validation, by_likelihood

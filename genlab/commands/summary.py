@@ -20,9 +20,9 @@ from genlab.models.capabilities import GenerativeModel
 from genlab.progress import track
 from genlab.runs import directory
 from genlab.storage import checkpoint
-from genlab.training.callbacks.chain import StepCallback
 from genlab.training.callbacks.checkpoints import Checkpoints
 from genlab.training.callbacks.guard import Guard
+from genlab.training.callbacks.in_turn import StepCallback
 from genlab.training.callbacks.watch import Watch
 
 

@@ -227,7 +227,7 @@ def test_a_signal_after_the_last_step_does_not_pass_for_a_finished_run(
     config: Callable, run_dir: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from genlab.errors import Interrupted
-    from genlab.training.callbacks.chain import Chain
+    from genlab.training.callbacks.in_turn import Chain
 
     def ask(self: Chain, trainer: Any, pl_module: Any) -> None:
         self.parts[-1].asked = signal.SIGTERM  # type: ignore[attr-defined]

@@ -15,7 +15,7 @@ import pytorch_lightning as pl
 from genlab.data.batches import Place
 from genlab.errors import Interrupted
 from genlab.process import signals
-from genlab.training.callbacks.chain import StepCallback
+from genlab.training.callbacks.in_turn import StepCallback
 from genlab.training.callbacks.validation import Validation
 from genlab.training.checkpoint_io import save, save_best
 

@@ -9,7 +9,7 @@ import pytorch_lightning as pl
 import torch
 
 from genlab.errors import TrainingError
-from genlab.training.callbacks.chain import StepCallback
+from genlab.training.callbacks.in_turn import StepCallback
 
 
 class Guard(StepCallback):

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from genlab.progress import REFRESH_SECONDS, bar, is_wide
-from genlab.training.callbacks.chain import StepCallback
+from genlab.training.callbacks.in_turn import StepCallback
 
 LINES = 10
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 
-from genlab.training.callbacks.chain import StepCallback
+from genlab.training.callbacks.in_turn import StepCallback
 
 
 class Steps(StepCallback):

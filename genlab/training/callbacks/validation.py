@@ -13,7 +13,7 @@ from torch import nn
 
 from genlab.evaluation.artefacts.grids import save_png
 from genlab.evaluation.record import Record
-from genlab.training.callbacks.chain import StepCallback
+from genlab.training.callbacks.in_turn import StepCallback
 from genlab.training.loggers import CSVLog
 
 Score = Callable[[nn.Module], Record | None]

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from genlab.evaluation.collapse import COLLAPSED, diversity, message
-from genlab.training.callbacks.chain import StepCallback
+from genlab.training.callbacks.in_turn import StepCallback
 
 PATIENCE = 5
 """So many looks in a row must agree: a game at its start, or between two phases, is not ill."""
