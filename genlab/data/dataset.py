@@ -6,8 +6,8 @@ from dataclasses import dataclass, field, fields, replace
 from types import EllipsisType
 from typing import TYPE_CHECKING, Literal
 
-from genlab.data.check import check
 from genlab.data.spaces import Image, Label, Space, Vector, from_plain, of_levels, of_shape, plain
+from genlab.data.validity import check
 from genlab.errors import ConfigError
 from genlab.seeding import derive
 
@@ -172,7 +172,7 @@ class Dataset:
     """A data set, decoded: its type and its three splits.
 
     Raises:
-        DataError: a value is not finite, or the splits are not of the type `spec`; see `genlab.data.check`.
+        DataError: a value is not finite, or the splits are not of the type `spec`; see `genlab.data.validity`.
 
     Attributes:
         name: for messages and folder names.

@@ -40,7 +40,7 @@ def test_an_empty_cell_of_a_users_table_is_named(tmp_path, monkeypatch, cell):
 
 @pytest.mark.parametrize("part", ["train", "val", "test"])
 def test_every_split_and_both_domains_are_looked_at(part, monkeypatch):
-    monkeypatch.setattr("genlab.data.check.CHUNK", 8)  # several chunks
+    monkeypatch.setattr("genlab.data.validity.CHUNK", 8)  # several chunks
     d = toy2d(num_train=20, num_val=20, num_test=20)
     x = getattr(d, part).x.clone()
     x[13, 1] = torch.inf
