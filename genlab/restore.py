@@ -19,7 +19,7 @@ from genlab.data.fingerprint import changed, fingerprint
 from genlab.data.spaces import Dataset, DataSpec, Layout
 from genlab.errors import CheckpointError, ConfigError, TrainingError, TrustError
 from genlab.models.capabilities import GenerativeModel
-from genlab.runs import directory, record
+from genlab.runs import directory, history
 from genlab.storage import checkpoint
 from genlab.storage.weights import load_weights
 
@@ -130,7 +130,7 @@ def _tell_edits(path: Path, config: Mapping[str, Any]) -> None:
     if not (run_dir / directory.CONFIG).is_file():
         return
     try:
-        shown = validate("train", {**record.read(run_dir)["config"], "trust": config["trust"]})
+        shown = validate("train", {**history.read(run_dir)["config"], "trust": config["trust"]})
         check_config(config, shown, source=str(path))
     except (CheckpointError, ConfigError, TrustError) as error:
         checkpoint.say(f"{error}; what follows is of the checkpoint's settings")

@@ -34,7 +34,7 @@ from genlab.numerals import decimals
 from genlab.process import signals
 from genlab.process.printable import printable
 from genlab.runs import directory
-from genlab.runs.record import finished, read
+from genlab.runs.history import finished, read
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

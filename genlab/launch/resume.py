@@ -15,7 +15,7 @@ from genlab.config.permitted import PERMITTED, believe, permitted
 from genlab.errors import CheckpointError, ConfigError, TrustError
 from genlab.launch import start
 from genlab.process.printable import printable
-from genlab.runs import directory, ranks, record
+from genlab.runs import directory, history, ranks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -66,20 +66,20 @@ def go_on(
         work: what does it, as `start.work`.
     """
     with directory.lock(path):  # until the run's end: whoever comes now is refused before it has changed anything
-        said = record.read(path)
+        said = history.read(path)
         said["config"], changed = _applied(said["config"], changes or {})
         believe(said, trusted, source=path / directory.CONFIG)
         config = said["config"]
-        if record.finished(path) and not any(key in changed for key in _LONGER):
+        if history.finished(path) and not any(key in changed for key in _LONGER):
             print(f"{printable(str(path))} is finished; to train on, raise trainer.max_steps or trainer.max_epochs")
             return 0
 
         def begin() -> set[str]:
             """All is checked: from here on the run's files change."""
-            record.reopen(path)
+            history.reopen(path)
             for key, (old, new) in changed.items():
                 print(f"resume: {key} {_shown(old)} -> {_shown(new)}", flush=True)
-            record.note(said, changed)
+            history.note(said, changed)
             start.write(path, said)
             ranks.together(path, lambda: path)
             return set(changed)
