@@ -22,7 +22,7 @@ from genlab.commands.notes import say
 from genlab.data.batches import BatchLoader
 from genlab.data.spaces import Dataset
 from genlab.errors import GenlabError, TrainingError, out_of_memory
-from genlab.ops.precision import float32_products
+from genlab.ops.float32 import float32_products
 from genlab.training.base import Stepwise, window_size
 from genlab.training.windows import Windows
 

@@ -28,7 +28,7 @@ from genlab.models.capabilities import (
 from genlab.models.grid_normalised import GridNormalised
 from genlab.ops.bars import Progress
 from genlab.ops.eval_mode import evaluating
-from genlab.ops.precision import float32_products
+from genlab.ops.float32 import float32_products
 from genlab.seeding import derive
 
 PerExample = Callable[[GenerativeModel, Batch, list[torch.Generator]], dict[str, Tensor]]

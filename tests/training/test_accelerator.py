@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import torch
 
+from genlab.ops.float32 import float32_products
 from genlab.ops.graphs import Repeated, cause, first_line
-from genlab.ops.precision import float32_products
 from genlab.training import accelerator
 
 OPTIONS = {"precision": "bf16-mixed", "accumulate_grad_batches": 1}
