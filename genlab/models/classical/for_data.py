@@ -12,7 +12,7 @@ from typing import Literal
 from genlab.data.spaces import DataSpec, Vector
 from genlab.models.classical.base import check_single
 from genlab.models.classical.cells import GridHistogram
-from genlab.models.classical.dequantised import DequantisedFit
+from genlab.models.classical.dequantised_fit import DequantisedFit
 from genlab.models.classical.gmm import GMM
 from genlab.models.classical.kde import KDE
 from genlab.models.classical.knn import KNN, KNNOnGrid

@@ -22,7 +22,7 @@ from genlab.distributions.likelihoods import expected_level
 from genlab.errors import ConfigError
 from genlab.models.capabilities import DecodesLatents, EncodesLatents
 from genlab.models.classical.base import RealDensity, read_points, sklearn_seed
-from genlab.models.classical.dequantised import DequantisedFit
+from genlab.models.classical.dequantised_fit import DequantisedFit
 from genlab.ops.bars import Progress
 
 EXACT_DIM = 4096
