@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from genlab.bijectors.base import Bijector, Transformed
-from genlab.bijectors.statistics import moments, over_positions, per_feature
+from genlab.bijectors.moments import moments, over_positions, per_feature
 
 
 class ActNorm(Bijector):

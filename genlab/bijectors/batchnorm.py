@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from genlab.bijectors.base import Bijector, Transformed
-from genlab.bijectors.statistics import moments, over_positions, per_feature
+from genlab.bijectors.moments import moments, over_positions, per_feature
 
 
 class BatchNorm(Bijector):

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from genlab.bijectors.base import Bijector, Transformed
+from genlab.bijectors.moments import per_feature
 from genlab.bijectors.partition import Partition
-from genlab.bijectors.statistics import per_feature
 
 
 class AffineCoupling(Bijector):

@@ -27,7 +27,7 @@ from genlab.bijectors import (
     Partition,
     Squeeze,
 )
-from genlab.bijectors.statistics import moments
+from genlab.bijectors.moments import moments
 from genlab.data.spaces import DataSpec, Split
 from genlab.distributions.priors import StandardLogistic, StandardNormal
 from genlab.errors import ConfigError
