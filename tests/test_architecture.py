@@ -37,7 +37,7 @@ def test_the_import_rules_hold():
         ("genlab.data.spaces", "genlab.ops.random"),
         ("genlab.objectives.elbo", "genlab.training.single"),
         ("genlab.storage.checkpoint", "omegaconf"),
-        ("genlab.comparison.run", "genlab.models.capabilities"),
+        ("genlab.comparison.recorded", "genlab.models.capabilities"),
         ("genlab.commands.compare", "genlab.launch.comparison"),
         ("genlab.cli.verbs", "genlab.cli.main"),
         ("genlab.launch.jobs", "genlab.launch.resume"),

@@ -22,7 +22,7 @@ from genlab.commands.scores import Scores
 from genlab.comparison.columns import COLUMNS, METRICS
 from genlab.comparison.groups import Group, Row, arrange
 from genlab.comparison.page import About, columns, page
-from genlab.comparison.run import Run, read
+from genlab.comparison.recorded import Run, read
 from genlab.comparison.value import ERRORS, Value
 from genlab.errors import CheckpointError, GenlabError
 from genlab.files import plainyaml

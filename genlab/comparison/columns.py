@@ -11,7 +11,7 @@ from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from genlab.comparison.run import FINISHED, Run
+from genlab.comparison.recorded import FINISHED, Run
 from genlab.comparison.show import duration, percent, probability, significant, two_digits, whole
 from genlab.comparison.value import Cell, Value
 

@@ -9,7 +9,7 @@ from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from genlab.comparison.columns import BOUND, COLUMNS, EXACT, FAILED, NONE, TRANSLATES, likelihood_scope
-from genlab.comparison.run import FINISHED, SILENT, STOPPED, Run, plain
+from genlab.comparison.recorded import FINISHED, SILENT, STOPPED, Run, plain
 from genlab.comparison.value import Cell, Value
 
 SIGMAS = 2.0

@@ -12,7 +12,7 @@ from genlab.comparison.columns import COLUMNS, Column, record_of
 from genlab.comparison.curves import chart, spark
 from genlab.comparison.groups import Group, Row
 from genlab.comparison.html import Html, join, tag, verbatim
-from genlab.comparison.run import FINISHED, STOPPED, Run, plain
+from genlab.comparison.recorded import FINISHED, STOPPED, Run, plain
 from genlab.comparison.show import duration, whole
 from genlab.comparison.value import ERRORS, Value
 from genlab.files import foreign

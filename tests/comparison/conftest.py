@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from genlab.comparison.run import Run
+from genlab.comparison.recorded import Run
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from genlab.commands import train
 from genlab.comparison.columns import COLUMNS, TRIVIAL
-from genlab.comparison.run import Run, read
+from genlab.comparison.recorded import Run, read
 from genlab.comparison.show import significant, two_digits
 from genlab.comparison.value import Value
 from genlab.data.spaces import Dataset, DataSpec, Split

@@ -11,7 +11,7 @@ import pytest
 from hydra._internal.config_search_path_impl import ConfigSearchPathImpl
 from hydra._internal.sources_registry import SourcesRegistry
 
-from genlab.comparison.run import read_curves
+from genlab.comparison.recorded import read_curves
 from genlab.config.compose import compose
 from genlab.config.hydra_loader import Loader
 from genlab.data import cache
