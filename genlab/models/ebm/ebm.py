@@ -27,7 +27,7 @@ from torch.nn.utils import parametrize
 from genlab.data.spaces import DataSpec
 from genlab.errors import ConfigError
 from genlab.models.capabilities import SamplesByChain, UnnormalisedDensity
-from genlab.models.ebm.networks import ConvEnergy, VectorEnergy, spectrally_normalised
+from genlab.models.ebm.energy_networks import ConvEnergy, VectorEnergy, spectrally_normalised
 from genlab.models.scaled import Scaled
 from genlab.ops.eval_mode import evaluating
 from genlab.ops.random import normal

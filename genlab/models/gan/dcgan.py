@@ -18,7 +18,7 @@ from torch.nn import functional as F
 from genlab.data.spaces import DataSpec
 from genlab.errors import ConfigError
 from genlab.models.capabilities import ClassConditional
-from genlab.models.ebm.networks import spectrally_normalised
+from genlab.models.ebm.energy_networks import spectrally_normalised
 from genlab.models.gan.dcgan_networks import Discriminator, Generator, Norm
 from genlab.models.gan.implicit import ImplicitModel
 from genlab.nn.doubling import doublings
