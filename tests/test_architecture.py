@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
+from collections import defaultdict
+from itertools import combinations
 from pathlib import Path
 
 import pytest
@@ -99,3 +102,80 @@ def test_few_modules_lie_loose_at_the_top():
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(ROOT / "genlab").as_posix())
 def test_a_module_is_short(path):
     assert len(path.read_text(encoding="utf-8").splitlines()) < LINES
+
+
+STATEMENTS = 65
+"""Lines of a function at most, its docstring not counted: a screen."""
+
+
+def functions(path: Path):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+
+
+def test_a_function_fits_a_screen():
+    long = {}
+    for path in MODULES:
+        for node in functions(path):
+            first = node.body[1] if ast.get_docstring(node, clean=False) and len(node.body) > 1 else node.body[0]
+            if node.end_lineno - first.lineno + 1 > STATEMENTS:
+                long[f"{path.relative_to(ROOT)}: {node.name}"] = node.end_lineno - first.lineno + 1
+    assert long == {}
+
+
+def test_a_run_of_training_reads_on_a_screen():
+    (run,) = (node for node in functions(ROOT / "genlab/commands/train.py") if node.name == "run")
+    assert run.end_lineno - run.body[1].lineno + 1 <= 30
+
+
+QUANTITY = ("metrics", "objectives", "evaluation", "evaluation/statistics")
+ONE_MEANING = [
+    QUANTITY,  # what is computed from numbers, reported as a metric, or trained on
+    ("commands", "tasks"),  # what a verb does, and the task that it does by default
+]
+"""Folders in which a name means the same."""
+
+
+def one_meaning(first: Path, second: Path) -> bool:
+    """Whether two modules of one name stand for one thing."""
+    folders = [path.parent.relative_to(ROOT / "genlab").as_posix() for path in (first, second)]
+    if any(set(folders) <= set(alike) for alike in ONE_MEANING):
+        return True
+    if "config/schema" in folders:  # the schema of what has this name
+        return True
+    return any(not defines(path) for path in (first, second))  # an old name for what lies elsewhere now
+
+
+def defines(path: Path) -> bool:
+    body = ast.parse(path.read_text(encoding="utf-8")).body
+    return any(isinstance(node, ast.FunctionDef | ast.ClassDef) for node in body)
+
+
+def two_meanings(modules) -> list[str]:
+    named = defaultdict(list)
+    for path in modules:
+        if path.stem not in {"__init__", "__main__", "base"}:
+            named[path.stem].append(path)
+    pairs = (pair for paths in named.values() for pair in combinations(paths, 2))
+    return [" and ".join(str(p.relative_to(ROOT)) for p in pair) for pair in pairs if not one_meaning(*pair)]
+
+
+def test_no_two_modules_share_a_name_and_not_a_meaning():
+    assert two_meanings(MODULES) == []
+
+
+def test_a_shared_name_would_be_seen(tmp_path, monkeypatch):
+    monkeypatch.setitem(globals(), "ROOT", tmp_path)
+    holds = {
+        "nn/chain.py": "class Chain: ...",
+        "bijectors/chain.py": "class Chain: ...",
+        "models/vae.py": "class VAE: ...",
+        "vae.py": "from genlab.models.vae import VAE",
+        "metrics/elbo.py": "class ELBO: ...",
+        "objectives/elbo.py": "class ELBO: ...",
+    }
+    modules = [tmp_path / "genlab" / name for name in holds]
+    for path, text in zip(modules, holds.values(), strict=True):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    assert two_meanings(modules) == ["genlab/nn/chain.py and genlab/bijectors/chain.py"]
