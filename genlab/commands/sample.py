@@ -17,13 +17,13 @@ from rich.console import Console
 from genlab import build
 from genlab.config.schema import tasks
 from genlab.data.classes import class_index
-from genlab.data.spaces import DataSpec
+from genlab.data.spaces import DataSpec, Label
 from genlab.errors import ConfigError, GenlabError, TrainingError
 from genlab.evaluation.artefacts.clouds import is_cloud
 from genlab.evaluation.artefacts.grids import encoded, save_png
 from genlab.evaluation.artefacts.thumbnails import thumbnails, window
 from genlab.files.atomic import disk_errors
-from genlab.models.capabilities import ClassConditional, GenerativeModel
+from genlab.models.capabilities import GenerativeModel
 from genlab.process.printable import printable
 from genlab.restore import Loaded, device_of, load
 from genlab.runs import directory
@@ -155,10 +155,10 @@ def _label(loaded: Loaded, label: int | str | None) -> int | None:
     """
     if label is None:
         return None
-    if not isinstance(loaded.model, ClassConditional):
+    if not isinstance(loaded.model.given, Label):
         raise ConfigError(
-            f"label={label}: {type(loaded.model).__name__} is not class-conditional; train with model=cvae, "
-            "conditional_dcgan, conditional_gated_pixelcnn or naive_bayes"
+            f"label={label}: {type(loaded.model).__name__} is not class-conditional; train with model.condition=label, "
+            "or with model=cvae, conditional_dcgan, conditional_gated_pixelcnn or naive_bayes"
         )
     return class_index(label, loaded.spec)
 

@@ -29,6 +29,11 @@ def labelled(source: str, data: Mapping[str, Any]) -> bool:
     return source != "toy2d" and not (source == "celeba" and data["label"] is None)
 
 
+def _histogram(model: Mapping[str, Any], data: Mapping[str, Any], source: str) -> Iterator[str]:
+    if source == "toy2d" and model.get("condition") is not None:
+        yield f"model.condition=label of a histogram needs labelled pictures, this data is not; it fits data={LABELLED}"
+
+
 def _any(model: Mapping[str, Any], data: Mapping[str, Any], source: str) -> Iterator[str]:
     """Vectors or pictures of any kind."""
     yield from ()
@@ -49,20 +54,9 @@ def _vae(model: Mapping[str, Any], data: Mapping[str, Any], source: str) -> Iter
         yield "model.likelihood=bernoulli needs binary data; use data=binarized_mnist or discretised_logistic"
 
 
-def _cvae(model: Mapping[str, Any], data: Mapping[str, Any], source: str) -> Iterator[str]:
-    if not labelled(source, data):
-        yield f"model=cvae needs labels, this data has none; it fits data={LABELLED}"
-    yield from _vae(model, data, source)
-
-
 def _pixelcnn(model: Mapping[str, Any], data: Mapping[str, Any], source: str) -> Iterator[str]:
     if source == "toy2d":
         yield f"a PixelCNN models the levels of pictures, data=toy2d is real vectors; it fits data={PICTURES}"
-
-
-def _conditional_pixelcnn(model: Mapping[str, Any], data: Mapping[str, Any], source: str) -> Iterator[str]:
-    if not labelled(source, data):
-        yield f"model=conditional_gated_pixelcnn needs labels, this data has none; it fits data={LABELLED}"
 
 
 def _ebm(model: Mapping[str, Any], data: Mapping[str, Any], source: str) -> Iterator[str]:
@@ -78,18 +72,6 @@ def _dcgan(model: Mapping[str, Any], data: Mapping[str, Any], source: str) -> It
             f"a DCGAN grows pictures from a field by doubling, data.size={data['size']} is none that it reaches; it "
             f"fits data={source} with data.size=8, 16, 32, 64 or 128"
         )
-
-
-def _conditional_dcgan(model: Mapping[str, Any], data: Mapping[str, Any], source: str) -> Iterator[str]:
-    if not labelled(source, data):
-        yield f"model=conditional_dcgan needs labels, this data has none; it fits data={LABELLED}"
-    else:
-        yield from _dcgan(model, data, source)
-
-
-def _naive_bayes(model: Mapping[str, Any], data: Mapping[str, Any], source: str) -> Iterator[str]:
-    if not labelled(source, data):
-        yield f"model=naive_bayes needs labelled pictures, this data is not; it fits data={LABELLED}"
 
 
 def _cyclegan(model: Mapping[str, Any], data: Mapping[str, Any], source: str) -> Iterator[str]:
@@ -108,24 +90,20 @@ def _layout(source: str) -> str:
 
 RULES: dict[str, tuple[str, Rule]] = {
     "genlab.models.VAE": ("vae", _vae),
-    "genlab.models.ConditionalVAE": ("cvae", _cvae),
     "genlab.models.realnvp": ("realnvp", _any),
     "genlab.models.nice": ("nice", _any),
     "genlab.models.PixelCNN": ("pixelcnn", _pixelcnn),
     "genlab.models.GatedPixelCNN": ("gated_pixelcnn", _pixelcnn),
-    "genlab.models.ConditionalGatedPixelCNN": ("conditional_gated_pixelcnn", _conditional_pixelcnn),
     "genlab.models.EBM": ("ebm", _ebm),
     "genlab.models.GAN": ("gan", _any),
     "genlab.models.CycleGAN": ("cyclegan", _cyclegan),
     "genlab.models.Pix2Pix": ("pix2pix", _pix2pix),
     "genlab.models.DCGAN": ("dcgan", _dcgan),
-    "genlab.models.ConditionalDCGAN": ("conditional_dcgan", _conditional_dcgan),
-    "genlab.models.histogram": ("histogram", _any),
+    "genlab.models.histogram": ("histogram", _histogram),
     "genlab.models.kde": ("kde", _any),
     "genlab.models.knn": ("knn", _any),
     "genlab.models.gmm": ("gmm", _any),
     "genlab.models.ppca": ("ppca", _any),
-    "genlab.models.NaiveBayes": ("naive_bayes", _naive_bayes),
 }
 """By ``_target_``: the model's name in a sentence, and its rule. All but the translators model one set of examples."""
 
@@ -140,5 +118,11 @@ def check_pair(config: Mapping[str, Any]) -> Iterator[str]:
     if source in {"paired", *UNPAIRED} and name not in {"cyclegan", "pix2pix"}:
         yield f"model={name} models one set of examples, data={source} is two; it fits data={SINGLE}"
         return
-    if source != "arrays":  # what that is tells its file
-        yield from rule(model, data, source)
+    if source == "arrays":  # what that is tells its file
+        return
+    reasons = list(rule(model, data, source))
+    if not reasons and model.get("condition") == "label" and not labelled(source, data):
+        reasons = [f"model.condition=label needs labels, this data has none; it fits data={LABELLED}"]
+    if not reasons and model.get("condition") == "vector":
+        reasons = [f"model.condition=vector needs vectors beside the examples, data={source} has none"]
+    yield from reasons

@@ -8,15 +8,13 @@ class: what differs between the classes is then the model and not the noise.
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor
 
 from genlab.data.batches import Batch
-from genlab.data.spaces import Split
+from genlab.data.spaces import Label, Split
 from genlab.evaluation.likelihood import per_example
-from genlab.models.capabilities import ClassConditional, ExactLikelihood, GenerativeModel, LikelihoodBound
+from genlab.models.capabilities import ExactLikelihood, GenerativeModel, LikelihoodBound
 from genlab.ops.bars import Progress
 
 
@@ -38,7 +36,7 @@ def class_log_likelihoods(
     """``log p(x | y)``, or a bound on it, of every example and class: ``(N, C)`` float64 nats.
 
     Args:
-        model: class-conditional, with a likelihood or a bound.
+        model: given a label, with a likelihood or a bound.
         split: the examples; their labels are not looked at.
         num_particles: of a bound.
         split_name: part of each example's seed.
@@ -46,10 +44,8 @@ def class_log_likelihoods(
         seed: of the random numbers of a bound.
         progress: draws a bar.
     """
-    assert isinstance(model, ClassConditional)
-    classes = model.spec.num_classes
-    assert classes is not None
-    asked: Any = model
+    assert isinstance(model.given, Label)
+    classes = model.given.num_classes
 
     def values(_: GenerativeModel, batch: Batch, generators: list[torch.Generator]) -> dict[str, Tensor]:
         states = [generator.get_state() for generator in generators]
@@ -57,12 +53,12 @@ def class_log_likelihoods(
         for label in range(classes):
             y = torch.full((len(batch.x),), label, device=batch.x.device)
             if isinstance(model, ExactLikelihood):
-                found[str(label)] = asked.log_prob(batch.x, y=y)
+                found[str(label)] = model.log_prob(batch.x, y)
                 continue
             assert isinstance(model, LikelihoodBound)
             for generator, state in zip(generators, states, strict=True):
                 generator.set_state(state)
-            found[str(label)] = asked.log_prob_bound(batch.x, num_particles, y=y, generator=generators)
+            found[str(label)] = model.log_prob_bound(batch.x, num_particles, y, generator=generators)
         return found
 
     table = per_example(

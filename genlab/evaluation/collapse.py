@@ -6,9 +6,10 @@ import torch
 from torch import Tensor, nn
 
 from genlab.data.spaces import Dataset
-from genlab.evaluation.artefacts.latents import device_of, given_labels
+from genlab.evaluation.artefacts.latents import device_of, given
 from genlab.evaluation.translators import translated
 from genlab.models.capabilities import GenerativeModel, Translator, TwoWayTranslator
+from genlab.models.conditions import rows
 from genlab.ops.eval_mode import evaluating
 
 COLLAPSED = 0.05
@@ -44,6 +45,6 @@ def diversities(model: nn.Module, data: Dataset, *, seed: int) -> dict[str, floa
         n = min(LOOKED_AT, len(test))
         with evaluating(model):
             generator = torch.Generator(device_of(model)).manual_seed(seed)
-            given = given_labels(model, None if test.y is None else test.y[:n])
-            made["samples"] = (model.sample(n, generator=generator, **given).cpu(), test.x)
+            c = rows(given(model, test), slice(n))
+            made["samples"] = (model.sample(n, c, generator=generator).cpu(), test.x)
     return {name: diversity(ours, real) for name, (ours, real) in made.items() if min(len(ours), len(real)) > 1}

@@ -19,12 +19,12 @@ from genlab.errors import ConfigError
 from genlab.evaluation.record import Record
 from genlab.evaluation.statistics.estimate import influence
 from genlab.models.capabilities import (
-    ClassConditional,
     ExactLikelihood,
     GenerativeModel,
     ItemisedBound,
     LikelihoodBound,
 )
+from genlab.models.conditions import condition
 from genlab.models.grid_normalised import GridNormalised
 from genlab.ops.bars import Progress
 from genlab.ops.eval_mode import evaluating
@@ -38,13 +38,6 @@ def _world() -> tuple[int, int]:
     if distributed.is_available() and distributed.is_initialized():
         return distributed.get_rank(), distributed.get_world_size()
     return 0, 1
-
-
-def _labels(model: GenerativeModel, batch: Batch) -> dict[str, Tensor]:
-    if not isinstance(model, ClassConditional):
-        return {}
-    assert batch.y is not None
-    return {"y": batch.y}
 
 
 @torch.no_grad()
@@ -100,7 +93,7 @@ def _bound(
     """Named parts per example that add up to the bound; the whole, as ``model``, where it is not itemised."""
     itemised = isinstance(model, ItemisedBound)
     score: Any = model.log_prob_bound_terms if itemised else model.log_prob_bound
-    parts = score(batch.x, num_particles, generator=generators, **_labels(model, batch))
+    parts = score(batch.x, num_particles, condition(model, batch), generator=generators)
     return parts if itemised else {"model": parts}
 
 
@@ -134,7 +127,7 @@ def nll(
         particles, kind = None, "exact"
 
         def values(model: GenerativeModel, batch: Batch, generators: list[torch.Generator]) -> dict[str, Tensor]:
-            return {"model": -model.log_prob(batch.x, **_labels(model, batch))}  # type: ignore[operator]
+            return {"model": -model.log_prob(batch.x, condition(model, batch))}  # type: ignore[operator]
     elif isinstance(model, LikelihoodBound):
         particles, kind = num_particles, "upper bound"
 
@@ -158,7 +151,7 @@ def nll(
         split=split_name,
         seed=seed,
         num_particles=particles,
-        conditional=isinstance(model, ClassConditional),
+        conditional=model.given is not None,
         terms={name: column.mean().item() for name, column in table.items()},
         method=model.method if isinstance(model, GridNormalised) else None,
         influence=influence(_total(table)),
@@ -200,7 +193,7 @@ def elbo(
     def values(model: GenerativeModel, batch: Batch, generators: list[torch.Generator]) -> dict[str, Tensor]:
         if isinstance(model, ItemisedBound):
             return _bound(model, batch, 1, generators)
-        terms = model.elbo_terms(batch.x, generator=generators, **_labels(model, batch))  # type: ignore[operator]
+        terms = model.elbo_terms(batch.x, condition(model, batch), generator=generators)  # type: ignore[operator]
         return {"reconstruction": terms.reconstruction, "kl": -terms.kl}
 
     table = per_example(
@@ -217,6 +210,6 @@ def elbo(
         split=split_name,
         seed=seed,
         num_particles=1,
-        conditional=isinstance(model, ClassConditional),
+        conditional=model.given is not None,
         terms={name: column.mean().item() for name, column in table.items()},
     )

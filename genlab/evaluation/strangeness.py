@@ -34,7 +34,6 @@ from genlab.evaluation.bayes import class_log_likelihoods
 from genlab.evaluation.energies import noise
 from genlab.evaluation.likelihood import per_example
 from genlab.models.capabilities import (
-    ClassConditional,
     ExactLikelihood,
     GenerativeModel,
     LikelihoodBound,
@@ -115,7 +114,7 @@ def negative_log_likelihoods(
     A class-conditional model has ``p(x) = sum_y p(x | y) p(y)`` with ``log_prior: (C,)``: strange examples have no
     label of the data's.
     """
-    if isinstance(model, ClassConditional):
+    if model.given is not None:
         assert log_prior is not None
         log_likelihoods = class_log_likelihoods(
             model,

@@ -12,8 +12,9 @@ import torch
 
 from genlab.data.spaces import Dataset
 from genlab.data.subset import subset
-from genlab.evaluation.artefacts.latents import device_of, given_labels
+from genlab.evaluation.artefacts.latents import device_of, given
 from genlab.models.capabilities import ApproximatePosterior
+from genlab.models.conditions import rows
 from genlab.ops.eval_mode import evaluating
 
 ACTIVE = 0.01
@@ -26,16 +27,15 @@ EXAMPLES, AT_ONCE = 2000, 250
 def units(model: ApproximatePosterior, data: Dataset, *, seed: int) -> dict[str, Any]:
     """Of validation examples: ``active`` of ``units``, ``kl`` in nats and ``kl_per_unit``; plain types.
 
-    The posterior is taken where the prior is standard normal; for a class-conditional model, given the labels. Of a
+    The posterior is taken where the prior is standard normal; for a conditional model, given the conditions. Of a
     single example no variance can be told, and ``active`` is None.
     """
     examples = subset(data.val, EXAMPLES, seed=seed)
-    any_model: Any = model
+    device, c = device_of(model), given(model, examples)
     means, kls = [], []
     with evaluating(model):
         for index in torch.arange(len(examples)).split(AT_ONCE):
-            given = given_labels(model, None if examples.y is None else examples.y[index])
-            mean, variance = any_model.posterior_moments(examples.x[index].to(device_of(model)), **given)
+            mean, variance = model.posterior_moments(examples.x[index].to(device), rows(c, index.to(device)))
             mean, variance = mean.double().cpu(), variance.double().cpu()
             means.append(mean)
             kls.append(0.5 * (mean.square() + variance - variance.log() - 1))

@@ -19,7 +19,7 @@ from genlab.metrics import _needs
 from genlab.metrics._needs import density_of
 from genlab.metrics.base import Metric
 from genlab.metrics.subject import Subject, Unanswerable, at_least, number_of_samples, record, samples
-from genlab.models.capabilities import ClassConditional, ExactLikelihood, LikelihoodBound
+from genlab.models.capabilities import ExactLikelihood, LikelihoodBound
 from genlab.models.grid_normalised import GridNormalised, extent
 from genlab.seeding import derive
 from genlab.signatures.ranges import Cells, Positive
@@ -68,7 +68,7 @@ class Divergence(Metric):
     def _record(self, subject: Subject) -> Record:
         name = self.name
         model = subject.model
-        known = isinstance(model, ExactLikelihood | LikelihoodBound) and not isinstance(model, ClassConditional)
+        known = isinstance(model, ExactLikelihood | LikelihoodBound) and model.given is None
         if not known:
             return self._by_samples(subject)
         resolution, particles = self.resolution, self.num_particles

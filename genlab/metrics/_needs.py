@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from genlab.data.sources.densities import Density, GaussianMixture
 from genlab.data.sources.toy2d import DENSITIES
-from genlab.data.spaces import Image
+from genlab.data.spaces import Image, Label
 from genlab.evaluation.artefacts.clouds import is_cloud
 from genlab.evaluation.validate import has_likelihood
-from genlab.models.capabilities import ClassConditional, ExactLikelihood, LikelihoodBound, UnnormalisedDensity
+from genlab.models.capabilities import ExactLikelihood, LikelihoodBound, UnnormalisedDensity
 from genlab.restore import Loaded
 
 
@@ -25,12 +25,12 @@ def likelihood_or_energy(loaded: Loaded) -> str | None:
 def likelihood_of_classes(loaded: Loaded) -> str | None:
     """A likelihood that is given the class."""
     known = isinstance(loaded.model, ExactLikelihood | LikelihoodBound)
-    return None if known and isinstance(loaded.model, ClassConditional) else "a likelihood of each class"
+    return None if known and isinstance(loaded.model.given, Label) else "a likelihood of each class"
 
 
 def not_given_the_label(loaded: Loaded) -> str | None:
     """Codes that do not carry the very label that is to be told from them."""
-    return "an encoder that is not given the label" if isinstance(loaded.model, ClassConditional) else None
+    return None if loaded.model.given is None else "an encoder that is not given the label"
 
 
 def labels(loaded: Loaded) -> str | None:

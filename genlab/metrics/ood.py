@@ -29,7 +29,7 @@ from genlab.evaluation.validate import has_likelihood
 from genlab.metrics import _needs
 from genlab.metrics.base import Metric
 from genlab.metrics.subject import Subject, at_least
-from genlab.models.capabilities import ClassConditional, ExactLikelihood, UnnormalisedDensity
+from genlab.models.capabilities import ExactLikelihood, UnnormalisedDensity
 from genlab.signatures.ranges import Positive, Text
 
 MIN_EXAMPLES = 30
@@ -185,7 +185,7 @@ class OOD(Metric):
         notes: dict[str, str] = {}
         if has_likelihood(model):
             prior = None
-            if isinstance(model, ClassConditional):
+            if model.given is not None:
                 assert data.train.y is not None
                 assert data.spec.num_classes is not None
                 prior = class_log_prior(data.train.y, data.spec.num_classes)

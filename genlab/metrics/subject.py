@@ -19,7 +19,8 @@ from genlab.evaluation.artefacts.clouds import is_cloud
 from genlab.evaluation.artefacts.grids import save_png
 from genlab.evaluation.record import Record
 from genlab.evaluation.statistics.estimate import Estimate
-from genlab.models.capabilities import ClassConditional, GenerativeModel, SamplesByChain
+from genlab.models.capabilities import GenerativeModel, SamplesByChain
+from genlab.models.conditions import condition
 from genlab.ops.bars import Progress
 from genlab.progress import track
 from genlab.restore import Loaded
@@ -109,7 +110,7 @@ def number_of_samples(subject: Subject, n: int | None) -> int:
 def samples(subject: Subject, n: int) -> Tensor:
     """``n`` samples of the model by its own sampler, on the CPU, typed like the data; drawn once for all metrics.
 
-    A class-conditional model is given labels with the frequencies of the training split.
+    A conditional model is given labels with the frequencies of the training split.
 
     Raises:
         TrainingError: samples that are not finite.
@@ -123,14 +124,12 @@ def draw_chunk(subject: Subject, index: int) -> Tensor:
     """The samples number ``index * CHUNK`` and so on, `CHUNK` of them; see `samples`."""
     model = subject.loaded.model
     where = next(model.parameters()).device
-    given = {}
-    if isinstance(model, ClassConditional):
-        assert subject.data.train.y is not None
+    c = condition(model, subject.data.train)
+    if c is not None:
         labels = torch.Generator().manual_seed(derive(subject.seed, "labels", index))
-        y = subject.data.train.y[torch.randint(len(subject.data.train), (CHUNK,), generator=labels)]
-        given = {"y": y.to(where)}
+        c = c[torch.randint(len(subject.data.train), (CHUNK,), generator=labels)].to(where)
     generator = torch.Generator(where).manual_seed(derive(subject.seed, "samples", index))
-    drawn = model.sample(CHUNK, generator=generator, **given).cpu()
+    drawn = model.sample(CHUNK, c, generator=generator).cpu()
     broken = CHUNK - int(drawn.flatten(1).isfinite().all(1).sum())
     if broken:
         raise TrainingError(f"{broken} of {CHUNK} samples are not finite; score an earlier checkpoint")
@@ -177,8 +176,8 @@ def record(
     ``of_samples``: whether it depends on how samples are drawn, and so says how labels are.
     """
     value, error = (estimate, None) if isinstance(estimate, float) else estimate
-    given = of_samples and isinstance(subject.loaded.model, ClassConditional)
-    labels = "labels as frequent as in the training split" if given else None
+    given = subject.loaded.model.given if of_samples else None
+    labels = None if given is None else f"{given.kind}s as frequent as in the training split"
     return Record(
         metric=metric,
         value=value,

@@ -11,7 +11,7 @@ from abc import abstractmethod
 import torch
 from torch import Tensor, nn
 
-from genlab.data.spaces import DataSpec
+from genlab.data.spaces import DataSpec, Space
 from genlab.ops.bars import Progress
 from genlab.ops.random import Generators
 
@@ -19,32 +19,27 @@ from genlab.ops.random import Generators
 class GenerativeModel(nn.Module):
     """Promises samples, and only samples.
 
+    Every method that takes examples, latents or a number of draws also takes the condition ``c`` of each, as `given`
+    says; a model of ``p(x)``, whose ``given`` is None, has no use for one.
+
     Attributes:
         spec: the type of the data that it models.
+        given: what ``c`` is: None (nothing), a `Label` (``(B,) int64``) or a `Vector` (``(B, D) float``).
     """
 
     spec: DataSpec
+    given: Space | None = None
 
     @abstractmethod
-    def sample(self, n: int, *, generator: torch.Generator | None = None) -> Tensor:
-        """``n`` draws, typed like the data: ``(n, C, H, W) uint8`` or ``(n, D) float32``."""
-
-
-class ClassConditional(GenerativeModel):
-    """Models ``p(x | y)``: every method that takes ``x`` also takes labels ``y: (B,) int64``, and so does `sample`."""
-
-    @abstractmethod
-    def sample(  # type: ignore[override]
-        self, n: int, *, y: Tensor, generator: torch.Generator | None = None
-    ) -> Tensor:
-        """``n`` draws of the classes ``y: (n,) int64``."""
+    def sample(self, n: int, c: Tensor | None = None, *, generator: torch.Generator | None = None) -> Tensor:
+        """``n`` draws, of ``p(x | c)``, typed like the data: ``(n, C, H, W) uint8`` or ``(n, D) float32``."""
 
 
 class ExactLikelihood(GenerativeModel):
     """Knows its log-likelihood exactly."""
 
     @abstractmethod
-    def log_prob(self, x: Tensor) -> Tensor:
+    def log_prob(self, x: Tensor, c: Tensor | None = None) -> Tensor:
         """``(B,)`` nats per example, at integers for integer data and at reals for real data."""
 
 
@@ -52,7 +47,7 @@ class ItemisedLikelihood(ExactLikelihood):
     """Says what each dimension of an example adds to its likelihood."""
 
     @abstractmethod
-    def log_prob_per_dim(self, x: Tensor) -> Tensor:
+    def log_prob_per_dim(self, x: Tensor, c: Tensor | None = None) -> Tensor:
         """Terms in nats, ``(B, *event_shape)``; `log_prob` is their sum."""
 
 
@@ -60,11 +55,18 @@ class Autoregressive(ItemisedLikelihood):
     """Factorises ``p(x) = prod_i p(x_i | x_<i)`` over pixels and channels in a fixed order, and draws in that order."""
 
     @abstractmethod
-    def log_prob_per_dim(self, x: Tensor) -> Tensor:
+    def log_prob_per_dim(self, x: Tensor, c: Tensor | None = None) -> Tensor:
         """``log p(x_i | x_<i)`` in nats, ``(B, *event_shape)``; `log_prob` is its sum."""
 
     @abstractmethod
-    def sample(self, n: int, *, generator: torch.Generator | None = None, progress: Progress | None = None) -> Tensor:
+    def sample(
+        self,
+        n: int,
+        c: Tensor | None = None,
+        *,
+        generator: torch.Generator | None = None,
+        progress: Progress | None = None,
+    ) -> Tensor:
         """``n`` draws, one value after the other; ``progress`` shows a bar."""
 
     @abstractmethod
@@ -72,6 +74,7 @@ class Autoregressive(ItemisedLikelihood):
         self,
         x: Tensor,
         keep: Tensor,
+        c: Tensor | None = None,
         *,
         generator: torch.Generator | None = None,
         progress: Progress | None = None,
@@ -88,11 +91,13 @@ class LikelihoodBound(GenerativeModel):
     """Knows a lower bound on its log-likelihood."""
 
     @abstractmethod
-    def elbo(self, x: Tensor, *, generator: Generators = None) -> Tensor:
+    def elbo(self, x: Tensor, c: Tensor | None = None, *, generator: Generators = None) -> Tensor:
         """One-sample evidence lower bound, ``(B,)`` nats per example."""
 
     @abstractmethod
-    def log_prob_bound(self, x: Tensor, num_particles: int, *, generator: Generators = None) -> Tensor:
+    def log_prob_bound(
+        self, x: Tensor, num_particles: int, c: Tensor | None = None, *, generator: Generators = None
+    ) -> Tensor:
         """Importance-weighted bound, ``(B,)`` nats per example; tightens as ``num_particles`` grows."""
 
 
@@ -100,7 +105,9 @@ class ItemisedBound(LikelihoodBound):
     """Says what its bound is made of."""
 
     @abstractmethod
-    def log_prob_bound_terms(self, x: Tensor, num_particles: int, *, generator: Generators = None) -> dict[str, Tensor]:
+    def log_prob_bound_terms(
+        self, x: Tensor, num_particles: int, c: Tensor | None = None, *, generator: Generators = None
+    ) -> dict[str, Tensor]:
         """Named parts, ``(B,)`` nats each, that add up to ``log_prob_bound`` with the same random numbers."""
 
 
@@ -108,7 +115,9 @@ class Tempered(GenerativeModel):
     """Samples sharper or broader than it has learned."""
 
     @abstractmethod
-    def sample(self, n: int, *, temperature: float = 1.0, generator: torch.Generator | None = None) -> Tensor:
+    def sample(
+        self, n: int, c: Tensor | None = None, *, temperature: float = 1.0, generator: torch.Generator | None = None
+    ) -> Tensor:
         """``n`` draws at a temperature: 1 is the model itself, less is closer to what is most typical."""
 
 
@@ -116,7 +125,14 @@ class Truncated(GenerativeModel):
     """Samples from the middle of its latents' distribution: less variety for more of what is typical."""
 
     @abstractmethod
-    def sample(self, n: int, *, truncation: float | None = None, generator: torch.Generator | None = None) -> Tensor:
+    def sample(
+        self,
+        n: int,
+        c: Tensor | None = None,
+        *,
+        truncation: float | None = None,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
         """``n`` draws whose latents are between ``-truncation`` and ``truncation``; None: of all latents."""
 
 
@@ -124,7 +140,7 @@ class UnnormalisedDensity(GenerativeModel):
     """Ranks examples by an energy; without its normaliser it never scores."""
 
     @abstractmethod
-    def energy(self, x: Tensor) -> Tensor:
+    def energy(self, x: Tensor, c: Tensor | None = None) -> Tensor:
         """``(B,)``: ``-log p(x)`` up to an unknown constant."""
 
 
@@ -135,6 +151,7 @@ class SamplesByChain(GenerativeModel):
     def path(
         self,
         n: int,
+        c: Tensor | None = None,
         *,
         frames: int,
         start: Tensor | None = None,
@@ -144,7 +161,8 @@ class SamplesByChain(GenerativeModel):
         """The chains at ``frames`` equally spaced times, the first and the last included: ``(frames, n, *event)``.
 
         Args:
-            n: number of chains; without ``start`` and ``keep``, the last frame is ``sample(n)`` of the same generator.
+            n: number of chains; without ``start`` and ``keep``, the last frame is ``sample(n, c)`` of one generator.
+            c: the condition of each.
             frames: how many times, at least 2.
             start: ``(n, *event_shape)`` typed examples to start from; None: from noise.
             keep: bool, broadcast to the examples: there the chain stays at ``start``, elsewhere it begins at noise.
@@ -161,11 +179,11 @@ class DecodesLatents(GenerativeModel):
         """Number of latent dimensions."""
 
     @abstractmethod
-    def sample_latents(self, n: int, *, generator: torch.Generator | None = None) -> Tensor:
+    def sample_latents(self, n: int, c: Tensor | None = None, *, generator: torch.Generator | None = None) -> Tensor:
         """``(n, latent_dim)`` draws from the prior."""
 
     @abstractmethod
-    def decode(self, z: Tensor) -> Tensor:
+    def decode(self, z: Tensor, c: Tensor | None = None) -> Tensor:
         """``(B, latent_dim) -> (B, *event_shape) float``: the expected example on the data's own scale."""
 
 
@@ -173,7 +191,7 @@ class EncodesLatents(GenerativeModel):
     """Maps data to latents."""
 
     @abstractmethod
-    def encode(self, x: Tensor) -> Tensor:
+    def encode(self, x: Tensor, c: Tensor | None = None) -> Tensor:
         """``(B, latent_dim)``: the representation of each example (the mean of its posterior)."""
 
 
@@ -181,7 +199,7 @@ class ApproximatePosterior(EncodesLatents):
     """Encodes by a posterior ``q(z | x)`` that is learned beside the model, and can fall back on the prior."""
 
     @abstractmethod
-    def posterior_moments(self, x: Tensor) -> tuple[Tensor, Tensor]:
+    def posterior_moments(self, x: Tensor, c: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Mean and variance of each unit of ``q(z | x)`` where the prior has 0 and 1: ``(B, latent_dim)`` each."""
 
 

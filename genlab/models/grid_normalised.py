@@ -100,13 +100,13 @@ class GridNormalised(ExactLikelihood):
         self.model.train(training)
         return math.log(dx) + math.log(dy) - energy
 
-    def log_prob(self, x: Tensor) -> Tensor:
+    def log_prob(self, x: Tensor, c: Tensor | None = None) -> Tensor:
         """``(B,)`` nats, float64; ``-inf`` outside the box."""
         xmin, xmax, ymin, ymax = self.box
         inside = (x[:, 0] >= xmin) & (x[:, 0] <= xmax) & (x[:, 1] >= ymin) & (x[:, 1] <= ymax)
         return torch.where(inside, -self.model.energy(x).double() - self.log_normaliser, -math.inf)
 
-    def sample(self, n: int, *, generator: torch.Generator | None = None) -> Tensor:
+    def sample(self, n: int, c: Tensor | None = None, *, generator: torch.Generator | None = None) -> Tensor:
         """``(n, 2)`` float32: a cell by its mass, uniform within it; no chain."""
         device = "cpu" if generator is None else generator.device
         index = torch.multinomial(self._probabilities.to(device), n, replacement=True, generator=generator)

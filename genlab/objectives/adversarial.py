@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from genlab.data.batches import Batch
 from genlab.errors import ConfigError
 from genlab.models.gan.implicit import ImplicitModel
-from genlab.objectives.base import Loss, Step, labels
+from genlab.objectives.base import Loss, Step, condition
 from genlab.objectives.penalties import gradient_penalty, r1
 from genlab.objectives.players import Game, Player
 from genlab.objectives.two_player import DIVERGENCES, LOSSES
@@ -82,27 +82,27 @@ class Adversarial(Game):
         assert isinstance(model, ImplicitModel)
         if not model.is_anchored:
             model.anchor(gathered(batch.x))
-        return {"fake": model.generate(model.sample_latents(len(batch.x)), **labels(model, batch))}
+        return {"fake": model.generate(model.sample_latents(len(batch.x)), condition(model, batch))}
 
     def loss(self, player: str, model: nn.Module, batch: Batch, moves: dict[str, Tensor], *, step: Step) -> Loss:
         """The generator's loss, or the discriminator's with its accuracies on ``real`` and ``fake`` and penalties."""
         assert isinstance(model, ImplicitModel)
-        given, fake = labels(model, batch), moves["fake"]
-        on_fake = model.judge(fake, **given)
+        c, fake = condition(model, batch), moves["fake"]
+        on_fake = model.judge(fake, c)
         if player == "generator":
             return Loss(self.losses.generator(on_fake).mean(), {})
         real = model.to_network(batch.x)
-        on_real = model.judge(real, **given)
+        on_real = model.judge(real, c)
         value = self.losses.discriminator(on_real, on_fake, smoothing=self.label_smoothing)
         terms = {
             "accuracy_real": (on_real > self.losses.threshold).float().mean(),
             "accuracy_fake": (on_fake <= self.losses.threshold).float().mean(),
         }
         if self.gp_weight:
-            terms["gradient_penalty"] = gradient_penalty(lambda u: model.judge(u, **given), real, fake)
+            terms["gradient_penalty"] = gradient_penalty(lambda u: model.judge(u, c), real, fake)
             value = value + self.gp_weight * terms["gradient_penalty"]
         if self.r1:
-            terms["r1"] = r1(lambda u: model.judge(u, **given), real)
+            terms["r1"] = r1(lambda u: model.judge(u, c), real)
             value = value + self.r1 * terms["r1"]
         return Loss(value, {name: term.detach() for name, term in terms.items()})
 

@@ -7,7 +7,9 @@ from typing import NamedTuple
 from torch import Tensor, nn
 
 from genlab.data.batches import Batch
-from genlab.models.capabilities import ClassConditional
+from genlab.models.conditions import condition
+
+__all__ = ["Goal", "Loss", "Objective", "Recoverable", "Step", "condition"]
 
 Step = int | Tensor
 """A training step, counted from 0; on an accelerator a tensor, as it is recorded and run again with other numbers."""
@@ -63,8 +65,3 @@ class Recoverable(Objective):
             rollbacks: 1, 2, ...
         """
         raise TypeError(f"{type(self).__name__} is abstract")
-
-
-def labels(model: nn.Module, batch: Batch) -> dict[str, Tensor]:
-    """``{"y": batch.y}`` for a class-conditional model, nothing for the others."""
-    return {"y": batch.y} if isinstance(model, ClassConditional) and batch.y is not None else {}

@@ -9,7 +9,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from genlab.data.batches import Batch
-from genlab.objectives.base import Loss, Objective, Step, labels
+from genlab.objectives.base import Loss, Objective, Step, condition
 
 
 class ELBO(Objective):
@@ -35,7 +35,7 @@ class ELBO(Objective):
 
     def forward(self, model: nn.Module, batch: Batch, *, step: Step) -> Loss:
         """The loss with its terms ``reconstruction`` (negative) and ``kl``."""
-        terms = model.elbo_terms(batch.x, **labels(model, batch))  # type: ignore[operator]
+        terms = model.elbo_terms(batch.x, condition(model, batch))  # type: ignore[operator]
         reconstruction, kl = -terms.reconstruction.mean(), terms.kl.mean()
         value = reconstruction + self.beta_at(step) * kl
         return Loss(value, {"reconstruction": reconstruction.detach(), "kl": kl.detach()})

@@ -8,7 +8,7 @@ from __future__ import annotations
 from torch import nn
 
 from genlab.data.batches import Batch
-from genlab.objectives.base import Loss, Objective, Step, labels
+from genlab.objectives.base import Loss, Objective, Step, condition
 
 
 class IWAE(Objective):
@@ -24,6 +24,6 @@ class IWAE(Objective):
 
     def forward(self, model: nn.Module, batch: Batch, *, step: Step) -> Loss:
         """The loss; its one term is the negative bound itself."""
-        bound = model.log_prob_bound(batch.x, self.num_particles, **labels(model, batch))  # type: ignore[operator]
+        bound = model.log_prob_bound(batch.x, self.num_particles, condition(model, batch))  # type: ignore[operator]
         value = -bound.mean()
         return Loss(value, {"bound": value.detach()})

@@ -6,7 +6,7 @@ from torch import nn
 
 from genlab.data.batches import Batch
 from genlab.models.capabilities import ExactLikelihood
-from genlab.objectives.base import Loss, Objective, Step, labels
+from genlab.objectives.base import Loss, Objective, Step, condition
 
 
 class MaximumLikelihood(Objective):
@@ -19,5 +19,5 @@ class MaximumLikelihood(Objective):
         """The loss; its one term ``nll`` (or ``bound``) is the loss itself."""
         exact = isinstance(model, ExactLikelihood)
         score = model.log_prob if exact else model.elbo
-        value = -score(batch.x, **labels(model, batch)).mean()  # type: ignore[operator]
+        value = -score(batch.x, condition(model, batch)).mean()  # type: ignore[operator]
         return Loss(value, {"nll" if exact else "bound": value.detach()})

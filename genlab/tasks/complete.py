@@ -9,6 +9,7 @@ from torch import Tensor
 
 from genlab.evaluation.artefacts.grids import stacked
 from genlab.models.capabilities import Autoregressive
+from genlab.models.conditions import rows
 from genlab.signatures.ranges import Text
 from genlab.tasks.base import Task
 from genlab.tasks.drawn import Drawn, told
@@ -34,12 +35,12 @@ class Complete(Task):
         assert isinstance(model, Autoregressive)  # `needs` says so
         where = work.device
         mask = keep_mask(self.keep, spec)
-        x, given = work.held_out(work.n)
+        x, c = work.held_out(work.n)
 
         def draw(index: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
             index = index.clamp_max(len(x) - 1)  # to fill the last block
-            y = {name: value[index] for name, value in given.items()}
-            done = model.complete(x[index], mask.to(where), generator=generator, progress=work.bar("complete"), **y)
+            own, bar = rows(c, index), work.bar("complete")
+            done = model.complete(x[index], mask.to(where), own, generator=generator, progress=bar)
             return {"done": done}
 
         done = work.in_blocks(len(x), draw)["done"]

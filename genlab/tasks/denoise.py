@@ -7,6 +7,7 @@ from torch import Tensor
 
 from genlab.evaluation.needs import pictures
 from genlab.models.capabilities import SamplesByChain
+from genlab.models.conditions import rows
 from genlab.signatures.ranges import Frames, PositiveFloat
 from genlab.tasks._chained import chained
 from genlab.tasks.base import Task
@@ -32,14 +33,15 @@ class Denoise(Task):
         """Originals, noisy ones, denoised ones, and the path between the two."""
         model, spec = work.model, work.spec
         assert isinstance(model, SamplesByChain)  # `needs` says so
-        x, _ = work.held_out(work.n)
+        x, c = work.held_out(work.n)
         top = (spec.levels or 256) - 1
 
         def draw(index: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
-            clean = x[index.clamp_max(len(x) - 1)]  # to fill the last block
+            index = index.clamp_max(len(x) - 1)  # to fill the last block
+            clean = x[index]
             noise = torch.randn(clean.shape, generator=generator, device=x.device)
             noisy = (clean + self.noise * top * noise).round().clamp(0, top).to(spec.dtype)
-            path = model.path(len(noisy), frames=self.steps, start=noisy, generator=generator)
+            path = model.path(len(noisy), rows(c, index), frames=self.steps, start=noisy, generator=generator)
             return {"noisy": noisy, "path": path.transpose(0, 1)}
 
         drawn = work.in_blocks(len(x), draw)

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from genlab.evaluation.needs import pictures
 from genlab.models.capabilities import SamplesByChain
+from genlab.models.conditions import rows
 from genlab.signatures.ranges import Frames, Text
 from genlab.tasks._chained import chained
 from genlab.tasks.base import Task
@@ -34,12 +35,15 @@ class Inpaint(Task):
         model = work.model
         assert isinstance(model, SamplesByChain)  # `needs` says so
         keep = keep_mask(self.keep, work.spec)
-        x, _ = work.held_out(work.n)
+        x, c = work.held_out(work.n)
         keep = keep.to(x.device)
 
         def draw(index: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
-            start = x[index.clamp_max(len(x) - 1)]  # to fill the last block
-            path = model.path(len(start), frames=self.steps, start=start, keep=keep, generator=generator)
+            index = index.clamp_max(len(x) - 1)  # to fill the last block
+            start = x[index]
+            path = model.path(
+                len(start), rows(c, index), frames=self.steps, start=start, keep=keep, generator=generator
+            )
             return {"path": path.transpose(0, 1)}
 
         path = work.in_blocks(len(x), draw)["path"].transpose(0, 1)

@@ -31,20 +31,21 @@ class Interpolate(Task):
     def draw(self, work: Work) -> Drawn:
         """Latents along the paths, and what they decode to."""
         model, spec, steps = work.model, work.spec, self.steps
+        assert isinstance(model, DecodesLatents)  # `needs` says so
         rows = max(1, min(work.n, 16))
         if isinstance(model, EncodesLatents):
-            x, given = work.held_out(2 * rows)
+            x, c = work.held_out(2 * rows)
             if len(x) < 2:
                 raise DataError("task=interpolate goes from one test picture to another, and there is only one")
-            z = model.encode(x, **given)
+            z = model.encode(x, c)
             note = "between pairs of test examples, along great circles of the latent space"
         else:
             generator = torch.Generator(work.device).manual_seed(work.seed)
-            given = {name: value.repeat(2) for name, value in work.labels(rows).items()}
-            assert isinstance(model, DecodesLatents)  # `needs` says so
-            z = model.sample_latents(2 * rows, generator=generator, **given)
+            own = work.conditions(rows)
+            c = None if own is None else torch.cat([own, own])
+            z = model.sample_latents(2 * rows, c, generator=generator)
             note = "between pairs of prior draws, along great circles"
-        path, means = walk(model, z, steps=steps, given=given)  # type: ignore[arg-type]
+        path, means = walk(model, z, c, steps=steps)
         rows = len(z) // 2
         shown = work.fitting(rows, each=steps)
         note += told(shown, rows, " paths")

@@ -8,6 +8,7 @@ import torch
 
 from genlab.evaluation.artefacts.grids import stacked
 from genlab.models.capabilities import DecodesLatents, EncodesLatents
+from genlab.models.conditions import rows
 from genlab.tasks.base import Task
 from genlab.tasks.drawn import Drawn, told
 from genlab.tasks.store import Stored
@@ -21,14 +22,14 @@ class Reconstruct(Task):
 
     def draw(self, work: Work) -> Drawn:
         """Originals and reconstructions."""
-        x, given = work.held_out(work.n)
+        x, c = work.held_out(work.n)
         model, n = work.model, len(x)
         again: Stored | None = None
         assert isinstance(model, DecodesLatents)  # `needs` says so
         assert isinstance(model, EncodesLatents)
         for index in torch.arange(len(x), device=x.device).split(work.batch_size):
-            y = {name: value[index] for name, value in given.items()}
-            part = model.decode(model.encode(x[index], **y), **y)
+            own = rows(c, index)
+            part = model.decode(model.encode(x[index], own), own)
             again = again or Stored((n, *part.shape[1:]), part.dtype, folder=work.folder)
             again.write(int(index[0]), part)
         assert again is not None

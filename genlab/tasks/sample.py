@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from genlab.data.spaces import Vector
+from genlab.data.spaces import Label, Vector
 from genlab.evaluation.artefacts.chains import animation, strip
 from genlab.evaluation.artefacts.clouds import cloud, is_cloud
 from genlab.evaluation.artefacts.draw import plane_density
@@ -24,6 +24,7 @@ from genlab.models.capabilities import (
     Tempered,
     Truncated,
 )
+from genlab.models.conditions import rows
 from genlab.models.gan.implicit import ImplicitModel
 from genlab.signatures.ranges import PositiveFloat
 from genlab.tasks.base import Task
@@ -55,11 +56,12 @@ class Sample(Task):
 
     def draw(self, work: Work) -> Drawn:
         """Samples, what goes with them (latents, means, labels, the chains' trajectory), and how they look."""
-        given = work.labels(-(-work.n // BLOCK) * BLOCK)
+        given = work.conditions(-(-work.n // BLOCK) * BLOCK)
         drawn = self._drawn(work, given)
         path = drawn.pop("trajectory").transpose(0, 1) if self.trajectory else None
         arrays = {name: value.numpy() for name, value in drawn.items()}
-        arrays |= {name: value[: work.n].cpu().numpy() for name, value in given.items()}
+        if given is not None:
+            arrays["y" if isinstance(work.model.given, Label) else "c"] = given[: work.n].cpu().numpy()
         if path is not None:
             arrays["trajectory"] = path.numpy()
         files = {} if path is None else _moving(work, path)
@@ -73,12 +75,12 @@ class Sample(Task):
 
         def picture() -> np.ndarray:
             data = work.data()
-            log_prob, name = (None, "") if given else plane_density(work.model, data, seed=work.seed)
+            log_prob, name = (None, "") if given is not None else plane_density(work.model, data, seed=work.seed)
             return cloud(spec, samples, data=data.val.x, truth=data.density, log_prob=log_prob, log_prob_name=name)
 
         return Drawn(picture, arrays, f"samples beside the {'data' if spec.dim == 1 else 'truth'}", files)
 
-    def _drawn(self, work: Work, given: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    def _drawn(self, work: Work, given: Tensor | None) -> dict[str, Tensor]:
         """``samples`` and what comes with them, ``(n, ...)`` each."""
         model = work.model
         heat: dict[str, Any] = {"temperature": self.temperature} if isinstance(model, Tempered) else {}
@@ -86,16 +88,16 @@ class Sample(Task):
             heat["truncation"] = self.truncation
 
         def draw(index: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
-            y = {name: value[index] for name, value in given.items()}
+            c = rows(given, index)
             if self.trajectory:
                 assert isinstance(model, SamplesByChain)  # `needs_with` says so
-                path = model.path(len(index), frames=TRAJECTORY_FRAMES, generator=generator)
+                path = model.path(len(index), c, frames=TRAJECTORY_FRAMES, generator=generator)
                 return {"samples": path[-1], "trajectory": path.transpose(0, 1)}
             if isinstance(model, DecodesLatents):
-                return _with_means(model, len(index), generator, {**y, **heat}, y)
+                return _with_means(model, c, len(index), generator, heat)
             if isinstance(model, Autoregressive):
-                return {"samples": model.sample(len(index), generator=generator, progress=work.bar("sample"), **y)}
-            return {"samples": model.sample(len(index), generator=generator, **y, **heat)}
+                return {"samples": model.sample(len(index), c, generator=generator, progress=work.bar("sample"))}
+            return {"samples": model.sample(len(index), c, generator=generator, **heat)}
 
         return work.in_blocks(work.n, draw)
 
@@ -122,11 +124,11 @@ def _moving(work: Work, path: Tensor) -> dict[str, Callable[[], bytes]]:
 
 
 def _with_means(
-    model: DecodesLatents, n: int, generator: torch.Generator, settings: Mapping[str, Any], y: Mapping[str, Tensor]
+    model: DecodesLatents, c: Tensor | None, n: int, generator: torch.Generator, settings: Mapping[str, Any]
 ) -> dict[str, Tensor]:
     """Samples and the means of the same latents, so that the grid shows what the array holds."""
     again = torch.Generator(generator.device)
     again.set_state(generator.get_state())
-    samples = model.sample(n, generator=generator, **settings)
-    z = model.sample_latents(n, generator=again, **settings)
-    return {"samples": samples, "means": model.decode(z, **y), "latents": z}
+    samples = model.sample(n, c, generator=generator, **settings)
+    z = model.sample_latents(n, c, generator=again, **settings)
+    return {"samples": samples, "means": model.decode(z, c), "latents": z}

@@ -36,13 +36,12 @@ class Traverse(Task):
         where = work.device
         dims = min(model.latent_dim, work.n)
         generator = torch.Generator(where).manual_seed(work.seed)
-        given = work.labels(1, label=work.label or 0)
-        z = model.sample_latents(1, generator=generator, **given).repeat(dims * steps, 1)
+        c = work.conditions(1, label=work.label or 0)
+        z = model.sample_latents(1, c, generator=generator).repeat(dims * steps, 1)
         values = torch.linspace(-TRAVERSE_RANGE, TRAVERSE_RANGE, steps, device=where)
         for dim in range(dims):
             z[dim * steps : (dim + 1) * steps, dim] = values
-        repeated = {name: value.repeat(len(z)) for name, value in given.items()}
-        means = model.decode(z, **repeated)
+        means = model.decode(z, None if c is None else c.repeat_interleave(len(z), 0))
         arrays = {"latents": z.cpu().numpy(), "means": means.cpu().numpy()}
         note = f"one row per latent dimension, from -{TRAVERSE_RANGE} to {TRAVERSE_RANGE}"
         shown = work.fitting(dims, each=steps)

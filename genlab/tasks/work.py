@@ -11,10 +11,11 @@ import torch
 from rich.console import Console
 from torch import Tensor
 
-from genlab.data.spaces import Dataset, DataSpec
+from genlab.data.spaces import Dataset, DataSpec, Label
 from genlab.errors import DataError
-from genlab.evaluation.artefacts.draw import class_cycle
-from genlab.models.capabilities import ClassConditional, GenerativeModel
+from genlab.evaluation.artefacts.draw import class_cycle, in_turn
+from genlab.models.capabilities import GenerativeModel
+from genlab.models.conditions import condition, rows
 from genlab.ops.bars import Progress
 from genlab.progress import track
 from genlab.restore import Loaded
@@ -74,19 +75,22 @@ class Work:
         """
         return self.loaded.dataset(root=self.root, trust=self.trust)
 
-    def labels(self, n: int, *, label: int | None = None) -> dict[str, Tensor]:
-        """``{"y": (n,) int64}`` for a class-conditional model: ``label``, or all classes in turn; nothing for others.
+    def conditions(self, n: int, *, label: int | None = None) -> Tensor | None:
+        """What a conditional model is given for n draws; None for others.
 
-        ``label`` is the one that was asked for unless it is given.
+        That is ``label``, the one that was asked for unless it is given here; or all classes in turn, or the vectors of
+        the test split in turn.
         """
-        if not isinstance(self.model, ClassConditional):
-            return {}
+        given = self.model.given
+        if given is None:
+            return None
         label = self.label if label is None else label
-        y = class_cycle(n, self.spec.num_classes or 1) if label is None else torch.full((n,), label)
-        return {"y": y.to(self.device)}
+        if not isinstance(given, Label):
+            return in_turn(self.model, n, self.data().test)
+        return (class_cycle(n, given.num_classes) if label is None else torch.full((n,), label)).to(self.device)
 
-    def held_out(self, n: int) -> tuple[Tensor, dict[str, Tensor]]:
-        """``n`` test pictures drawn by ``seed``, of the class ``label`` if given, and their labels for the model.
+    def held_out(self, n: int) -> tuple[Tensor, Tensor | None]:
+        """``n`` test pictures drawn by ``seed``, of the class ``label`` if given, and what the model is given of them.
 
         Where there are fewer, all of them, with a word said.
 
@@ -107,8 +111,8 @@ class Work:
                 soft_wrap=True,
             )
         where = self.device
-        given = {"y": test.y[chosen].to(where)} if isinstance(self.model, ClassConditional) else {}  # type: ignore[index]
-        return test.x[chosen].to(where), given
+        c = rows(condition(self.model, test), chosen)
+        return test.x[chosen].to(where), None if c is None else c.to(where)
 
     def in_blocks(self, n: int, draw: Callable[[Tensor, torch.Generator], dict[str, Tensor]]) -> dict[str, Tensor]:
         """Named draws of n examples, ``(n, ...)`` each on the CPU, `BLOCK` at a time.

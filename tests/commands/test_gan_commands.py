@@ -102,9 +102,9 @@ def test_a_generator_walks_through_its_latents(task: str, draw: Callable) -> Non
             ["truncation=0.7", "task=interpolate"],
             "task=interpolate has no use for it; it is of task=sample",
         ),
-        ("pixels", ["temperature=0.7"], "ConditionalDCGAN has none"),
+        ("pixels", ["temperature=0.7"], "DCGAN has none"),
         ("pixels", ["task=reconstruct"], "cannot do it; it can do interpolate, sample, traverse"),
-        ("plane", ["label=1"], "GAN is not class-conditional; train with model=cvae, conditional_dcgan"),
+        ("plane", ["label=1"], "GAN is not class-conditional; train with model.condition=label"),
     ],
 )
 def test_what_a_generator_has_not_is_refused(name: str, words: list[str], message: str, draw: Callable) -> None:
@@ -114,6 +114,6 @@ def test_what_a_generator_has_not_is_refused(name: str, words: list[str], messag
 
 def test_a_likelihood_is_refused_in_one_sentence(trained: dict[str, Path], tmp_path: Path) -> None:
     config = settings("eval", f"ckpt={trained['pixels']}", "accelerator=cpu", "metric=[nll]")
-    with pytest.raises(ConfigError, match="ConditionalDCGAN") as caught:
+    with pytest.raises(ConfigError, match="DCGAN") as caught:
         evaluate.run(tmp_path, config, console=QUIET)
     assert len(str(caught.value).splitlines()) == 1

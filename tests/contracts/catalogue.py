@@ -17,9 +17,6 @@ from genlab.models import (
     EBM,
     GAN,
     VAE,
-    ConditionalDCGAN,
-    ConditionalGatedPixelCNN,
-    ConditionalVAE,
     GatedPixelCNN,
     NaiveBayes,
     PixelCNN,
@@ -31,8 +28,9 @@ from genlab.models import (
     ppca,
     realnvp,
 )
-from genlab.models.capabilities import ClassConditional, ExactLikelihood, GenerativeModel
+from genlab.models.capabilities import ExactLikelihood, GenerativeModel
 from genlab.models.classical import Fitted
+from genlab.models.conditions import condition
 from genlab.objectives import ELBO, IWAE, Adversarial, ContrastiveDivergence, MaximumLikelihood
 from genlab.objectives.base import Goal
 from genlab.ops.random import Generators
@@ -66,16 +64,12 @@ class Case:
         return Batch(torch.randint(self.spec.levels, (n, *self.spec.event_shape), generator=g, dtype=torch.uint8), y)
 
 
-def labels(model: GenerativeModel, y: Tensor | None) -> dict[str, Tensor]:
-    return {"y": y} if isinstance(model, ClassConditional) else {}
-
-
 def score(model: GenerativeModel, batch: Batch, *, generator: Generators) -> Tensor:
     """The exact likelihood, or a one-sample bound."""
-    y = labels(model, batch.y)
+    c = condition(model, batch)
     if isinstance(model, ExactLikelihood):
-        return model.log_prob(batch.x, **y)
-    return model.elbo(batch.x, generator=generator, **y)  # type: ignore[operator]
+        return model.log_prob(batch.x, c)
+    return model.elbo(batch.x, c, generator=generator)  # type: ignore[operator]
 
 
 def off_identity(model: GenerativeModel) -> GenerativeModel:
@@ -106,14 +100,15 @@ def _conv(spec: DataSpec) -> VAE:
     return VAE(spec, latent_dim=3, network="conv", channels=8)
 
 
-def _cvae(spec: DataSpec) -> ConditionalVAE:
-    model = ConditionalVAE(spec, latent_dim=3, hidden=[16], variance="network")
+def _cvae(spec: DataSpec) -> VAE:
+    model = VAE(spec, latent_dim=3, hidden=[16], variance="network", condition="label")
+    assert model.prior is not None
     torch.nn.init.normal_(model.prior.weight)  # the prior must not be trivial, or a wrong one would pass
     return model
 
 
-def _conditional_conv(spec: DataSpec) -> ConditionalVAE:
-    return ConditionalVAE(spec, latent_dim=3, network="conv", channels=8)
+def _conditional_conv(spec: DataSpec) -> VAE:
+    return VAE(spec, latent_dim=3, network="conv", channels=8, condition="label")
 
 
 def _pixelcnn(spec: DataSpec) -> PixelCNN:
@@ -130,8 +125,12 @@ def _gated_mixture(spec: DataSpec) -> GatedPixelCNN:
     )
 
 
-def _conditional_gated(spec: DataSpec) -> ConditionalGatedPixelCNN:
-    return ConditionalGatedPixelCNN(spec, channels=8, blocks=2, kernel_size=3, head_channels=8)
+def _conditional_pixelcnn(spec: DataSpec) -> PixelCNN:
+    return PixelCNN(spec, channels=12, blocks=2, kernel_size=5, head_channels=12, condition="label")
+
+
+def _conditional_gated(spec: DataSpec) -> GatedPixelCNN:
+    return GatedPixelCNN(spec, channels=8, blocks=2, kernel_size=3, head_channels=8, condition="label")
 
 
 def _ebm(spec: DataSpec) -> EBM:
@@ -163,8 +162,8 @@ def _dcgan_layer(spec: DataSpec) -> DCGAN:
     return awake(DCGAN(spec, latent_dim=6, channels=4, norm="layer"))
 
 
-def _conditional_dcgan(spec: DataSpec) -> ConditionalDCGAN:
-    return awake(ConditionalDCGAN(spec, latent_dim=6, channels=4))
+def _conditional_dcgan(spec: DataSpec) -> DCGAN:
+    return awake(DCGAN(spec, latent_dim=6, channels=4, condition="label"))
 
 
 def awake(model: DCGAN) -> DCGAN:
@@ -172,8 +171,7 @@ def awake(model: DCGAN) -> DCGAN:
     with torch.no_grad():
         model.generator.body[-2].weight *= 20
         for _ in range(20):
-            y = {"y": torch.arange(24) % (model.spec.num_classes or 1)} if isinstance(model, ClassConditional) else {}
-            model.generate(model.sample_latents(24), **y)
+            model.generate(model.sample_latents(24), None if model.given is None else torch.arange(24) % 3)
     return model
 
 
@@ -205,6 +203,7 @@ CATALOGUE = [
     Case("pixelcnn-rgb", RGB, _pixelcnn, MaximumLikelihood),
     Case("gated-pixelcnn-grey", GREY, _gated, MaximumLikelihood),
     Case("gated-pixelcnn-mixture-rgb", RGB, _gated_mixture, MaximumLikelihood),
+    Case("conditional-pixelcnn-rgb", RGB, _conditional_pixelcnn, MaximumLikelihood),
     Case("conditional-gated-pixelcnn-binary", BINARY, _conditional_gated, MaximumLikelihood),
     Case("ebm-binary", BINARY, _ebm, _contrast),
     Case("ebm-grey", GREY, _ebm, _contrast),

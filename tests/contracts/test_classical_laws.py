@@ -131,7 +131,7 @@ def test_naive_bayes_is_a_distribution_for_every_class_and_over_classes() -> Non
     model = fit(NaiveBayes(TINY), Split(x, torch.randint(3, (90,), generator=g)))
     pictures = all_pictures(2, (1, 2, 2))
     for label in range(3):
-        total = model.log_prob(pictures, y=torch.full((16,), label)).exp().sum().item()
+        total = model.log_prob(pictures, torch.full((16,), label)).exp().sum().item()
         assert total == pytest.approx(1, abs=1e-5)
     assert torch.allclose(model.class_log_probs(pictures).exp().sum(1), torch.ones(16), atol=1e-5)
 
@@ -150,7 +150,7 @@ def test_naive_bayes_tells_digits_apart_and_draws_the_class_it_is_asked_for() ->
     right = (model.class_log_probs(data.test.x).argmax(1) == data.test.y).double().mean().item()
     assert right > 0.85
     y = torch.arange(200) % 10
-    drawn = model.sample(200, y=y, generator=seeded())
+    drawn = model.sample(200, y, generator=seeded())
     assert (model.class_log_probs(drawn).argmax(1) == y).double().mean() > 0.9
 
 

@@ -17,7 +17,7 @@ import torch
 
 from genlab.cli.main import main
 from genlab.evaluation.validate import validate
-from genlab.models.capabilities import ClassConditional, Translator, UnnormalisedDensity
+from genlab.models.capabilities import Translator, UnnormalisedDensity
 from genlab.restore import Loaded, load
 from genlab.storage import checkpoint
 
@@ -43,8 +43,8 @@ def scores(loaded: Loaded, *, root: str | None) -> dict[str, float]:
     if isinstance(model, UnnormalisedDensity):
         return {"energy_mean": model.energy(data.test.x[:50]).double().mean().item()}
     z = torch.linspace(-1, 1, 4 * model.latent_dim).view(4, -1)
-    given = {"y": torch.arange(4)} if isinstance(model, ClassConditional) else {}
-    return {"decode_mean": model.decode(z, **given).double().mean().item()}
+    c = None if model.given is None else torch.arange(4)
+    return {"decode_mean": model.decode(z, c).double().mean().item()}
 
 
 @pytest.fixture
@@ -67,8 +67,8 @@ def test_it_scores_what_it_scored_and_samples(name, copied):
     assert found == pytest.approx({key: said[key] for key in found}, rel=1e-5)
     if isinstance(loaded.model, Translator):
         return
-    given = {"y": torch.arange(3)} if isinstance(loaded.model, ClassConditional) else {}
-    drawn = loaded.model.sample(3, generator=torch.Generator().manual_seed(0), **given)
+    c = None if loaded.model.given is None else torch.arange(3)
+    drawn = loaded.model.sample(3, c, generator=torch.Generator().manual_seed(0))
     assert drawn.shape == (3, *loaded.spec.event_shape)
     assert drawn.double().isfinite().all()
 

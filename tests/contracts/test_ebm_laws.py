@@ -50,10 +50,10 @@ class Quadratic(UnnormalisedDensity):
         super().__init__()
         self.precision = torch.nn.Parameter(torch.tensor([[2.0, 0.6], [0.6, 1.0]]) / scale**2)
 
-    def energy(self, x: Tensor) -> Tensor:
+    def energy(self, x: Tensor, c: Tensor | None = None) -> Tensor:
         return 0.5 * ((x @ self.precision) * x).sum(1) + 7.0
 
-    def sample(self, n: int, *, generator: torch.Generator | None = None) -> Tensor:
+    def sample(self, n: int, c: Tensor | None = None, *, generator: torch.Generator | None = None) -> Tensor:
         return torch.randn(n, 2, generator=generator)
 
 

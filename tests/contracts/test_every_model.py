@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from genlab.data.batches import Batch
+from genlab.data.spaces import Label
 from genlab.models.capabilities import (
     DecodesLatents,
     EncodesLatents,
@@ -14,9 +15,10 @@ from genlab.models.capabilities import (
     LikelihoodBound,
     UnnormalisedDensity,
 )
+from genlab.models.conditions import condition, rows
 from genlab.restore import Loaded
 from genlab.tasks import TASKS, Work
-from tests.contracts.catalogue import CATALOGUE, FITTED, Case, labels, score
+from tests.contracts.catalogue import CATALOGUE, FITTED, Case, score
 
 
 @pytest.fixture(params=CATALOGUE, ids=lambda case: case.name)
@@ -45,8 +47,8 @@ def seeded(seed: int = 0) -> torch.Generator:
 
 @ALL
 def test_samples_have_the_data_s_type_and_support(case: Case) -> None:
-    model, y = case.model(), case.batch(50).y
-    x = model.sample(50, generator=seeded(), **labels(model, y))
+    model = case.model()
+    x = model.sample(50, condition(model, case.batch(50)), generator=seeded())
     assert x.shape == (50, *case.spec.event_shape)
     if case.spec.levels is None:
         assert x.dtype == torch.float32
@@ -77,8 +79,9 @@ def test_a_picture_of_the_task_depends_on_the_seed_and_its_number_alone(case: Ca
 
 @ALL
 def test_the_same_generator_gives_the_same_samples(case: Case) -> None:
-    model, y = case.model(), case.batch(5).y
-    one, same, other = (model.sample(5, generator=seeded(seed), **labels(model, y)) for seed in (0, 0, 1))
+    model = case.model()
+    c = condition(model, case.batch(5))
+    one, same, other = (model.sample(5, c, generator=seeded(seed)) for seed in (0, 0, 1))
     assert torch.equal(one, same)
     assert not torch.equal(one, other)
 
@@ -86,10 +89,10 @@ def test_the_same_generator_gives_the_same_samples(case: Case) -> None:
 @ALL
 def test_samples_do_not_touch_the_global_random_state(case: Case) -> None:
     model, batch = case.model(), case.batch(4)
-    before = torch.get_rng_state()
-    model.sample(4, generator=seeded(), **labels(model, batch.y))
+    before, c = torch.get_rng_state(), condition(model, batch)
+    model.sample(4, c, generator=seeded())
     if isinstance(model, LikelihoodBound):
-        model.log_prob_bound(batch.x, 3, generator=seeded(), **labels(model, batch.y))
+        model.log_prob_bound(batch.x, 3, c, generator=seeded())
     assert torch.equal(before, torch.get_rng_state())
 
 
@@ -98,7 +101,7 @@ def test_likelihoods_and_bounds_are_one_finite_number_of_nats_per_example(case: 
     model, batch = case.model(), case.batch(6)
     values = [score(model, batch, generator=seeded())]
     if isinstance(model, LikelihoodBound):
-        values.append(model.log_prob_bound(batch.x, 7, generator=seeded(), **labels(model, batch.y)))
+        values.append(model.log_prob_bound(batch.x, 7, condition(model, batch), generator=seeded()))
     for value in values:
         assert value.shape == (6,)
         assert value.dtype == torch.float32
@@ -121,9 +124,8 @@ def test_more_particles_tighten_the_bound(case: Case) -> None:
     with torch.no_grad():  # far from initialisation, where posterior and prior nearly agree
         for parameter in model.parameters():
             parameter += 0.15 * torch.randn(parameter.shape, generator=seeded(5))
-    few, many = (
-        model.log_prob_bound(batch.x, k, generator=seeded(), **labels(model, batch.y)).double() for k in (1, 60)
-    )
+    c = condition(model, batch)
+    few, many = (model.log_prob_bound(batch.x, k, c, generator=seeded()).double() for k in (1, 60))
     gap = many - few
     assert gap.mean() > 3 * gap.std() / len(gap) ** 0.5
 
@@ -132,38 +134,33 @@ def test_more_particles_tighten_the_bound(case: Case) -> None:
 def test_each_example_has_random_numbers_of_its_own(case: Case) -> None:
     """A generator per example: the bound of an example does not depend on its batch."""
     model, batch = case.model(), case.batch(6)
+    c = condition(model, batch)
 
-    def bound(rows: list[int]) -> torch.Tensor:
-        y = None if batch.y is None else batch.y[rows]
-        generators = [seeded(100 + row) for row in rows]
-        return model.log_prob_bound(batch.x[rows], 5, generator=generators, **labels(model, y))
+    def bound(chosen: list[int], seed: int = 100) -> torch.Tensor:
+        index, generators = torch.tensor(chosen), [seeded(seed + row) for row in chosen]
+        return model.log_prob_bound(batch.x[index], 5, rows(c, index), generator=generators)
 
     whole = bound([0, 1, 2, 3, 4, 5])
     assert torch.allclose(whole[[4, 1]], bound([4, 1]), rtol=1e-5, atol=1e-5)
-    assert not torch.allclose(
-        bound([0]),
-        model.log_prob_bound(
-            batch.x[:1], 5, generator=[seeded(7)], **labels(model, None if batch.y is None else batch.y[:1])
-        ),
-    )
+    assert not torch.allclose(bound([0]), bound([0], seed=7))
 
 
 @having(DecodesLatents)
 def test_latents_encode_and_decode_with_the_right_shapes(case: Case) -> None:
     model, batch = case.model(), case.batch(6)
     assert isinstance(model, DecodesLatents)
-    y = labels(model, batch.y)
-    z = model.sample_latents(6, generator=seeded(), **y)
+    c = condition(model, batch)
+    z = model.sample_latents(6, c, generator=seeded())
     if isinstance(model, EncodesLatents):
-        z = model.encode(batch.x, **y)
+        z = model.encode(batch.x, c)
     assert z.shape == (6, model.latent_dim)
-    x = model.decode(z, **y)
+    x = model.decode(z, c)
     assert x.shape == batch.x.shape
     assert x.is_floating_point()
     if case.spec.levels is not None:
         assert x.min() >= 0
         assert x.max() <= case.spec.levels - 1
-    assert model.sample_latents(6, generator=seeded(), **y).shape == (6, model.latent_dim)
+    assert model.sample_latents(6, c, generator=seeded()).shape == (6, model.latent_dim)
 
 
 @trained(ExactLikelihood, LikelihoodBound)
@@ -187,24 +184,27 @@ def test_the_loss_falls_on_eight_examples(case: Case) -> None:
 @ALL
 def test_weights_saved_and_loaded_give_the_same_samples(case: Case) -> None:
     model, other = case.model(seed=0), case.model(seed=1)
-    y = labels(model, case.batch(5).y)
-    expected = model.sample(5, generator=seeded(), **y)
-    assert not torch.equal(expected, other.sample(5, generator=seeded(), **y))
+    c = condition(model, case.batch(5))
+    expected = model.sample(5, c, generator=seeded())
+    assert not torch.equal(expected, other.sample(5, c, generator=seeded()))
     other.load_state_dict(copy.deepcopy(model.state_dict()))
-    assert torch.equal(expected, other.sample(5, generator=seeded(), **y))
+    assert torch.equal(expected, other.sample(5, c, generator=seeded()))
 
 
 @having(UnnormalisedDensity)
 def test_energies_are_one_finite_number_per_example(case: Case) -> None:
     model, batch = case.model().eval(), case.batch(6)
-    energy = model.energy(batch.x)
+    c = condition(model, batch)
+    energy = model.energy(batch.x, c)
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        mixed = model.energy(batch.x)
+        mixed = model.energy(batch.x, c)
     assert energy.shape == (6,)
     assert energy.dtype == mixed.dtype == torch.float32
     assert energy.isfinite().all()
     assert torch.allclose(energy, mixed, rtol=0.05, atol=0.05)
-    assert torch.allclose(energy[[4, 1]], model.energy(batch.x[[4, 1]]), atol=1e-5), "an example depends on its batch"
+    some = torch.tensor([4, 1])
+    alone = model.energy(batch.x[some], rows(c, some))
+    assert torch.allclose(energy[some], alone, atol=1e-5), "an example depends on its batch"
 
 
 @trained(UnnormalisedDensity)
@@ -226,3 +226,34 @@ def test_bfloat16_autocast_keeps_likelihoods_in_float32(case: Case) -> None:
         mixed = score(model, batch, generator=seeded())
     assert mixed.dtype == torch.float32
     assert torch.allclose(full, mixed, rtol=0.05, atol=1.0)
+
+
+CONDITIONAL = [case for case in [*CATALOGUE, *FITTED] if case.model().given is not None]
+
+
+def test_there_are_conditional_models_of_every_family_that_takes_a_condition() -> None:
+    assert {case.name.partition("-")[0] for case in CONDITIONAL} >= {"cvae", "conditional", "naive"}
+
+
+@pytest.mark.parametrize("case", CONDITIONAL, ids=lambda case: case.name)
+def test_the_condition_changes_what_a_conditional_model_draws_and_scores(case: Case) -> None:
+    model, batch = case.model().eval(), case.batch(200)
+    c = condition(model, batch)
+    assert c is not None
+    other = (c + 1) % case.spec.num_classes if isinstance(model.given, Label) else c + 1
+    one, two = (model.sample(200, each, generator=seeded()) for each in (c, other))
+    assert not torch.equal(one, two)
+    if isinstance(model, ExactLikelihood | LikelihoodBound):
+        one, two = (
+            model.log_prob(batch.x, each)
+            if isinstance(model, ExactLikelihood)
+            else model.elbo(batch.x, each, generator=seeded())
+            for each in (c, other)
+        )
+        assert (one != two).all()
+
+
+@pytest.mark.parametrize("case", CONDITIONAL, ids=lambda case: case.name)
+def test_a_conditional_model_does_not_do_without_its_condition(case: Case) -> None:
+    with pytest.raises(ValueError, match="needs c"):
+        case.model().sample(3, generator=seeded())

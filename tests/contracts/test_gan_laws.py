@@ -13,13 +13,14 @@ from torch.nn.utils.parametrizations import spectral_norm
 from genlab.data.batches import Batch
 from genlab.data.spaces import DataSpec
 from genlab.errors import ConfigError
-from genlab.models import DCGAN, EBM, GAN, ConditionalDCGAN
+from genlab.models import DCGAN, EBM, GAN
+from genlab.models.conditions import condition
 from genlab.nn.doubling import doublings
 from genlab.objectives import Adversarial
 from genlab.objectives.penalties import gradient_penalty, r1
 from genlab.objectives.two_player import DIVERGENCES, LOSSES, TwoPlayer
 from genlab.ops.random import truncated_normal
-from tests.contracts.catalogue import CATALOGUE, LABELLED_PLANE, PLANE, RGB, Case, labels
+from tests.contracts.catalogue import CATALOGUE, LABELLED_PLANE, PLANE, RGB, Case
 from tests.contracts.test_every_model import seeded
 
 P = torch.tensor([0.5, 0.3, 0.15, 0.05], dtype=torch.float64)
@@ -244,7 +245,7 @@ def test_a_dcgan_has_the_paper_s_widths() -> None:
 
 
 def test_the_discriminator_projects_on_the_class() -> None:
-    model = ConditionalDCGAN(RGB, latent_dim=4, channels=3)
+    model = DCGAN(RGB, latent_dim=4, channels=3, condition="label")
     u, y = torch.randn(6, 3, 8, 8), torch.tensor([0, 1, 2, 0, 1, 2])
     one, other = model.judge(u, y), model.judge(u, (y + 1) % 3)
     h = model.discriminator.body(u).sum((2, 3))
@@ -255,12 +256,12 @@ def test_the_discriminator_projects_on_the_class() -> None:
 
 def test_the_class_changes_the_sample() -> None:
     model = next(case for case in CATALOGUE if case.name == "conditional-dcgan-rgb").model()
-    one, other = (model.sample(4, y=torch.full((4,), y), generator=seeded()) for y in (0, 1))
+    one, other = (model.sample(4, torch.full((4,), y), generator=seeded()) for y in (0, 1))
     assert not torch.equal(one, other)
 
 
 def test_spectral_norm_leaves_no_weight_with_a_larger_singular_value_than_one() -> None:
-    model = ConditionalDCGAN(RGB, channels=4, spectral_norm=True)
+    model = DCGAN(RGB, channels=4, spectral_norm=True, condition="label")
     assert not any(isinstance(m, nn.BatchNorm2d) for m in model.discriminator.modules())
     for _ in range(50):
         model.judge(torch.randn(2, 3, 8, 8), torch.tensor([0, 1]))
@@ -297,7 +298,7 @@ def test_a_player_s_loss_gives_gradients_to_all_of_its_weights_and_to_no_other(c
 def test_sampling_moves_no_running_statistics(case: Case) -> None:
     model = case.model()
     before = {name: value.clone() for name, value in model.named_buffers()}
-    model.sample(4, generator=seeded(), **labels(model, case.batch(4).y))
+    model.sample(4, condition(model, case.batch(4)), generator=seeded())
     assert model.training
     assert all(torch.equal(value, before[name]) for name, value in model.named_buffers())
 
@@ -329,8 +330,8 @@ def test_vectors_are_standardised_by_the_first_batch() -> None:
         (lambda: DCGAN(DataSpec((1, 9, 9), 2)), "these are 9x9; it fits data=digits"),
         (lambda: DCGAN(DataSpec((1, 8, 8), 2, layout="paired")), "this data is paired; it fits data="),
         (lambda: GAN(DataSpec((1, 8, 8), 2, layout="unpaired")), "this data is unpaired; it fits data="),
-        (lambda: ConditionalDCGAN(DataSpec((1, 8, 8), 2)), "needs labels, this data has none; it fits data="),
-        (lambda: ConditionalDCGAN(LABELLED_PLANE), "this data is vectors; it fits data="),
+        (lambda: DCGAN(DataSpec((1, 8, 8), 2), condition="label"), "needs labels, this data has none; it fits data="),
+        (lambda: DCGAN(LABELLED_PLANE, condition="label"), "this data is vectors; it fits data="),
         (lambda: Adversarial().prepare(EBM(PLANE, hidden=[4])), "EBM has none; use model=gan"),
         (lambda: Adversarial(loss="wasserstein_gp").prepare(DCGAN(DataSpec((1, 16, 16), 2))), "model.norm=layer"),
     ],

@@ -12,7 +12,7 @@ from sklearn.decomposition import PCA
 from genlab.data.batches import Batch
 from genlab.data.spaces import DataSpec
 from genlab.errors import ConfigError
-from genlab.models import VAE, ConditionalVAE
+from genlab.models import VAE
 from genlab.models.vae.vae import PARTICLES_AT_ONCE, DiagonalNormal, gaussian_kl
 from genlab.objectives import ELBO, IWAE
 
@@ -143,7 +143,8 @@ def test_probabilities_of_all_binary_pictures_sum_to_one() -> None:
 @torch.no_grad()
 def test_a_conditional_vae_is_a_distribution_for_every_class() -> None:
     torch.manual_seed(0)
-    model = ConditionalVAE(DataSpec((1, 2, 2), 2, 3), latent_dim=2, hidden=[16])
+    model = VAE(DataSpec((1, 2, 2), 2, 3), latent_dim=2, hidden=[16], condition="label")
+    assert model.prior is not None
     torch.nn.init.normal_(model.prior.weight)
     pictures = torch.cartesian_prod(*[torch.tensor([0, 1])] * 4).to(torch.uint8).view(16, 1, 2, 2)
     totals = []
@@ -151,7 +152,7 @@ def test_a_conditional_vae_is_a_distribution_for_every_class() -> None:
         model.prior.weight *= 0.4
     for label in range(3):
         y = torch.full((16,), label)
-        p = model.log_prob_bound(pictures, 4000, y=y, generator=seeded()).double().exp()
+        p = model.log_prob_bound(pictures, 4000, y, generator=seeded()).double().exp()
         totals.append(p)
         assert abs(p.sum().item() - 1) < 0.02
     assert not torch.allclose(totals[0], totals[1], atol=0.01), "the label changes nothing"
@@ -208,4 +209,4 @@ def test_what_does_not_fit_is_refused_in_one_sentence(spec: DataSpec, settings: 
 
 def test_a_conditional_vae_needs_labels() -> None:
     with pytest.raises(ConfigError, match="needs labels"):
-        ConditionalVAE(DataSpec((2,), None))
+        VAE(DataSpec((2,), None), condition="label")

@@ -7,11 +7,11 @@ import math
 import torch
 from torch import Tensor, nn
 
-from genlab.data.spaces import DataSpec, Split
+from genlab.data.spaces import DataSpec, Label, Split
 from genlab.evaluation.bayes import class_log_likelihoods, class_log_posterior, class_log_prior
 from genlab.evaluation.strangeness import negative_log_likelihoods
-from genlab.models import ConditionalVAE
-from genlab.models.capabilities import ClassConditional, ExactLikelihood
+from genlab.models import VAE
+from genlab.models.capabilities import ExactLikelihood
 from genlab.seeding import derive
 
 SPEC = DataSpec((2,), None, 3)
@@ -19,16 +19,16 @@ MEANS = torch.tensor([[0.0, 0.0], [2.0, 0.0], [0.0, 3.0]])
 SETTINGS = {"num_particles": 7, "split_name": "test", "seed": 0}
 
 
-class Normals(ClassConditional, ExactLikelihood):
+class Normals(ExactLikelihood):
     """``p(x | y) = N(x; m_y, I)``."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.spec = SPEC
+        self.spec, self.given = SPEC, Label(3)
         self.means = nn.Parameter(MEANS.clone())
 
-    def log_prob(self, x: Tensor, *, y: Tensor) -> Tensor:  # type: ignore[override]
-        return -0.5 * (x - self.means[y]).square().sum(1) - math.log(2 * math.pi)
+    def log_prob(self, x: Tensor, c: Tensor | None = None) -> Tensor:
+        return -0.5 * (x - self.means[c]).square().sum(1) - math.log(2 * math.pi)
 
 
 def points(n: int = 50) -> Split:
@@ -65,7 +65,7 @@ def test_a_class_that_is_not_there_is_never_chosen_and_nothing_possible_leaves_t
 
 def test_bounds_have_the_same_noise_for_every_class_and_for_any_batch_size() -> None:
     torch.manual_seed(0)
-    model = ConditionalVAE(SPEC, latent_dim=2, hidden=[8])
+    model = VAE(SPEC, latent_dim=2, hidden=[8], condition="label")
     for parameter in model.net.parameters():
         nn.init.normal_(parameter, std=0.3)
     with torch.no_grad():  # nothing of the model depends on the class: neither may its bounds
@@ -81,9 +81,9 @@ def test_bounds_have_the_same_noise_for_every_class_and_for_any_batch_size() -> 
 
 def test_bounds_are_those_of_the_model_with_each_example_s_own_random_numbers() -> None:
     torch.manual_seed(0)
-    model, split = ConditionalVAE(SPEC, latent_dim=2, hidden=[8]), points(20)
+    model, split = VAE(SPEC, latent_dim=2, hidden=[8], condition="label"), points(20)
     table = class_log_likelihoods(model, split, batch_size=20, **SETTINGS)
     for label in range(3):
         generators = [torch.Generator().manual_seed(derive(0, "test", i)) for i in range(20)]
-        bound = model.log_prob_bound(split.x, 7, y=torch.full((20,), label), generator=generators)
+        bound = model.log_prob_bound(split.x, 7, torch.full((20,), label), generator=generators)
         assert torch.allclose(table[:, label], bound.double(), atol=1e-5)

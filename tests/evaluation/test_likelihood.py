@@ -29,7 +29,7 @@ class Uniform(ExactLikelihood):
         self.spec = SPEC
         self.unused = nn.Parameter(torch.zeros(()))
 
-    def log_prob(self, x: Tensor) -> Tensor:
+    def log_prob(self, x: Tensor, c: Tensor | None = None) -> Tensor:
         return torch.full((len(x),), -SPEC.dim * math.log(256))
 
 

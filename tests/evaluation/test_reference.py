@@ -22,7 +22,7 @@ from genlab.evaluation.record import Record
 from genlab.evaluation.reference import judged, reference
 from genlab.evaluation.units import units
 from genlab.launch import worker
-from genlab.models import VAE, ConditionalVAE
+from genlab.models import VAE
 
 PLANE = ["data=toy2d", "data.num_train=600", "data.num_val=60", "data.num_test=60", "trainer.val_check_interval=2"]
 
@@ -98,7 +98,7 @@ def test_batch_normalisation_of_batches_of_one_is_refused(
 def test_units_in_use_are_those_whose_posterior_mean_depends_on_the_data(conditional: bool) -> None:
     torch.manual_seed(0)
     spec = DataSpec((2,), None, 3)
-    model = ConditionalVAE(spec, latent_dim=3, hidden=[]) if conditional else VAE(spec, latent_dim=3, hidden=[])
+    model = VAE(spec, latent_dim=3, hidden=[], condition="label" if conditional else None)
     layer = model.net.encoder[0]
     with torch.no_grad():
         layer.weight.zero_()

@@ -104,7 +104,7 @@ class Distance(UnnormalisedDensity):
         self.spec = PLANE
         self.scale = nn.Parameter(torch.ones(()))
 
-    def energy(self, x: Tensor) -> Tensor:
+    def energy(self, x: Tensor, c: Tensor | None = None) -> Tensor:
         return self.scale * x.norm(dim=1)
 
 

@@ -29,7 +29,7 @@ class Copier(GenerativeModel):
         self.data, self.unseen, self.share = data, unseen, share
         self.nothing = nn.Parameter(torch.zeros(()))
 
-    def sample(self, n: int, *, generator: torch.Generator | None = None) -> Tensor:
+    def sample(self, n: int, c: Tensor | None = None, *, generator: torch.Generator | None = None) -> Tensor:
         old = torch.rand(n, generator=generator) < self.share
         index = torch.randint(len(self.data.train), (n,), generator=generator)
         copies = self.data.as_seen(Split(self.data.train.x[index]), seed=int(index[0])).x

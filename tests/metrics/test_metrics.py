@@ -184,9 +184,9 @@ def test_a_conditional_model_is_given_the_labels_of_training(
     seen = []
     sample = of.loaded.model.sample
 
-    def spy(n: int, *, y: Tensor, generator: torch.Generator) -> Tensor:
-        seen.append(y)
-        return sample(n, y=y, generator=generator)
+    def spy(n: int, c: Tensor, *, generator: torch.Generator) -> Tensor:
+        seen.append(c)
+        return sample(n, c, generator=generator)
 
     monkeypatch.setattr(of.loaded.model, "sample", spy)
     common.samples(of, common.CHUNK)
@@ -232,11 +232,11 @@ class Broad(ExactLikelihood):
         self.spec = spec
         self.scale = nn.Parameter(torch.tensor(scale))
 
-    def log_prob(self, x: Tensor) -> Tensor:
+    def log_prob(self, x: Tensor, c: Tensor | None = None) -> Tensor:
         scale = self.scale.double()
         return -(x.double() / scale).square().sum(1) / 2 - math.log(2 * math.pi) - 2 * scale.log()
 
-    def sample(self, n: int, *, generator: torch.Generator | None = None) -> Tensor:
+    def sample(self, n: int, c: Tensor | None = None, *, generator: torch.Generator | None = None) -> Tensor:
         return self.scale * torch.randn(n, 2, generator=generator)
 
 
@@ -286,7 +286,7 @@ class OnlySamples(GenerativeModel):
         self.spec = model.spec
         self.model = model
 
-    def sample(self, n: int, *, generator: torch.Generator | None = None) -> Tensor:
+    def sample(self, n: int, c: Tensor | None = None, *, generator: torch.Generator | None = None) -> Tensor:
         return self.model.sample(n, generator=generator)
 
 

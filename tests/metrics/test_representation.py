@@ -164,7 +164,7 @@ def test_energies_have_errors_and_the_split_that_was_asked_for(score: Score) -> 
     [
         ("naive_bayes", ["metric=probe"], "metric=probe needs an encoder; NaiveBayes"),
         ("flow", ["metric=knn_accuracy"], "metric=knn_accuracy needs labels; Flow"),
-        ("cvae", ["metric=probe"], "needs an encoder that is not given the label; ConditionalVAE .*metric=bayes"),
+        ("cvae", ["metric=probe"], "needs an encoder that is not given the label; VAE .*metric=bayes"),
         ("vae", ["metric=bayes"], "metric=bayes needs a likelihood of each class; VAE"),
         ("cvae", ["metric=bayes", "metric.bayes.max_examples=29"], "at least 30 examples, there are 29"),
         ("ppca", ["metric=probe", "metric.probe.max_train=1"], "at least 2 classes among the training examples"),

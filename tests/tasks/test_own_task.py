@@ -58,9 +58,9 @@ class FadeOut(Task):
     def draw(self, work):
         if self.broken:
             raise ZeroDivisionError("no light")
-        given = work.labels(64)
+        c = work.conditions(64)
         drawn = work.in_blocks(
-            work.n, lambda index, generator: {"faded": work.model.sample(len(index), generator=generator, **given)}
+            work.n, lambda index, generator: {"faded": work.model.sample(len(index), c, generator=generator)}
         )
         fading = self.factor ** torch.arange(work.n).view(-1, *[1] * len(work.spec.event_shape))
         faded = (drawn["faded"] * fading).to(work.spec.dtype)

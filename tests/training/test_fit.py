@@ -172,7 +172,7 @@ def test_a_checkpoint_of_other_shapes_is_refused(config: Callable, run_dir: Call
         (["model=vae", "optim=null"], r"optim: is null"),
         (["model=gmm", "objective={_target_: genlab.objectives.MaximumLikelihood}"], "in one pass and has none"),
         (["model=gmm", "model.components=0"], r"model\.components"),
-        (["model=naive_bayes", "data=toy2d"], "model=naive_bayes needs labelled pictures.*it fits data=digits"),
+        (["model=naive_bayes", "data=toy2d"], "needs labelled pictures.*it fits data=digits"),
         (["model=gmm", "data=paired", "data.root=x"], "models one set of examples.*it fits data=digits"),
     ],
 )

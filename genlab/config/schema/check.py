@@ -9,6 +9,7 @@ from typing import Any, get_args
 from pydantic import ValidationError
 
 from genlab.config.fits import check_pair
+from genlab.config.renamed import renamed
 from genlab.config.schema import (
     classical,
     data,
@@ -114,7 +115,7 @@ def validate(verb: str, config: dict[str, Any], *, known: list[str] | None = Non
         known: names to suggest for a misspelt key; those of the schema's siblings in ``config`` when None.
 
     Returns:
-        ``config`` itself.
+        ``config`` itself, in which names of earlier versions are today's by now.
 
     Raises:
         ConfigError: an unknown key, a wrong type or a value out of range; the message names all of them.
@@ -123,6 +124,8 @@ def validate(verb: str, config: dict[str, Any], *, known: list[str] | None = Non
     trust = config.get("trust")
     if not isinstance(trust, list) or not all(isinstance(name, str) for name in trust):
         raise ConfigError("trust: must be a list of package names, for example trust=[mypackage]")
+    if isinstance(config.get("model"), Mapping):
+        config["model"] = renamed(config["model"])
     check_config(config, allowed=TARGETS, trust=trust)
     names = known or list(keys(config))
     schema = VERBS[verb]

@@ -10,10 +10,11 @@ from genlab.config.schema.nodes import NonNegativeFloat, Positive, PositiveFloat
 
 
 class Histogram(Target):
-    """`genlab.models.histogram` and `genlab.models.NaiveBayes`."""
+    """`genlab.models.histogram`."""
 
     bins: Positive | Literal["auto"]
     smoothing: PositiveFloat | Literal["auto"]
+    condition: Literal["label"] | None = None
 
 
 class KDE(Target):
@@ -50,7 +51,6 @@ class PPCA(Target):
 
 TARGETS: dict[str, type[Target]] = {
     "genlab.models.histogram": Histogram,
-    "genlab.models.NaiveBayes": Histogram,
     "genlab.models.kde": KDE,
     "genlab.models.knn": KNN,
     "genlab.models.gmm": GMM,

@@ -25,12 +25,13 @@ class GAN(Target):
 
 
 class DCGAN(Target):
-    """`genlab.models.DCGAN` and `genlab.models.ConditionalDCGAN`."""
+    """`genlab.models.DCGAN`."""
 
     latent_dim: Positive
     channels: Positive
     norm: Literal["auto", "batch", "layer", "none"]
     spectral_norm: bool
+    condition: Literal["label"] | None = None
 
 
 class Adversarial(Target):
@@ -47,7 +48,6 @@ class Adversarial(Target):
 TARGETS: dict[str, type[Target]] = {
     "genlab.models.GAN": GAN,
     "genlab.models.DCGAN": DCGAN,
-    "genlab.models.ConditionalDCGAN": DCGAN,
     "genlab.objectives.Adversarial": Adversarial,
 }
 

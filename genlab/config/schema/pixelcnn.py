@@ -16,7 +16,7 @@ def _odd(size: int) -> int:
 
 
 class PixelCNN(Target):
-    """`genlab.models.PixelCNN`, `genlab.models.GatedPixelCNN` and `genlab.models.ConditionalGatedPixelCNN`."""
+    """`genlab.models.PixelCNN` and `genlab.models.GatedPixelCNN`."""
 
     channels: Positive
     blocks: NonNegative
@@ -24,10 +24,10 @@ class PixelCNN(Target):
     head_channels: Positive
     output: Literal["categorical", "logistic_mixture"]
     num_mixtures: Positive
+    condition: Literal["label"] | None = None
 
 
 TARGETS: dict[str, type[Target]] = {
     "genlab.models.PixelCNN": PixelCNN,
     "genlab.models.GatedPixelCNN": PixelCNN,
-    "genlab.models.ConditionalGatedPixelCNN": PixelCNN,
 }

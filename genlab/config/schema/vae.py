@@ -8,7 +8,7 @@ from genlab.config.schema.nodes import NonNegative, NonNegativeFloat, Positive, 
 
 
 class VAE(Target):
-    """`genlab.models.VAE` and `genlab.models.ConditionalVAE`."""
+    """`genlab.models.VAE`."""
 
     latent_dim: Positive | Literal["auto"]
     hidden: list[Positive] | Literal["auto"]
@@ -16,6 +16,7 @@ class VAE(Target):
     channels: Positive
     likelihood: Literal["auto", "bernoulli", "discretised_logistic", "gaussian"]
     variance: Literal["network", "shared"]
+    condition: Literal["label", "vector"] | None = None
 
 
 class ELBO(Target):
@@ -33,7 +34,6 @@ class IWAE(Target):
 
 TARGETS: dict[str, type[Target]] = {
     "genlab.models.VAE": VAE,
-    "genlab.models.ConditionalVAE": VAE,
     "genlab.objectives.ELBO": ELBO,
     "genlab.objectives.IWAE": IWAE,
 }

@@ -8,15 +8,15 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from genlab.data.dataset import Dataset
-from genlab.data.spaces import Vector
+from genlab.data.dataset import Dataset, Split
+from genlab.data.spaces import Label, Vector
 from genlab.errors import GenlabError
 from genlab.evaluation.artefacts import translations
 from genlab.evaluation.artefacts.clouds import cloud, is_cloud
 from genlab.evaluation.artefacts.grids import grid, stacked
+from genlab.evaluation.artefacts.latents import device_of, given
 from genlab.evaluation.validate import with_likelihood
 from genlab.models.capabilities import (
-    ClassConditional,
     DecodesLatents,
     EncodesLatents,
     ExactLikelihood,
@@ -24,6 +24,7 @@ from genlab.models.capabilities import (
     LikelihoodBound,
     Translator,
 )
+from genlab.models.conditions import rows
 from genlab.models.grid_normalised import GridNormalised
 from genlab.ops.eval_mode import evaluating
 
@@ -36,12 +37,24 @@ def class_cycle(n: int, num_classes: int) -> Tensor:
     return torch.arange(n) % num_classes
 
 
-def expected_samples(model: GenerativeModel, n: int, *, y: Tensor | None, generator: torch.Generator) -> Tensor:
+def columns_of(classes: int | None) -> int | None:
+    """How wide a grid of draws of every class in turn is: a column for each, where there are not too many."""
+    return classes if classes is not None and classes <= 16 else None
+
+
+def in_turn(model: GenerativeModel, n: int, examples: Split) -> Tensor | None:
+    """Conditions of ``n`` draws, on the model's device: all classes in turn, or those of the examples; None without."""
+    if isinstance(model.given, Label):
+        return class_cycle(n, model.given.num_classes).to(device_of(model))
+    c = given(model, examples)
+    return None if c is None else c[torch.arange(n, device=c.device) % len(c)]
+
+
+def expected_samples(model: GenerativeModel, n: int, c: Tensor | None, *, generator: torch.Generator) -> Tensor:
     """``E[x | z]`` of prior draws z for a model that decodes; samples for the others; on the data's own scale."""
-    labels = {} if y is None else {"y": y}
     if isinstance(model, DecodesLatents):
-        return model.decode(model.sample_latents(n, generator=generator, **labels), **labels)
-    return model.sample(n, generator=generator, **labels)
+        return model.decode(model.sample_latents(n, c, generator=generator), c)
+    return model.sample(n, c, generator=generator)
 
 
 @torch.no_grad()
@@ -128,25 +141,22 @@ def _makers(model: GenerativeModel, data: Dataset, *, n: int, seed: int) -> dict
     device = next(model.parameters()).device
     generator = torch.Generator(device).manual_seed(seed)
     spec = data.spec
-    conditional = isinstance(model, ClassConditional)
+    classes = model.given.num_classes if isinstance(model.given, Label) else None
 
     def samples() -> np.ndarray:
-        y = class_cycle(n, spec.num_classes or 1).to(device) if conditional else None
-        columns = spec.num_classes if conditional and (spec.num_classes or 99) <= 16 else None
-        return grid(expected_samples(model, n, y=y, generator=generator), spec, columns=columns)
+        c = in_turn(model, n, data.val)
+        return grid(expected_samples(model, n, c, generator=generator), spec, columns=columns_of(classes))
 
     def reconstructions() -> np.ndarray:
-        x = data.val.x[:32].to(device)
-        labels = {"y": data.val.y[:32].to(device)} if conditional and data.val.y is not None else {}
-        again = model.decode(model.encode(x, **labels), **labels)  # type: ignore[operator]
+        x, c = data.val.x[:32].to(device), rows(given(model, data.val), slice(32))
+        again = model.decode(model.encode(x, c), c)  # type: ignore[operator]
         return stacked([x, again], spec)
 
     def points() -> Tensor:
-        labels = {"y": class_cycle(PLANE_SAMPLES, spec.num_classes or 1).to(device)} if conditional else {}
-        return model.sample(PLANE_SAMPLES, generator=generator, **labels)
+        return model.sample(PLANE_SAMPLES, in_turn(model, PLANE_SAMPLES, data.val), generator=generator)
 
     def all_at_once() -> np.ndarray:
-        known = not conditional and (spec.dim == 1 or spec.space == Vector(2))
+        known = model.given is None and (spec.dim == 1 or spec.space == Vector(2))
         log_prob, name = plane_density(model, data, seed=seed) if known else (None, "")
         beside = data.val.x[:PLANE_SAMPLES]
         return cloud(spec, points(), data=beside, truth=data.density, log_prob=log_prob, log_prob_name=name)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor
 
 from genlab.data.spaces import Split
-from genlab.models.capabilities import ClassConditional, DecodesLatents, EncodesLatents, GenerativeModel
+from genlab.models.capabilities import DecodesLatents, EncodesLatents, GenerativeModel
+from genlab.models.conditions import condition, rows
 
 
 def device_of(model: GenerativeModel) -> torch.device:
@@ -16,12 +15,10 @@ def device_of(model: GenerativeModel) -> torch.device:
     return next(model.parameters()).device
 
 
-def given_labels(model: GenerativeModel, y: Tensor | None) -> dict[str, Tensor]:
-    """``{"y": y}`` on the model's device if it is class-conditional; nothing for others."""
-    if not isinstance(model, ClassConditional):
-        return {}
-    assert y is not None
-    return {"y": y.to(device_of(model))}
+def given(model: GenerativeModel, examples: Split) -> Tensor | None:
+    """The conditions of examples on the model's device; None for a model that is given none."""
+    c = condition(model, examples)
+    return None if c is None else c.to(device_of(model))
 
 
 def great_circle(a: Tensor, b: Tensor, t: Tensor) -> Tensor:
@@ -38,34 +35,28 @@ def great_circle(a: Tensor, b: Tensor, t: Tensor) -> Tensor:
 
 @torch.no_grad()
 def encoded(model: EncodesLatents, split: Split, *, batch_size: int) -> Tensor:
-    """The codes of a split, ``(N, latent_dim)`` float64 on the CPU; a class-conditional encoder is given the labels."""
-    model_, device = _any(model), device_of(model)
+    """The codes of a split, ``(N, latent_dim)`` float64 on the CPU; a conditional encoder is given the conditions."""
+    device, c = device_of(model), given(model, split)
     parts = []
     for index in torch.arange(len(split)).split(batch_size):
-        y = None if split.y is None else split.y[index]
-        parts.append(model_.encode(split.x[index].to(device), **given_labels(model, y)).double().cpu())
+        parts.append(model.encode(split.x[index].to(device), rows(c, index.to(device))).double().cpu())
     return torch.cat(parts)
 
 
 @torch.no_grad()
-def walk(model: DecodesLatents, z: Tensor, *, steps: int, given: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+def walk(model: DecodesLatents, z: Tensor, c: Tensor | None, *, steps: int) -> tuple[Tensor, Tensor]:
     """From the first half of ``z: (2 n, latent_dim)`` to the second along great circles.
 
     Args:
         model: decodes.
         z: both ends of n paths.
+        c: the condition of each end, of which the first n are taken.
         steps: points of a path, the ends among them.
-        given: ``{"y": ...}`` of a class-conditional model, of which the first n are taken.
 
     Returns:
         The paths ``(n, steps, latent_dim)`` and ``E[x | z]`` along them, ``(n steps, *event_shape)``.
     """
     half = len(z) // 2
     path = great_circle(z[:half], z[half : 2 * half], torch.linspace(0, 1, steps, device=z.device))
-    repeated = {name: value[:half].repeat_interleave(steps) for name, value in given.items()}
-    return path, _any(model).decode(path.flatten(0, 1), **repeated)
-
-
-def _any(model: Any) -> Any:
-    """The model untyped: the methods of class-conditional ones take ``y`` too, which no annotation of both says."""
-    return model
+    repeated = None if c is None else c[:half].repeat_interleave(steps, 0)
+    return path, model.decode(path.flatten(0, 1), repeated)

@@ -17,12 +17,11 @@ from genlab.data.spaces import Image
 from genlab.data.subset import subset
 from genlab.evaluation.artefacts.chains import strip
 from genlab.evaluation.artefacts.clouds import is_cloud
-from genlab.evaluation.artefacts.draw import Report, class_cycle, draw, made
+from genlab.evaluation.artefacts.draw import Report, draw, in_turn, made
 from genlab.evaluation.artefacts.figures import bits_map, grid_flow, latent_scatter
 from genlab.evaluation.artefacts.grids import grid
-from genlab.evaluation.artefacts.latents import device_of, encoded, given_labels, walk
+from genlab.evaluation.artefacts.latents import device_of, encoded, given, walk
 from genlab.models.capabilities import (
-    ClassConditional,
     DecodesLatents,
     EncodesLatents,
     GenerativeModel,
@@ -90,13 +89,14 @@ def _interpolations(model: GenerativeModel, shown: Split, seed: int) -> np.ndarr
     assert isinstance(model, DecodesLatents)
     if isinstance(model, EncodesLatents):
         ends = subset(shown, 2 * PATHS, seed=seed)
-        given = given_labels(model, ends.y)
+        c = given(model, ends)
         z = encoded(model, ends, batch_size=2 * PATHS).to(device_of(model), torch.get_default_dtype())
     else:
-        given = given_labels(model, class_cycle(PATHS, model.spec.num_classes or 1).repeat(2))
+        c = in_turn(model, PATHS, shown)
+        c = None if c is None else torch.cat([c, c])
         generator = torch.Generator(device_of(model)).manual_seed(seed)
-        z = model.sample_latents(2 * PATHS, generator=generator, **given)
-    _, means = walk(model, z, steps=STEPS, given=given)
+        z = model.sample_latents(2 * PATHS, c, generator=generator)
+    _, means = walk(model, z, c, steps=STEPS)
     return grid(means, model.spec, columns=STEPS)
 
 
@@ -104,21 +104,22 @@ def _latents(model: GenerativeModel, shown: Split, seed: int) -> np.ndarray:
     assert isinstance(model, EncodesLatents)
     chosen = subset(shown, CODES, seed=seed)
     codes = encoded(model, chosen, batch_size=100)
-    told = ", given their labels" if isinstance(model, ClassConditional) else ""
+    told = "" if model.given is None else f", given their {model.given.kind}s"
     return latent_scatter(codes, chosen.y, title=f"codes of {len(chosen):,} examples{told}")
 
 
 def _bits(model: GenerativeModel, shown: Split, seed: int) -> np.ndarray:
     assert isinstance(model, ItemisedLikelihood)
     chosen = subset(shown, COSTED, seed=seed)
-    nats = model.log_prob_per_dim(chosen.x.to(device_of(model)), **given_labels(model, chosen.y))
+    nats = model.log_prob_per_dim(chosen.x.to(device_of(model)), given(model, chosen))
     return bits_map(chosen.x, -nats.double() / math.log(2), model.spec)
 
 
 def _chain(model: GenerativeModel, shown: Split, seed: int) -> np.ndarray:
     assert isinstance(model, SamplesByChain)
     generator = torch.Generator(device_of(model)).manual_seed(seed)
-    frames = model.path(CHAINS_DRAWN[not is_cloud(model.spec.space)], frames=10, generator=generator)
+    n = CHAINS_DRAWN[not is_cloud(model.spec.space)]
+    frames = model.path(n, in_turn(model, n, shown), frames=10, generator=generator)
     return strip(frames.cpu(), model.spec)
 
 
@@ -147,7 +148,7 @@ def latent_grid(radius: float) -> Tensor:
 
 
 def _labelled(model: GenerativeModel, shown: Split) -> bool:
-    return shown.y is not None or not isinstance(model, ClassConditional)
+    return shown.y is not None or model.given is None
 
 
 FURTHER: dict[str, tuple[Applies, Make]] = {

@@ -86,7 +86,7 @@ class RealDensity(Fitted, ExactLikelihood):
         chosen = self.fit_points(train.x, val.x, generator=generator, progress=progress)
         return Fit(chosen, notes)
 
-    def log_prob(self, x: Tensor) -> Tensor:
+    def log_prob(self, x: Tensor, c: Tensor | None = None) -> Tensor:
         """``log p(x)``, ``(B,)`` nats per example, in float32 and outside autocast."""
         with torch.autocast(x.device.type, enabled=False):
             return self._log_prob(x.float())

@@ -90,7 +90,7 @@ class CellDensity(Fitted, ExactLikelihood):
             flat = flat * per_side + place[:, d]
         return flat, inside
 
-    def log_prob(self, x: Tensor) -> Tensor:
+    def log_prob(self, x: Tensor, c: Tensor | None = None) -> Tensor:
         """``(B,)`` nats per example."""
         x = x.float()
         flat, inside = self.cell(x, self.log_mass.shape[0])
@@ -100,7 +100,7 @@ class CellDensity(Fitted, ExactLikelihood):
         beyond = -0.5 * z.square().sum(1) - (self.tail[1].log() + 0.5 * math.log(2 * math.pi)).sum()
         return torch.logaddexp(within, beyond + self.log_tail_mass)
 
-    def sample(self, n: int, *, generator: torch.Generator | None = None) -> Tensor:
+    def sample(self, n: int, c: Tensor | None = None, *, generator: torch.Generator | None = None) -> Tensor:
         """A cell each, and a uniform place in it; or, with probability e, the second term. ``(n, D) float32``."""
         device = self.box.device if generator is None else generator.device
         flat = pick(self.log_mass.flatten().exp(), n, generator=generator)

@@ -60,16 +60,20 @@ class DequantisedFit(Fitted, ItemisedBound):
         u = uniform(len(x), k, self.spec.dim, like=flat, generator=generator)
         return self.density.log_prob((flat[:, None] + u).flatten(0, 1)).view(len(x), k)
 
-    def elbo(self, x: Tensor, *, generator: Generators = None) -> Tensor:
+    def elbo(self, x: Tensor, c: Tensor | None = None, *, generator: Generators = None) -> Tensor:
         """``log p(x + u)`` of one draw of u, ``(B,)`` nats per example."""
         return self._log_densities(x, 1, generator)[:, 0]
 
-    def log_prob_bound(self, x: Tensor, num_particles: int, *, generator: Generators = None) -> Tensor:
+    def log_prob_bound(
+        self, x: Tensor, num_particles: int, c: Tensor | None = None, *, generator: Generators = None
+    ) -> Tensor:
         """``log 1/K sum_k p(x + u_k)``, ``(B,)`` nats per example."""
         terms = self.log_prob_bound_terms(x, num_particles, generator=generator)
         return terms["model"] + terms["dequantisation"]
 
-    def log_prob_bound_terms(self, x: Tensor, num_particles: int, *, generator: Generators = None) -> dict[str, Tensor]:
+    def log_prob_bound_terms(
+        self, x: Tensor, num_particles: int, c: Tensor | None = None, *, generator: Generators = None
+    ) -> dict[str, Tensor]:
         """The bound's parts, ``(B,)`` nats each.
 
         Returns:
@@ -84,7 +88,7 @@ class DequantisedFit(Fitted, ItemisedBound):
         mean = log_p.mean(1)
         return {"model": mean, "dequantisation": log_p.logsumexp(1) - math.log(num_particles) - mean}
 
-    def sample(self, n: int, *, generator: torch.Generator | None = None) -> Tensor:
+    def sample(self, n: int, c: Tensor | None = None, *, generator: torch.Generator | None = None) -> Tensor:
         """``floor`` of the density's draws; those outside the levels, which no P(x) counts, are clamped."""
         real = self.density.sample(n, generator=generator)
         return real.floor().clamp_(0, self.levels - 1).to(self.spec.dtype).view(n, *self.spec.event_shape)

@@ -17,17 +17,23 @@ from genlab.models.classical.gmm import GMM
 from genlab.models.classical.kde import KDE
 from genlab.models.classical.knn import KNN, KNNOnGrid
 from genlab.models.classical.ppca import PPCA, DequantisedPPCA
-from genlab.models.classical.tables import PixelHistogram
+from genlab.models.classical.tables import NaiveBayes, PixelHistogram
 
 
 def histogram(
-    spec: DataSpec, *, bins: int | Literal["auto"] = "auto", smoothing: float | Literal["auto"] = "auto"
-) -> PixelHistogram | GridHistogram:
-    """`PixelHistogram` for pictures, `GridHistogram` for vectors; both exact.
+    spec: DataSpec,
+    *,
+    bins: int | Literal["auto"] = "auto",
+    smoothing: float | Literal["auto"] = "auto",
+    condition: Literal["label"] | None = None,
+) -> PixelHistogram | NaiveBayes | GridHistogram:
+    """`PixelHistogram` for pictures, `NaiveBayes` given their label, `GridHistogram` for vectors; all exact.
 
     Raises:
         ConfigError: the data does not fit, or there are too many bins for it.
     """
+    if condition is not None:
+        return NaiveBayes(spec, bins=bins, smoothing=smoothing)
     check_single(spec.layout, "histogram")
     kind = GridHistogram if spec.levels is None else PixelHistogram
     return kind(spec, bins=bins, smoothing=smoothing)

@@ -114,7 +114,7 @@ class GMM(RealDensity):
             terms.append(log_weight + log_det - 0.5 * z.square().sum(1))
         return torch.stack(terms).logsumexp(0) - 0.5 * self.spec.dim * math.log(2 * math.pi)
 
-    def sample(self, n: int, *, generator: torch.Generator | None = None) -> Tensor:
+    def sample(self, n: int, c: Tensor | None = None, *, generator: torch.Generator | None = None) -> Tensor:
         """A component each, ``x = m_k + P_k^{-T} eps``; ``(n, D) float32``."""
         k = pick(self.weights, n, generator=generator)
         device = k.device if generator is None else generator.device

@@ -59,7 +59,7 @@ class KDE(RealDensity):
     ) -> None:
         super().__init__()
         self.spec = spec
-        self.given = bandwidth
+        self.asked = bandwidth
         self.scaling = scaling
         self.max_points = kept_points(max_points, dim=spec.dim)
         self.learned("mean", spec.dim)
@@ -73,8 +73,8 @@ class KDE(RealDensity):
         std = x.std(0, correction=0).clamp_min(1e-6)
         self.fill("scale", std if self.scaling == "std" else torch.ones_like(std))
         self.fill("points", (x - self.mean) / self.scale)
-        if self.given != "auto":
-            self.fill("bandwidth", torch.tensor(self.given))
+        if self.asked != "auto":
+            self.fill("bandwidth", torch.tensor(self.asked))
             return {}
         some = held_out[torch.randperm(len(held_out), generator=generator)[:HELD_OUT]]
         self.fill("bandwidth", torch.tensor(self._best_bandwidth(some, progress)))
@@ -111,7 +111,7 @@ class KDE(RealDensity):
         ]
         return torch.cat(values) - self.scale.log().sum()
 
-    def sample(self, n: int, *, generator: torch.Generator | None = None) -> Tensor:
+    def sample(self, n: int, c: Tensor | None = None, *, generator: torch.Generator | None = None) -> Tensor:
         """A training point each, moved by the kernel; ``(n, D) float32``."""
         device = self.points.device if generator is None else generator.device
         index = torch.randint(len(self.points), (n,), generator=generator, device=device)

@@ -86,12 +86,12 @@ class KNN(Fitted, UnnormalisedDensity):
             nearest = [squared_distances(piece, points).kthvalue(k).values for piece in progress(pieces, len(pieces))]
         return torch.cat(nearest).sqrt()
 
-    def energy(self, x: Tensor) -> Tensor:
+    def energy(self, x: Tensor, c: Tensor | None = None) -> Tensor:
         """``D log r_k(x) = -log f(x) + constant``, ``(B,)``."""
         radius = self._radius(x.flatten(1).float(), self._k)
         return self.spec.dim * radius.clamp_min(LEAST).log()
 
-    def sample(self, n: int, *, generator: torch.Generator | None = None) -> Tensor:
+    def sample(self, n: int, c: Tensor | None = None, *, generator: torch.Generator | None = None) -> Tensor:
         """A training example, moved to a uniform place in the ball up to its k-th neighbour, rounded to levels.
 
         That is the nearest proper relative of f, which itself cannot be drawn from: a mixture of uniform balls whose

@@ -63,7 +63,7 @@ class PPCA(RealDensity, EncodesLatents, DecodesLatents):
         self.spec = spec
         if spec.dim < 2 or (isinstance(latent_dim, int) and latent_dim >= spec.dim):
             raise ConfigError(f"model.latent_dim={latent_dim}: this data has {spec.dim} dimensions; give fewer")
-        self.given = latent_dim
+        self.asked = latent_dim
         self.max_points = read_points(max_points, dim=spec.dim)
         self.learned("mean", spec.dim)
         self.learned("axes", spec.dim, 0)
@@ -81,8 +81,8 @@ class PPCA(RealDensity, EncodesLatents, DecodesLatents):
         values = values[:most].clamp_min(floor)
         left = dim - torch.arange(1, most + 1)
         noise = ((total - values.cumsum(0)) / left).clamp_min(floor)  # s^2 of q = 1, 2, ...
-        if self.given != "auto":
-            q = min(self.given, most)
+        if self.asked != "auto":
+            q = min(self.asked, most)
         else:
             centred = held_out.double() - mean
             energy = (centred @ axes[:, :most]).square().mean(0)
@@ -115,20 +115,20 @@ class PPCA(RealDensity, EncodesLatents, DecodesLatents):
         """Number q of latent dimensions."""
         return len(self.variances)
 
-    def sample_latents(self, n: int, *, generator: torch.Generator | None = None) -> Tensor:
+    def sample_latents(self, n: int, c: Tensor | None = None, *, generator: torch.Generator | None = None) -> Tensor:
         """``z ~ N(0, I_q)``, ``(n, q)``."""
         device = self.mean.device if generator is None else generator.device
         return torch.randn(n, self.latent_dim, generator=generator, device=device).to(self.mean)
 
-    def encode(self, x: Tensor) -> Tensor:
+    def encode(self, x: Tensor, c: Tensor | None = None) -> Tensor:
         """Posterior mean ``E[z | x] = (W^T W + s^2 I)^{-1} W^T (x - m) = L_q^{-1} W^T (x - m)``, ``(B, q)``."""
         return (x.float() - self.mean) @ self.loadings / self.variances
 
-    def decode(self, z: Tensor) -> Tensor:
+    def decode(self, z: Tensor, c: Tensor | None = None) -> Tensor:
         """``E[x | z] = W z + m``, ``(B, D)``."""
         return z @ self.loadings.T + self.mean
 
-    def sample(self, n: int, *, generator: torch.Generator | None = None) -> Tensor:
+    def sample(self, n: int, c: Tensor | None = None, *, generator: torch.Generator | None = None) -> Tensor:
         """``x ~ N(W z + m, s^2 I)`` with ``z ~ N(0, I)``; ``(n, D) float32``."""
         x = self.decode(self.sample_latents(n, generator=generator))
         device = x.device if generator is None else generator.device
@@ -150,15 +150,15 @@ class DequantisedPPCA(DequantisedFit, EncodesLatents, DecodesLatents):
         """Number q of latent dimensions."""
         return self.density.latent_dim
 
-    def sample_latents(self, n: int, *, generator: torch.Generator | None = None) -> Tensor:
+    def sample_latents(self, n: int, c: Tensor | None = None, *, generator: torch.Generator | None = None) -> Tensor:
         """``z ~ N(0, I_q)``, ``(n, q)``."""
         return self.density.sample_latents(n, generator=generator)
 
-    def encode(self, x: Tensor) -> Tensor:
+    def encode(self, x: Tensor, c: Tensor | None = None) -> Tensor:
         """Posterior mean at ``E[x + u] = x + 1/2``, ``(B, q)``."""
         return self.density.encode(x.flatten(1) + 0.5)
 
-    def decode(self, z: Tensor) -> Tensor:
+    def decode(self, z: Tensor, c: Tensor | None = None) -> Tensor:
         """``E[x | z]``, ``(B, C, H, W) float``, of what is drawn: ``x = floor(y)`` in the levels' range, y normal."""
         scale = self.density.noise_variance.sqrt()
         first = (self.density.decode(z) - 1) / scale

@@ -20,8 +20,9 @@ from torch import Tensor
 
 from genlab.data.spaces import DataSpec, Split
 from genlab.errors import ConfigError
-from genlab.models.capabilities import ClassConditional, ItemisedLikelihood
+from genlab.models.capabilities import ItemisedLikelihood
 from genlab.models.classical.base import Fit, Fitted, check_single
+from genlab.models.conditions import LABELLED, given_by, needed, width
 from genlab.ops.bars import Progress, no_bar
 
 SMOOTHING = (1e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0, 3.0, 10.0)
@@ -126,20 +127,20 @@ class PixelHistogram(_Table, ItemisedLikelihood):
     ) -> None:
         super().__init__(spec, classes=1, bins=bins, smoothing=smoothing)
 
-    def log_prob_per_dim(self, x: Tensor) -> Tensor:
+    def log_prob_per_dim(self, x: Tensor, c: Tensor | None = None) -> Tensor:
         """``log P_d(x_d)``, ``(B, *event_shape)`` nats."""
         return self._terms(x, torch.zeros(len(x), dtype=torch.int64, device=x.device))
 
-    def log_prob(self, x: Tensor) -> Tensor:
+    def log_prob(self, x: Tensor, c: Tensor | None = None) -> Tensor:
         """``log P(x)``, ``(B,)`` nats per example."""
         return self.log_prob_per_dim(x).flatten(1).sum(1)
 
-    def sample(self, n: int, *, generator: torch.Generator | None = None) -> Tensor:
+    def sample(self, n: int, c: Tensor | None = None, *, generator: torch.Generator | None = None) -> Tensor:
         """``(n, C, H, W) uint8``."""
         return self._draw(torch.zeros(n, dtype=torch.int64, device=self.log_table.device), generator)
 
 
-class NaiveBayes(_Table, ClassConditional, ItemisedLikelihood):
+class NaiveBayes(_Table, ItemisedLikelihood):
     """Independent pixels given the class, with class probabilities ``(n_y + 1) / (n + C)``.
 
     "On the Optimality of the Simple Bayesian Classifier under Zero-One Loss", P. Domingos, M. Pazzani, 1997,
@@ -158,16 +159,16 @@ class NaiveBayes(_Table, ClassConditional, ItemisedLikelihood):
     def __init__(
         self, spec: DataSpec, *, bins: int | Literal["auto"] = "auto", smoothing: float | Literal["auto"] = "auto"
     ) -> None:
-        check_single(spec.layout, "naive_bayes")
-        if spec.levels is None or spec.num_classes is None:
+        check_single(spec.layout, "histogram")
+        if spec.levels is None:
             raise ConfigError(
-                "model=naive_bayes needs labelled pictures, this data is "
-                + ("unlabelled" if spec.num_classes is None else "real")
-                + "; it fits data=digits, mnist, fashion_mnist, binarized_mnist, cifar10, celeba with data.label=..., "
-                "image_folder with one folder per class"
+                "model.condition=label of a histogram needs labelled pictures, this data is real; "
+                f"it fits data={LABELLED}"
             )
-        super().__init__(spec, classes=spec.num_classes, bins=bins, smoothing=smoothing)
-        self.learned("log_prior", spec.num_classes)
+        given = given_by("label", spec)
+        super().__init__(spec, classes=width(given), bins=bins, smoothing=smoothing)
+        self.given = given
+        self.learned("log_prior", width(given))
 
     def fit(self, train: Split, val: Split, *, generator: torch.Generator, progress: Progress = no_bar) -> Fit:
         """Count classes and, given each, levels."""
@@ -176,22 +177,22 @@ class NaiveBayes(_Table, ClassConditional, ItemisedLikelihood):
         self.fill("log_prior", (classes / classes.sum()).log())
         return super().fit(train, val, generator=generator, progress=progress)
 
-    def log_prob_per_dim(self, x: Tensor, *, y: Tensor) -> Tensor:  # type: ignore[override]
+    def log_prob_per_dim(self, x: Tensor, c: Tensor | None = None) -> Tensor:
         """``log P_d(x_d | y)``, ``(B, *event_shape)`` nats."""
-        return self._terms(x, y)
+        return self._terms(x, needed(self.given, c))
 
-    def log_prob(self, x: Tensor, *, y: Tensor) -> Tensor:  # type: ignore[override]
+    def log_prob(self, x: Tensor, c: Tensor | None = None) -> Tensor:
         """``log P(x | y)``, ``(B,)`` nats per example."""
-        return self._score(x, y)
+        return self._score(x, needed(self.given, c))
 
     def class_log_probs(self, x: Tensor) -> Tensor:
         """Bayes' rule: ``log P(y | x)`` of every class, ``(B, C)`` nats."""
         given = [self._score(x, torch.full((len(x),), y, device=x.device)) for y in range(len(self.log_prior))]
         return (torch.stack(given, 1) + self.log_prior).log_softmax(1)
 
-    def sample(self, n: int, *, y: Tensor, generator: torch.Generator | None = None) -> Tensor:  # type: ignore[override]
-        """``(n, C, H, W) uint8`` of the classes ``y: (n,)``."""
-        return self._draw(y, generator)
+    def sample(self, n: int, c: Tensor | None = None, *, generator: torch.Generator | None = None) -> Tensor:
+        """``(n, C, H, W) uint8`` of the classes ``c: (n,)``."""
+        return self._draw(needed(self.given, c), generator)
 
 
 def log_table(counts: Tensor, *, bins: int, smoothing: float) -> Tensor:

@@ -128,7 +128,7 @@ class EBM(Scaled, UnnormalisedDensity, SamplesByChain):
         energy = self.network(u).float()
         return energy if self.spec.levels is not None else energy + 0.5 * u.float().square().sum(1)
 
-    def energy(self, x: Tensor) -> Tensor:
+    def energy(self, x: Tensor, c: Tensor | None = None) -> Tensor:
         """``E(x)``, ``(B,)``: ``-log p(x)`` up to a constant where the chain's temperature is 1; lower is likelier."""
         return self.energy_of_chain(self.to_chain(x))
 
@@ -186,7 +186,7 @@ class EBM(Scaled, UnnormalisedDensity, SamplesByChain):
             yield
 
     @torch.no_grad()
-    def sample(self, n: int, *, generator: torch.Generator | None = None) -> Tensor:
+    def sample(self, n: int, c: Tensor | None = None, *, generator: torch.Generator | None = None) -> Tensor:
         """Ends of ``chain_steps`` steps from noise."""
         u = self.start(n, generator=generator)
         return self.to_data(self.evolve(u, steps=self.chain_steps, generator=generator, repeated=True))
@@ -195,6 +195,7 @@ class EBM(Scaled, UnnormalisedDensity, SamplesByChain):
     def path(
         self,
         n: int,
+        c: Tensor | None = None,
         *,
         frames: int,
         start: Tensor | None = None,

@@ -67,17 +67,21 @@ class Dequantised(ItemisedBound, EncodesLatents, DecodesLatents, Tempered):
         """``D log L``: the cube of v in units of that of w."""
         return self.spec.dim * math.log(self.levels)
 
-    def elbo(self, x: Tensor, *, generator: Generators = None) -> Tensor:
+    def elbo(self, x: Tensor, c: Tensor | None = None, *, generator: Generators = None) -> Tensor:
         """The bound with one draw of the noise, ``(B,)`` nats per example."""
         log_p, log_det = self._log_densities(x, 1, generator)
         return (log_p + log_det)[:, 0] - self.log_volume
 
-    def log_prob_bound(self, x: Tensor, num_particles: int, *, generator: Generators = None) -> Tensor:
+    def log_prob_bound(
+        self, x: Tensor, num_particles: int, c: Tensor | None = None, *, generator: Generators = None
+    ) -> Tensor:
         """The bound with K draws of the noise, ``(B,)`` nats per example."""
         terms = self.log_prob_bound_terms(x, num_particles, generator=generator)
         return torch.stack(list(terms.values())).sum(0)
 
-    def log_prob_bound_terms(self, x: Tensor, num_particles: int, *, generator: Generators = None) -> dict[str, Tensor]:
+    def log_prob_bound_terms(
+        self, x: Tensor, num_particles: int, c: Tensor | None = None, *, generator: Generators = None
+    ) -> dict[str, Tensor]:
         """The bound's parts, ``(B,)`` nats each.
 
         Returns:
@@ -103,22 +107,26 @@ class Dequantised(ItemisedBound, EncodesLatents, DecodesLatents, Tempered):
         """As many as the picture has numbers."""
         return self.flow.latent_dim
 
-    def encode(self, x: Tensor) -> Tensor:
+    def encode(self, x: Tensor, c: Tensor | None = None) -> Tensor:
         """``(B, D)``: the latent of the cube's centre, ``u = 1/2``."""
         w = (_real(x) + 0.5) / self.levels
         return self.flow.encode(w if self.logit is None else self.logit.forward_and_log_det(w).value)
 
-    def decode(self, z: Tensor) -> Tensor:
+    def decode(self, z: Tensor, c: Tensor | None = None) -> Tensor:
         """``(B, C, H, W) float``: the picture in whose cube ``f^-1(z)`` lies, which is the expected one given z."""
         y = self.flow.decode(z)
         w = y if self.logit is None else self.logit.inverse_and_log_det(y).value
         return (w * self.levels).floor().clamp(0, self.levels - 1)
 
-    def sample_latents(self, n: int, *, temperature: float = 1.0, generator: torch.Generator | None = None) -> Tensor:
+    def sample_latents(
+        self, n: int, c: Tensor | None = None, *, temperature: float = 1.0, generator: torch.Generator | None = None
+    ) -> Tensor:
         """``(n, D)`` draws from the prior, times the temperature."""
         return self.flow.sample_latents(n, temperature=temperature, generator=generator)
 
-    def sample(self, n: int, *, temperature: float = 1.0, generator: torch.Generator | None = None) -> Tensor:
+    def sample(
+        self, n: int, c: Tensor | None = None, *, temperature: float = 1.0, generator: torch.Generator | None = None
+    ) -> Tensor:
         """``(n, C, H, W)`` integer levels."""
         return self.decode(self.sample_latents(n, temperature=temperature, generator=generator)).to(self.spec.dtype)
 

@@ -33,7 +33,7 @@ class Flow(ExactLikelihood, EncodesLatents, DecodesLatents, Tempered):
         self.bijector = bijector
         self.prior = prior
 
-    def log_prob(self, x: Tensor) -> Tensor:
+    def log_prob(self, x: Tensor, c: Tensor | None = None) -> Tensor:
         """``(B,)`` nats per example, exact."""
         z, log_det = self.bijector.forward_and_log_det(_at_least_float32(x))
         return self.prior.log_prob(z) + log_det
@@ -43,20 +43,24 @@ class Flow(ExactLikelihood, EncodesLatents, DecodesLatents, Tempered):
         """As many as the data has."""
         return self.spec.dim
 
-    def encode(self, x: Tensor) -> Tensor:
+    def encode(self, x: Tensor, c: Tensor | None = None) -> Tensor:
         """``z = f(x)``, ``(B, D)``: exact, not the mean of anything."""
         return self.bijector.forward_and_log_det(_at_least_float32(x)).value
 
-    def decode(self, z: Tensor) -> Tensor:
+    def decode(self, z: Tensor, c: Tensor | None = None) -> Tensor:
         """``x = f^-1(z)``, ``(B, *event_shape)``."""
         return self.bijector.inverse_and_log_det(_at_least_float32(z)).value
 
-    def sample_latents(self, n: int, *, temperature: float = 1.0, generator: torch.Generator | None = None) -> Tensor:
+    def sample_latents(
+        self, n: int, c: Tensor | None = None, *, temperature: float = 1.0, generator: torch.Generator | None = None
+    ) -> Tensor:
         """``(n, D)`` draws from the prior, times the temperature."""
         like = _at_least_float32(next(self.parameters()))
         return temperature * self.prior.sample(n, self.latent_dim, like=like, generator=generator)
 
-    def sample(self, n: int, *, temperature: float = 1.0, generator: torch.Generator | None = None) -> Tensor:
+    def sample(
+        self, n: int, c: Tensor | None = None, *, temperature: float = 1.0, generator: torch.Generator | None = None
+    ) -> Tensor:
         """``(n, *event_shape) float32``: decoded draws from the prior."""
         return self.decode(self.sample_latents(n, temperature=temperature, generator=generator)).float()
 

@@ -11,25 +11,23 @@ from __future__ import annotations
 
 from typing import Literal
 
-import torch
-from torch import Tensor, nn
-from torch.nn import functional as F
+from torch import nn
 
 from genlab.data.spaces import DataSpec
 from genlab.errors import ConfigError
-from genlab.models.capabilities import ClassConditional
+from genlab.models.conditions import given_by, width
 from genlab.models.ebm.energy_networks import spectrally_normalised
 from genlab.models.gan.dcgan_networks import Discriminator, Generator, Norm
 from genlab.models.gan.implicit import ImplicitModel
 from genlab.nn.doubling import doublings
-from genlab.ops.eval_mode import evaluating
 
 
 class DCGAN(ImplicitModel):
     """Convolutional GAN for pictures of 8x8 to 128x128.
 
     The sides are a power of two times 4, as in the paper, or 5, 6 or 7: MNIST's 28x28 grow from a field of 7x7, and
-    nothing is padded, cropped or resized.
+    nothing is padded, cropped or resized. Given a label, the generator reads it beside z, and the discriminator
+    projects on it.
 
     Args:
         spec: the data's type.
@@ -38,9 +36,10 @@ class DCGAN(ImplicitModel):
         norm: of the discriminator: "batch", "layer" (for penalties on gradients), "none"; "auto": "batch", with
             spectral normalisation "none".
         spectral_norm: the largest singular value of each of the discriminator's weights is 1.
+        condition: "label", or None.
 
     Raises:
-        ConfigError: no pictures, or of a size that no field can be doubled to.
+        ConfigError: no pictures, or of a size that no field can be doubled to; no labels where they are a condition.
     """
 
     def __init__(
@@ -51,77 +50,13 @@ class DCGAN(ImplicitModel):
         channels: int = 64,
         norm: Norm | Literal["auto"] = "auto",
         spectral_norm: bool = False,
+        condition: Literal["label"] | None = None,
     ) -> None:
-        super().__init__(
-            spec,
-            latent_dim=latent_dim,
-            **_networks(spec, latent_dim, channels, norm, spectral_norm=spectral_norm, num_classes=None),
+        given = given_by(condition, spec)
+        networks = _networks(
+            spec, latent_dim, channels, norm, spectral_norm=spectral_norm, num_classes=width(given) or None
         )
-
-
-class ConditionalDCGAN(DCGAN, ClassConditional):
-    """DCGAN of ``p(x | y)``: the generator is given the class beside z, the discriminator projects on it.
-
-    Args:
-        spec: the data's type, with classes.
-        latent_dim, channels, norm, spectral_norm: as in `DCGAN`.
-
-    Raises:
-        ConfigError: as `DCGAN`, or data without labels.
-    """
-
-    def __init__(
-        self,
-        spec: DataSpec,
-        *,
-        latent_dim: int = 100,
-        channels: int = 64,
-        norm: Norm | Literal["auto"] = "auto",
-        spectral_norm: bool = False,
-    ) -> None:
-        if spec.num_classes is None:
-            raise ConfigError(
-                "model=conditional_dcgan needs labels, this data has none; it fits data=digits, mnist, fashion_mnist, "
-                "binarized_mnist, cifar10, celeba with data.label=..., image_folder with one folder per class"
-            )
-        ImplicitModel.__init__(
-            self,
-            spec,
-            latent_dim=latent_dim,
-            **_networks(spec, latent_dim, channels, norm, spectral_norm=spectral_norm, num_classes=spec.num_classes),
-        )
-
-    def generate(self, z: Tensor, y: Tensor) -> Tensor:  # type: ignore[override]
-        """``(B, latent_dim), (B,) int64 -> (B, C, H, W)`` in the network's coordinates."""
-        return self.generator(torch.cat([z, F.one_hot(y, self.spec.num_classes or 1).to(z)], 1))
-
-    def judge(self, u: Tensor, y: Tensor) -> Tensor:  # type: ignore[override]
-        """Logits of the pairs ``(u, y)``, ``(B,)`` float32."""
-        return self.discriminator(u, y).float()
-
-    def sample_latents(
-        self,
-        n: int,
-        *,
-        y: Tensor | None = None,
-        truncation: float | None = None,
-        generator: torch.Generator | None = None,
-    ) -> Tensor:
-        """As of `ImplicitModel`: the latents' distribution is the same for every class."""
-        return super().sample_latents(n, truncation=truncation, generator=generator)
-
-    @torch.no_grad()
-    def sample(  # type: ignore[override]
-        self, n: int, *, y: Tensor, truncation: float | None = None, generator: torch.Generator | None = None
-    ) -> Tensor:
-        """``n`` draws of the classes ``y: (n,) int64``."""
-        z = self.sample_latents(n, truncation=truncation, generator=generator)
-        with evaluating(self):
-            return self.to_data(self.generate(z, y).float())
-
-    def decode(self, z: Tensor, y: Tensor) -> Tensor:  # type: ignore[override]
-        """``G(z, y)`` on the data's own scale, before it is rounded to a level."""
-        return self.on_scale(self.generate(z, y).float())
+        super().__init__(spec, latent_dim=latent_dim, given=given, **networks)
 
 
 def _networks(

@@ -6,7 +6,7 @@ and, through the vertical stack, all rows above:
     a_v = W_v * v + V_v y                                  v' = tanh(a_v') sigmoid(a_v'')
     a_h = W_h * h + U a_v + V_h y                          h' = h + W tanh(a_h') sigmoid(a_h'')
 
-where ``a'`` and ``a''`` are the halves of a, and y is the label, one-hot, in the conditional model. The first layer
+where ``a'`` and ``a''`` are the halves of a, and y is the label, one-hot, where the model is given one. The first layer
 reads the picture (``v = h = x``): there W_v sees the rows above only, W_h has mask A, and nothing is added to h'.
 
 "Conditional Image Generation with PixelCNN Decoders", A. van den Oord, N. Kalchbrenner, O. Vinyals, L. Espeholt,
@@ -25,12 +25,10 @@ from torch.nn import functional as F
 
 from genlab.data.spaces import DataSpec
 from genlab.distributions.pixels import PixelOutput
-from genlab.errors import ConfigError
-from genlab.models.capabilities import ClassConditional
+from genlab.models.conditions import width
 from genlab.models.pixelcnn.causal import CausalConv2d, VerticalConv2d, channel_groups
 from genlab.models.pixelcnn.incremental import CausalRow, Pointwise, RowNetwork, Step, push
-from genlab.models.pixelcnn.pixelcnn import Head, PixelModel, UnconditionalPixelModel
-from genlab.ops.bars import Progress
+from genlab.models.pixelcnn.pixelcnn import Head, PixelModel
 
 
 def gate(a: Tensor) -> Tensor:
@@ -169,8 +167,8 @@ class _GatedRows(RowNetwork):
         push(self.above[0], self.image.values())
 
 
-class GatedPixelCNN(UnconditionalPixelModel):
-    """Gated PixelCNN.
+class GatedPixelCNN(PixelModel):
+    """Gated PixelCNN; a label adds a bias of its own to every gate of both stacks.
 
     Args:
         spec: the data's type: pictures of integer levels.
@@ -180,9 +178,10 @@ class GatedPixelCNN(UnconditionalPixelModel):
         head_channels: width of the layer before the last.
         output: "categorical" (a logit for each level; for two levels one) or "logistic_mixture".
         num_mixtures: components of the mixture.
+        condition: "label", or None.
 
     Raises:
-        ConfigError: the data are not pictures of integer levels.
+        ConfigError: the data are not pictures of integer levels, or have no labels where they are a condition.
     """
 
     def __init__(
@@ -195,8 +194,9 @@ class GatedPixelCNN(UnconditionalPixelModel):
         head_channels: int = 32,
         output: str = "categorical",
         num_mixtures: int = 10,
+        condition: Literal["label"] | None = None,
     ) -> None:
-        super().__init__(spec, output=output, num_mixtures=num_mixtures)
+        super().__init__(spec, output=output, num_mixtures=num_mixtures, condition=condition)
         self.net = _Network(
             spec,
             self.output,
@@ -204,88 +204,11 @@ class GatedPixelCNN(UnconditionalPixelModel):
             blocks=blocks,
             kernel_size=kernel_size,
             head_channels=head_channels,
-            num_classes=0,
+            num_classes=width(self.given),
         )
 
-    def _network(self, x: Tensor, y: Tensor | None) -> Tensor:
-        return self.net(x, None)
+    def _network(self, x: Tensor, c: Tensor | None) -> Tensor:
+        return self.net(x, c)
 
-    def _rows(self, n: int, y: Tensor | None) -> RowNetwork:
-        return _GatedRows(self.net, None, batch=n, groups=self.output.groups, width=self.spec.event_shape[2])
-
-
-class ConditionalGatedPixelCNN(PixelModel, ClassConditional):
-    """Gated PixelCNN of ``p(x | y)``: the label adds a bias of its own to every gate of both stacks.
-
-    Args:
-        spec: the data's type; must have classes.
-        channels, blocks, kernel_size, head_channels, output, num_mixtures: as in `GatedPixelCNN`.
-
-    Raises:
-        ConfigError: the data have no classes, or are not pictures of integer levels.
-    """
-
-    def __init__(
-        self,
-        spec: DataSpec,
-        *,
-        channels: int = 64,
-        blocks: int = 10,
-        kernel_size: int = 7,
-        head_channels: int = 32,
-        output: str = "categorical",
-        num_mixtures: int = 10,
-    ) -> None:
-        super().__init__(spec, output=output, num_mixtures=num_mixtures)
-        if spec.num_classes is None:
-            raise ConfigError(
-                "model=conditional_gated_pixelcnn needs labels, this data has none; it fits data=digits, mnist, "
-                "fashion_mnist, binarized_mnist, cifar10, celeba with data.label=..., image_folder with one folder "
-                "per class"
-            )
-        self.net = _Network(
-            spec,
-            self.output,
-            channels=channels,
-            blocks=blocks,
-            kernel_size=kernel_size,
-            head_channels=head_channels,
-            num_classes=spec.num_classes,
-        )
-
-    def _network(self, x: Tensor, y: Tensor | None) -> Tensor:
-        return self.net(x, y)
-
-    def _rows(self, n: int, y: Tensor | None) -> RowNetwork:
-        return _GatedRows(self.net, y, batch=n, groups=self.output.groups, width=self.spec.event_shape[2])
-
-    def outputs(self, x: Tensor, *, y: Tensor) -> Tensor:
-        """What the network says about every pixel, ``(B, num_outputs, H, W)``."""
-        return self._outputs(x, y)
-
-    def log_prob_per_dim(self, x: Tensor, *, y: Tensor) -> Tensor:  # type: ignore[override]
-        """``log p(x_i | x_<i, y)`` in nats, ``(B, C, H, W)``."""
-        return self.output.log_prob(x, self.outputs(x, y=y))
-
-    def log_prob(self, x: Tensor, *, y: Tensor) -> Tensor:  # type: ignore[override]
-        """``log p(x | y)``, ``(B,)`` nats per example."""
-        return self.log_prob_per_dim(x, y=y).flatten(1).sum(1)
-
-    def sample(  # type: ignore[override]
-        self, n: int, *, y: Tensor, generator: torch.Generator | None = None, progress: Progress | None = None
-    ) -> Tensor:
-        """``n`` pictures of the classes ``y``, pixel by pixel."""
-        return self._draw(n, y, generator, progress)
-
-    def complete(  # type: ignore[override]
-        self,
-        x: Tensor,
-        keep: Tensor,
-        *,
-        y: Tensor,
-        generator: torch.Generator | None = None,
-        progress: Progress | None = None,
-    ) -> Tensor:
-        """``x`` with all pixels but those of ``keep`` drawn anew; see `Autoregressive.complete`."""
-        keep = keep.expand(len(x), *x.shape[2:])
-        return self._draw(len(x), y, generator, progress, given=x, keep=keep)
+    def _rows(self, n: int, c: Tensor | None) -> RowNetwork:
+        return _GatedRows(self.net, c, batch=n, groups=self.output.groups, width=self.spec.event_shape[2])

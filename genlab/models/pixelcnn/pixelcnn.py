@@ -18,6 +18,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterator
 from functools import partial
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -26,6 +27,7 @@ from torch.nn import functional as F
 from genlab.data.spaces import DataSpec
 from genlab.distributions.pixels import PixelOutput, for_pixels
 from genlab.models.capabilities import Autoregressive
+from genlab.models.conditions import check_condition, given_by, width
 from genlab.models.pixelcnn.causal import CausalConv2d, channel_groups
 from genlab.models.pixelcnn.incremental import CausalRow, Pointwise, RowNetwork, Step, draw_rows, spans
 from genlab.ops.bars import Progress
@@ -38,104 +40,127 @@ class PixelModel(Autoregressive):
         spec: the data's type: pictures of integer levels.
         output: "categorical" or "logistic_mixture".
         num_mixtures: components of the mixture.
+        condition: "label", or None.
     """
 
-    def __init__(self, spec: DataSpec, *, output: str, num_mixtures: int) -> None:
+    def __init__(
+        self, spec: DataSpec, *, output: str, num_mixtures: int, condition: Literal["label"] | None = None
+    ) -> None:
         super().__init__()
         self.spec = spec
         self.output: PixelOutput = for_pixels(spec, kind=output, num_mixtures=num_mixtures)
+        self.given = given_by(condition, spec)
 
     @abstractmethod
-    def _network(self, x: Tensor, y: Tensor | None) -> Tensor:
+    def _network(self, x: Tensor, c: Tensor | None) -> Tensor:
         """Outputs ``(B, num_outputs, H, W)`` for pictures ``(B, C, H, W)`` on the scale 0 ... 1."""
 
     @abstractmethod
-    def _rows(self, n: int, y: Tensor | None) -> RowNetwork:
+    def _rows(self, n: int, c: Tensor | None) -> RowNetwork:
         """The same network, for ``n`` pictures pixel by pixel."""
 
-    def _outputs(self, x: Tensor, y: Tensor | None) -> Tensor:
+    def outputs(self, x: Tensor, c: Tensor | None = None) -> Tensor:
+        """What the network says about every pixel, ``(B, num_outputs, H, W)``."""
         assert self.spec.levels is not None
+        check_condition(self.given, c)
         dtype = next(self.parameters()).dtype
         # channels last: 1x1 convolutions become matrix products without a copy
         x = (x.to(dtype) / (self.spec.levels - 1)).contiguous(memory_format=torch.channels_last)
-        return self._network(x, y)
+        return self._network(x, c)
 
-    def _draw(
+    def log_prob_per_dim(self, x: Tensor, c: Tensor | None = None) -> Tensor:
+        """``log p(x_i | x_<i)`` in nats, ``(B, C, H, W)``."""
+        return self.output.log_prob(x, self.outputs(x, c))
+
+    def log_prob(self, x: Tensor, c: Tensor | None = None) -> Tensor:
+        """``log p(x)``, ``(B,)`` nats per example."""
+        return self.log_prob_per_dim(x, c).flatten(1).sum(1)
+
+    def sample(
         self,
         n: int,
-        y: Tensor | None,
-        generator: torch.Generator | None,
-        progress: Progress | None,
+        c: Tensor | None = None,
         *,
-        given: Tensor | None = None,
-        keep: Tensor | None = None,
+        generator: torch.Generator | None = None,
+        progress: Progress | None = None,
     ) -> Tensor:
-        device = next(self.parameters()).device
-        # inference mode: tens of thousands of small operations, for each of which autograd's books cost as much again;
-        # a graph is recorded without it, as its random state would be bound to it
-        fast = torch.no_grad() if device.type == "cuda" else torch.inference_mode()
-        with fast, torch.autocast(device.type, enabled=False):
-            drawn = draw_rows(
-                self._rows(n, y),
-                self.output,
-                height=self.spec.event_shape[1],
-                generator=generator,
-                given=given,
-                keep=keep,
-                progress=progress,
-            )
-        return drawn.clone()  # an ordinary tensor
-
-
-class UnconditionalPixelModel(PixelModel):
-    """A `PixelModel` of ``p(x)``."""
-
-    def outputs(self, x: Tensor) -> Tensor:
-        """What the network says about every pixel, ``(B, num_outputs, H, W)``."""
-        return self._outputs(x, None)
-
-    def log_prob_per_dim(self, x: Tensor) -> Tensor:
-        """``log p(x_i | x_<i)`` in nats, ``(B, C, H, W)``."""
-        return self.output.log_prob(x, self.outputs(x))
-
-    def log_prob(self, x: Tensor) -> Tensor:
-        """``log p(x)``, ``(B,)`` nats per example."""
-        return self.log_prob_per_dim(x).flatten(1).sum(1)
-
-    def sample(self, n: int, *, generator: torch.Generator | None = None, progress: Progress | None = None) -> Tensor:
         """``n`` pictures, pixel by pixel."""
-        return self._draw(n, None, generator, progress)
+        return self._draw(n, c, generator, progress)
 
     def complete(
         self,
         x: Tensor,
         keep: Tensor,
+        c: Tensor | None = None,
         *,
         generator: torch.Generator | None = None,
         progress: Progress | None = None,
     ) -> Tensor:
         """``x`` with all pixels but those of ``keep`` drawn anew; see `Autoregressive.complete`."""
         keep = keep.expand(len(x), *x.shape[2:])
-        return self._draw(len(x), None, generator, progress, given=x, keep=keep)
+        return self._draw(len(x), c, generator, progress, kept=x, keep=keep)
+
+    def _draw(
+        self,
+        n: int,
+        c: Tensor | None,
+        generator: torch.Generator | None,
+        progress: Progress | None,
+        *,
+        kept: Tensor | None = None,
+        keep: Tensor | None = None,
+    ) -> Tensor:
+        check_condition(self.given, c)
+        device = next(self.parameters()).device
+        # inference mode: tens of thousands of small operations, for each of which autograd's books cost as much again;
+        # a graph is recorded without it, as its random state would be bound to it
+        fast = torch.no_grad() if device.type == "cuda" else torch.inference_mode()
+        with fast, torch.autocast(device.type, enabled=False):
+            drawn = draw_rows(
+                self._rows(n, c),
+                self.output,
+                height=self.spec.event_shape[1],
+                generator=generator,
+                given=kept,
+                keep=keep,
+                progress=progress,
+            )
+        return drawn.clone()  # an ordinary tensor
 
 
 class ResidualBlock(nn.Module):
-    """``h + widen(relu(conv(relu(narrow(relu(h))))))``: 1x1 to half the width, 3x3, 1x1 back; all with mask B."""
+    """``h + widen(relu(conv(relu(narrow(relu(h))))))``: 1x1 to half the width, 3x3, 1x1 back; all with mask B.
 
-    def __init__(self, channels: int, groups: int) -> None:
+    Args:
+        channels: width of the residual stream.
+        groups: of channels, which are kept apart.
+        num_classes: of a label, which adds a bias to the 3x3 convolution; 0 for none.
+    """
+
+    def __init__(self, channels: int, groups: int, *, num_classes: int = 0) -> None:
         super().__init__()
         wide, half = channel_groups(channels, groups), channel_groups(max(1, channels // 2), groups)
         self.narrow = CausalConv2d(wide, half, mask="B", kernel_size=(1, 1))
         self.conv = CausalConv2d(half, half, mask="B", kernel_size=(3, 3))
         self.widen = CausalConv2d(half, wide, mask="B", kernel_size=(1, 1))
+        self.label = nn.Embedding(num_classes, len(half)) if num_classes else None
 
-    def forward(self, h: Tensor) -> Tensor:
+    def forward(self, h: Tensor, y: Tensor | None) -> Tensor:
         """``(B, channels, H, W)`` to the same."""
-        return h + self.widen(F.relu(self.conv(F.relu(self.narrow(F.relu(h))))))
+        inner = self.conv(F.relu(self.narrow(F.relu(h))))
+        return h + self.widen(F.relu(biased(inner, self.label, y)))
 
 
-class PixelCNN(UnconditionalPixelModel):
+def biased(h: Tensor, label: nn.Embedding | None, y: Tensor | None) -> Tensor:
+    """``h: (B, n, H, W)`` with what the label adds to every pixel, if there is one."""
+    return h if label is None else h + label(y)[:, :, None, None]
+
+
+class PixelCNN(PixelModel):
     """PixelCNN with residual blocks (van den Oord et al., 2016, table 1 and figure 5).
+
+    A label adds a bias of its own to the first convolution and to that of every block, the same at every pixel, as in
+    the conditional model of van den Oord et al. (2016b, https://arxiv.org/abs/1606.05328, section 2.3).
 
     Its masks leave a blind spot, however deep the network: after a first kernel of size k, a pixel d rows above is
     seen up to ``d + (k - 3) / 2`` columns to the right and no further (see `GatedPixelCNN`).
@@ -148,9 +173,10 @@ class PixelCNN(UnconditionalPixelModel):
         head_channels: width of the layer before the last.
         output: "categorical" (a logit for each level; for two levels one) or "logistic_mixture".
         num_mixtures: components of the mixture.
+        condition: "label", or None.
 
     Raises:
-        ConfigError: the data are not pictures of integer levels.
+        ConfigError: the data are not pictures of integer levels, or have no labels where they are a condition.
     """
 
     def __init__(
@@ -163,31 +189,34 @@ class PixelCNN(UnconditionalPixelModel):
         head_channels: int = 32,
         output: str = "categorical",
         num_mixtures: int = 10,
+        condition: Literal["label"] | None = None,
     ) -> None:
-        super().__init__(spec, output=output, num_mixtures=num_mixtures)
+        super().__init__(spec, output=output, num_mixtures=num_mixtures, condition=condition)
         groups = self.output.groups
         picture, wide = channel_groups(spec.event_shape[0], groups), channel_groups(channels, groups)
         head = channel_groups(head_channels, groups)
         said = channel_groups(self.output.num_outputs, groups)
         self.first = CausalConv2d(picture, wide, mask="A", kernel_size=(kernel_size, kernel_size))
-        self.blocks = nn.ModuleList(ResidualBlock(channels, groups) for _ in range(blocks))
+        classes = width(self.given)
+        self.blocks = nn.ModuleList(ResidualBlock(channels, groups, num_classes=classes) for _ in range(blocks))
         self.head = CausalConv2d(wide, head, mask="B", kernel_size=(1, 1))
         self.last = CausalConv2d(head, said, mask="B", kernel_size=(1, 1))
+        self.label = nn.Embedding(classes, channels) if classes else None
 
-    def _network(self, x: Tensor, y: Tensor | None) -> Tensor:
-        h = self.first(x)
+    def _network(self, x: Tensor, c: Tensor | None) -> Tensor:
+        h = biased(self.first(x), self.label, c)
         for block in self.blocks:
-            h = block(h)
+            h = block(h, c)
         return self.last(F.relu(self.head(F.relu(h))))
 
-    def _rows(self, n: int, y: Tensor | None) -> RowNetwork:
-        return _PixelCNNRows(self, n)
+    def _rows(self, n: int, c: Tensor | None) -> RowNetwork:
+        return _PixelCNNRows(self, n, c)
 
 
 class _PixelCNNRows(RowNetwork):
     """A `PixelCNN` pixel by pixel; ``h`` is the residual stream at the pixel."""
 
-    def __init__(self, model: PixelCNN, batch: int) -> None:
+    def __init__(self, model: PixelCNN, batch: int, y: Tensor | None) -> None:
         groups, width = model.output.groups, model.spec.event_shape[2]
 
         def row(conv: CausalConv2d) -> CausalRow:
@@ -196,10 +225,15 @@ class _PixelCNNRows(RowNetwork):
         def point(conv: CausalConv2d) -> Pointwise:
             return Pointwise(conv, batch=batch, groups=groups)
 
+        def bias(label: nn.Embedding | None) -> Tensor | None:
+            return None if label is None else label(y)[:, :, None]
+
         self.image = row(model.first)
+        self.biases = [bias(model.label)]  # of the label: of the first layer, then of each block's
         self.blocks: list[tuple[Pointwise, CausalRow, Pointwise]] = []
         for block in model.blocks:
             assert isinstance(block, ResidualBlock)
+            self.biases.append(bias(block.label))
             self.blocks.append((point(block.narrow), row(block.conv), point(block.widen)))
         self.head = Head(model.head, model.last, batch=batch, groups=groups)
         self.out = self.head.out
@@ -207,9 +241,9 @@ class _PixelCNNRows(RowNetwork):
         self.h = [h[span] for span in self.image.out]
 
     def begin(self) -> None:
-        self.image.begin()
-        for _, conv, _ in self.blocks:
-            conv.begin()
+        rows = [self.image, *(conv for _, conv, _ in self.blocks)]
+        for row, bias in zip(rows, self.biases, strict=True):
+            row.begin(bias)
 
     def steps(self, column: int, group: int) -> Iterator[Step]:
         h = self.h[group]

@@ -1,4 +1,4 @@
-"""The variational autoencoder.
+"""The variational autoencoder, of ``p(x)`` and of ``p(x | c)``.
 
 A latent ``z ~ p(z) = N(0, I)`` is decoded to the parameters of ``p(x | z)``. The posterior is approximated by
 ``q(z | x) = N(mu(x), diag sigma^2(x))``, and with ``z = mu + sigma * eps``, ``eps ~ N(0, I)``,
@@ -6,8 +6,13 @@ A latent ``z ~ p(z) = N(0, I)`` is decoded to the parameters of ``p(x | z)``. Th
     log p(x) >= E_q[log p(x | z)] - KL(q(z | x) || p(z))                                    (ELBO)
     log p(x) >= E[log 1/K sum_k p(x | z_k) p(z_k) / q(z_k | x)],   z_k ~ q(z | x)           (IWAE bound)
 
+A condition c (a label, one-hot, or a vector) is given to all three: ``p(x | z, c)``, ``q(z | x, c)`` and the prior
+``p(z | c) = N(mu_c, diag sigma_c^2)``, whose parameters are linear in c and which starts as N(0, I).
+
 "Auto-Encoding Variational Bayes", D. P. Kingma, M. Welling, 2014, https://arxiv.org/abs/1312.6114
 "Importance Weighted Autoencoders", Y. Burda, R. Grosse, R. Salakhutdinov, 2016, https://arxiv.org/abs/1509.00519
+"Learning Structured Output Representation using Deep Conditional Generative Models", K. Sohn, H. Lee, X. Yan, 2015,
+https://papers.nips.cc/paper/5775
 """
 
 from __future__ import annotations
@@ -23,6 +28,7 @@ from genlab.data.spaces import DataSpec
 from genlab.distributions.likelihoods import for_spec
 from genlab.errors import ConfigError
 from genlab.models.capabilities import ApproximatePosterior, DecodesLatents, LikelihoodBound
+from genlab.models.conditions import context, given_by, width
 from genlab.nn.networks import ConvDecoder, ConvEncoder, mlp
 from genlab.ops.random import Generators, normal
 
@@ -66,7 +72,7 @@ def gaussian_kl(q: DiagonalNormal, p: DiagonalNormal | None) -> Tensor:
 
 
 class VAENetwork(nn.Module):
-    """Encoder, decoder and likelihood, with an optional context ``c`` (the label, one-hot) on all of them."""
+    """Encoder, decoder and likelihood, with an optional context on all of them (a label one-hot, or a vector)."""
 
     def __init__(
         self,
@@ -93,7 +99,6 @@ class VAENetwork(nn.Module):
         )
         self.spec = spec
         self.likelihood = for_spec(spec, kind=likelihood, variance=variance)
-        self.num_classes = context
         params = self.likelihood.num_params
         if hidden == "auto":
             hidden = (500, 500) if spec.is_image else (128, 128, 128)
@@ -130,68 +135,8 @@ class VAENetwork(nn.Module):
         return out.view(-1, self.likelihood.num_params, *self.spec.event_shape)
 
 
-class VAEFamily(LikelihoodBound, ApproximatePosterior, DecodesLatents):
-    """What `VAE` and `ConditionalVAE` share; ``c`` is the one-hot label or None."""
-
-    net: VAENetwork
-    _latent_dim: int
-
-    @property
-    def latent_dim(self) -> int:
-        """Number of latent dimensions."""
-        return self._latent_dim
-
-    def _prior(self, c: Tensor | None) -> DiagonalNormal | None:
-        """``p(z | c)``; None is the standard normal."""
-        return None
-
-    def _posterior_moments(self, x: Tensor, c: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Those of q in the units of the prior: KL(q || p) per dimension is that against N(0, 1)."""
-        q, p = self.net.posterior(as_real(x), c), self._prior(c)
-        if p is None:
-            return q.mean, q.log_var.exp()
-        return (q.mean - p.mean) * torch.exp(-0.5 * p.log_var), (q.log_var - p.log_var).exp()
-
-    def _elbo_terms(self, x: Tensor, c: Tensor | None, generator: Generators) -> ELBOTerms:
-        x = as_real(x)  # once for the encoder and the likelihood
-        q = self.net.posterior(x, c)
-        eps = normal(len(x), self.latent_dim, like=q.mean, generator=generator)
-        z = q.mean + torch.exp(0.5 * q.log_var) * eps
-        return ELBOTerms(self.net.likelihood.log_prob(x, self.net.params(z, c)), gaussian_kl(q, self._prior(c)))
-
-    def _log_weights(self, x: Tensor, c: Tensor | None, q: DiagonalNormal, k: int, generator: Generators) -> Tensor:
-        """``log p(x | z) + log p(z) - log q(z | x)`` of ``k`` particles, ``(B, k)`` nats."""
-        eps = normal(len(x), k, self.latent_dim, like=q.mean, generator=generator)
-        std = torch.exp(0.5 * q.log_var)
-        z = q.mean[:, None] + std[:, None] * eps
-        p = self._prior(c)
-        standardised = z if p is None else (z - p.mean[:, None]) * torch.exp(-0.5 * p.log_var)[:, None]
-        # the constants -d/2 log 2 pi of p and q cancel
-        log_p = -0.5 * standardised.square().sum(-1)
-        log_q = -0.5 * eps.square().sum(-1) - 0.5 * q.log_var.sum(-1, keepdim=True)
-        if p is not None:
-            log_p = log_p - 0.5 * p.log_var.sum(-1, keepdim=True)
-        context = None if c is None else c.repeat_interleave(k, 0)
-        params = self.net.params(z.flatten(0, 1), context).unflatten(0, (len(x), k))
-        return self.net.likelihood.log_prob(x[:, None], params) + log_p - log_q
-
-    def _log_prob_bound(self, x: Tensor, c: Tensor | None, num_particles: int, generator: Generators) -> Tensor:
-        x = as_real(x)
-        q = self.net.posterior(x, c)
-        total = None
-        for done in range(0, num_particles, PARTICLES_AT_ONCE):
-            k = min(PARTICLES_AT_ONCE, num_particles - done)
-            chunk = self._log_weights(x, c, q, k, generator).logsumexp(1)
-            total = chunk if total is None else torch.logaddexp(total, chunk)
-        assert total is not None
-        return total - math.log(num_particles)
-
-    def _sample(self, z: Tensor, c: Tensor | None, generator: torch.Generator | None) -> Tensor:
-        return self.net.likelihood.sample(self.net.params(z, c), generator=generator)
-
-
-class VAE(VAEFamily):
-    """Variational autoencoder with a standard normal prior.
+class VAE(LikelihoodBound, ApproximatePosterior, DecodesLatents):
+    """Variational autoencoder with a standard normal prior; given a condition, with a normal prior that it decides.
 
     Args:
         spec: the data's type; decides likelihood and network.
@@ -202,9 +147,10 @@ class VAE(VAEFamily):
         channels: width of the convolutional networks at full resolution.
         likelihood: "bernoulli", "discretised_logistic", "gaussian", or "auto" (what fits the data).
         variance: of the Gaussian likelihood, "network" or "shared".
+        condition: what prior, encoder and decoder are given: "label", "vector", or None.
 
     Raises:
-        ConfigError: likelihood, network and data do not fit each other.
+        ConfigError: likelihood, network, condition and data do not fit each other.
     """
 
     def __init__(
@@ -217,9 +163,11 @@ class VAE(VAEFamily):
         channels: int = 32,
         likelihood: str = "auto",
         variance: str = "shared",
+        condition: Literal["label", "vector"] | None = None,
     ) -> None:
         super().__init__()
         self.spec = spec
+        self.given = given_by(condition, spec)
         self._latent_dim = default_latent_dim(spec) if latent_dim == "auto" else latent_dim
         self.net = VAENetwork(
             spec,
@@ -229,38 +177,95 @@ class VAE(VAEFamily):
             channels=channels,
             likelihood=likelihood,
             variance=variance,
-            context=0,
+            context=width(self.given),
         )
+        self.prior: nn.Linear | None = None
+        if self.given is not None:
+            self.prior = nn.Linear(width(self.given), 2 * self._latent_dim, bias=False)
+            nn.init.zeros_(self.prior.weight)
 
-    def elbo_terms(self, x: Tensor, *, generator: Generators = None) -> ELBOTerms:
+    @property
+    def latent_dim(self) -> int:
+        """Number of latent dimensions."""
+        return self._latent_dim
+
+    def _prior(self, context: Tensor | None) -> DiagonalNormal | None:
+        """``p(z | c)``; None is the standard normal."""
+        if self.prior is None:
+            return None
+        mean, log_var = self.prior(context).float().chunk(2, -1)
+        return DiagonalNormal(mean, log_var)
+
+    def elbo_terms(self, x: Tensor, c: Tensor | None = None, *, generator: Generators = None) -> ELBOTerms:
         """Both terms of the one-sample ELBO; the KL is in closed form."""
-        return self._elbo_terms(x, None, generator)
+        x, given = as_real(x), context(self.given, c)  # once for the encoder and the likelihood
+        q = self.net.posterior(x, given)
+        eps = normal(len(x), self.latent_dim, like=q.mean, generator=generator)
+        z = q.mean + torch.exp(0.5 * q.log_var) * eps
+        reconstruction = self.net.likelihood.log_prob(x, self.net.params(z, given))
+        return ELBOTerms(reconstruction, gaussian_kl(q, self._prior(given)))
 
-    def elbo(self, x: Tensor, *, generator: Generators = None) -> Tensor:
+    def elbo(self, x: Tensor, c: Tensor | None = None, *, generator: Generators = None) -> Tensor:
         """One-sample evidence lower bound, ``(B,)`` nats per example."""
-        terms = self.elbo_terms(x, generator=generator)
+        terms = self.elbo_terms(x, c, generator=generator)
         return terms.reconstruction - terms.kl
 
-    def log_prob_bound(self, x: Tensor, num_particles: int, *, generator: Generators = None) -> Tensor:
+    def _log_weights(self, x: Tensor, given: Tensor | None, q: DiagonalNormal, k: int, generator: Generators) -> Tensor:
+        """``log p(x | z) + log p(z) - log q(z | x)`` of ``k`` particles, ``(B, k)`` nats."""
+        eps = normal(len(x), k, self.latent_dim, like=q.mean, generator=generator)
+        std = torch.exp(0.5 * q.log_var)
+        z = q.mean[:, None] + std[:, None] * eps
+        p = self._prior(given)
+        standardised = z if p is None else (z - p.mean[:, None]) * torch.exp(-0.5 * p.log_var)[:, None]
+        # the constants -d/2 log 2 pi of p and q cancel
+        log_p = -0.5 * standardised.square().sum(-1)
+        log_q = -0.5 * eps.square().sum(-1) - 0.5 * q.log_var.sum(-1, keepdim=True)
+        if p is not None:
+            log_p = log_p - 0.5 * p.log_var.sum(-1, keepdim=True)
+        repeated = None if given is None else given.repeat_interleave(k, 0)
+        params = self.net.params(z.flatten(0, 1), repeated).unflatten(0, (len(x), k))
+        return self.net.likelihood.log_prob(x[:, None], params) + log_p - log_q
+
+    def log_prob_bound(
+        self, x: Tensor, num_particles: int, c: Tensor | None = None, *, generator: Generators = None
+    ) -> Tensor:
         """Importance-weighted bound with K particles, ``(B,)`` nats per example, K in chunks."""
-        return self._log_prob_bound(x, None, num_particles, generator)
+        x, given = as_real(x), context(self.given, c)
+        q = self.net.posterior(x, given)
+        total = None
+        for done in range(0, num_particles, PARTICLES_AT_ONCE):
+            k = min(PARTICLES_AT_ONCE, num_particles - done)
+            chunk = self._log_weights(x, given, q, k, generator).logsumexp(1)
+            total = chunk if total is None else torch.logaddexp(total, chunk)
+        assert total is not None
+        return total - math.log(num_particles)
 
-    def encode(self, x: Tensor) -> Tensor:
+    def encode(self, x: Tensor, c: Tensor | None = None) -> Tensor:
         """Posterior mean, ``(B, latent_dim)``."""
-        return self.net.posterior(x, None).mean
+        return self.net.posterior(x, context(self.given, c)).mean
 
-    def posterior_moments(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and variance of each unit of ``q(z | x)``, ``(B, latent_dim)`` each."""
-        return self._posterior_moments(x, None)
+    def posterior_moments(self, x: Tensor, c: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Mean and variance of each unit of ``q(z | x)`` in the units of the prior, ``(B, latent_dim)`` each.
 
-    def decode(self, z: Tensor) -> Tensor:
+        KL(q || p) of a unit is that against N(0, 1).
+        """
+        given = context(self.given, c)
+        q, p = self.net.posterior(as_real(x), given), self._prior(given)
+        if p is None:
+            return q.mean, q.log_var.exp()
+        return (q.mean - p.mean) * torch.exp(-0.5 * p.log_var), (q.log_var - p.log_var).exp()
+
+    def decode(self, z: Tensor, c: Tensor | None = None) -> Tensor:
         """Expected example ``(B, *event_shape)`` on the data's own scale."""
-        return self.net.likelihood.mean(self.net.params(z, None))
+        return self.net.likelihood.mean(self.net.params(z, context(self.given, c)))
 
-    def sample_latents(self, n: int, *, generator: torch.Generator | None = None) -> Tensor:
-        """``(n, latent_dim)`` draws from N(0, I)."""
-        return normal(n, self.latent_dim, like=next(self.parameters()), generator=generator)
+    def sample_latents(self, n: int, c: Tensor | None = None, *, generator: torch.Generator | None = None) -> Tensor:
+        """``(n, latent_dim)`` draws from the prior."""
+        p = self._prior(context(self.given, c))
+        eps = normal(n, self.latent_dim, like=next(self.parameters()) if p is None else p.mean, generator=generator)
+        return eps if p is None else p.mean + torch.exp(0.5 * p.log_var) * eps
 
-    def sample(self, n: int, *, generator: torch.Generator | None = None) -> Tensor:
+    def sample(self, n: int, c: Tensor | None = None, *, generator: torch.Generator | None = None) -> Tensor:
         """Ancestral samples: ``z ~ p(z)``, ``x ~ p(x | z)``."""
-        return self._sample(self.sample_latents(n, generator=generator), None, generator)
+        z = self.sample_latents(n, c, generator=generator)
+        return self.net.likelihood.sample(self.net.params(z, context(self.given, c)), generator=generator)

@@ -141,7 +141,7 @@ def test_paths_join_their_ends_at_the_length_of_both() -> None:
     assert torch.allclose(path[0, [0, 2, 4]], torch.tensor([[3, 0], [4.5**0.5, 4.5**0.5], [0, 3]]), atol=1e-5)
     model = VAE(PLANE, latent_dim=2, hidden=[4])
     z: Tensor = torch.randn(6, 2)
-    latents, means = walk(model, z, steps=4, given={})
+    latents, means = walk(model, z, None, steps=4)
     assert torch.allclose(latents[:, 0], z[:3], atol=1e-4)
     assert torch.allclose(latents[:, -1], z[3:], atol=1e-4)
     assert torch.allclose(means, model.decode(latents.flatten(0, 1)))

@@ -1,0 +1,108 @@
+"""What a model is given beside the data: the condition ``c``, from an option to what a network reads.
+
+``model.given`` says what c is: None (nothing), a `Label` (``(B,) int64``), read by networks as a one-hot vector, or a
+`Vector` (``(B, D) float``).
+"""
+
+from __future__ import annotations
+
+from typing import Literal, Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from genlab.data.spaces import DataSpec, Label, Space
+from genlab.errors import ConfigError
+
+Condition = Literal["label", "vector"]
+"""Values of a family's option ``condition``, beside None; of a family that takes classes only, "label"."""
+
+LABELLED = (
+    "digits, mnist, fashion_mnist, binarized_mnist, cifar10, celeba with data.label=..., "
+    "image_folder with one folder per class"
+)
+
+
+class Examples(Protocol):
+    """Data in memory: a batch or a split."""
+
+    @property
+    def y(self) -> Tensor | None:
+        """``(B,) int64`` labels, or None."""
+
+    @property
+    def c(self) -> Tensor | None:
+        """``(B, D) float`` conditions, or None."""
+
+
+def given_by(condition: Condition | None, spec: DataSpec) -> Space | None:
+    """What a model with the option ``condition`` is given of data of type ``spec``.
+
+    Raises:
+        ConfigError: the data has none.
+    """
+    if condition is None:
+        return None
+    found = spec.labels if condition == "label" else spec.condition
+    if found is None and condition == "label":
+        raise ConfigError(f"model.condition=label needs labels, this data has none; it fits data={LABELLED}")
+    if found is None or (condition == "vector" and found.kind != "vector"):
+        raise ConfigError("model.condition=vector needs data whose type has a vector as its condition, this has none")
+    return found
+
+
+def width(given: Space | None) -> int:
+    """How many numbers `context` has for each example; 0 without a condition."""
+    return 0 if given is None else given.num_classes if isinstance(given, Label) else given.dim
+
+
+def check_condition(given: Space | None, c: Tensor | None) -> None:
+    """Refuse a condition that is missing, or that nobody asked for.
+
+    Raises:
+        ValueError: either.
+    """
+    if given is not None and c is None:
+        raise ValueError(f"the model is conditional: it needs c, a {given.kind} of each example")
+    if given is None and c is not None:
+        raise ValueError("the model is not conditional: it takes no c")
+
+
+def needed(given: Space | None, c: Tensor | None) -> Tensor:
+    """``c`` of a model that cannot do without.
+
+    Raises:
+        ValueError: it is missing.
+    """
+    check_condition(given, c)
+    assert c is not None
+    return c
+
+
+def context(given: Space | None, c: Tensor | None) -> Tensor | None:
+    """``c`` as a network reads it: ``(B, width)`` in the default precision, a label one-hot; None without a condition.
+
+    Raises:
+        ValueError: see `check_condition`.
+    """
+    check_condition(given, c)
+    if c is None:
+        return None
+    return (F.one_hot(c, given.num_classes) if isinstance(given, Label) else c).to(torch.get_default_dtype())
+
+
+def condition(model: nn.Module, examples: Examples) -> Tensor | None:
+    """What the model is given of a batch or a split: its labels or vectors; None for a model without a condition."""
+    given: Space | None = getattr(model, "given", None)
+    if given is None:
+        return None
+    found = examples.y if isinstance(given, Label) else examples.c
+    if found is None:
+        raise ValueError(f"{type(model).__name__} is given a {given.kind} of each example, these have none")
+    return found
+
+
+def rows(c: Tensor | None, index: Tensor | slice) -> Tensor | None:
+    """The conditions of some examples."""
+    return None if c is None else c[index]
