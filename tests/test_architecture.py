@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-LINES = 350
+LINES = 300
 
 
 MODULES = sorted((ROOT / "genlab").rglob("*.py"))
@@ -101,7 +101,7 @@ def test_few_modules_lie_loose_at_the_top():
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(ROOT / "genlab").as_posix())
 def test_a_module_is_short(path):
-    assert len(path.read_text(encoding="utf-8").splitlines()) < LINES
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= LINES
 
 
 STATEMENTS = 65

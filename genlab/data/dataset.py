@@ -6,7 +6,8 @@ from dataclasses import dataclass, field, fields, replace
 from types import EllipsisType
 from typing import TYPE_CHECKING, Literal
 
-from genlab.data.spaces import Image, Label, Space, Vector, from_plain, of_levels, of_shape, plain
+from genlab.data.plain_spaces import from_plain, plain
+from genlab.data.spaces import Image, Label, Space, Vector, of_levels, of_shape
 from genlab.data.validity import check
 from genlab.errors import ConfigError
 from genlab.seeding import derive

@@ -9,8 +9,8 @@ from __future__ import annotations
 import importlib
 import math
 from abc import ABC, abstractmethod
-from dataclasses import asdict, dataclass, fields, replace
-from typing import TYPE_CHECKING, Any, ClassVar, get_args
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, ClassVar
 
 from genlab.errors import ConfigError
 
@@ -271,8 +271,6 @@ Space = Image | Vector | Table | Tokens | Waveform | Frames | Video | Label
 """Any of them: ``kind`` and ``values`` are words for messages, ``levels`` the number of integer values, None where they
 are real, ``ragged`` whether examples have lengths of their own (a tensor holds them padded with 0 at the end)."""
 
-KINDS: dict[str, type[Any]] = {each.kind: each for each in get_args(Space)}
-
 
 def of_shape(shape: tuple[int, ...], levels: int | None) -> Space:
     """The space that a shape alone stands for: three numbers an image, one a vector.
@@ -291,25 +289,6 @@ def of_shape(shape: tuple[int, ...], levels: int | None) -> Space:
 def of_levels(space: Space, levels: int | None) -> Space:
     """The same space with another number of integer values; None: real."""
     return replace(space, levels=levels)  # type: ignore[arg-type]
-
-
-def plain(space: Space) -> dict[str, Any]:
-    """Plain types, as a checkpoint holds them; `from_plain` is the inverse."""
-    values = {name: list(each) if isinstance(each, tuple) else each for name, each in asdict(space).items()}
-    return {"kind": space.kind, **values}
-
-
-def from_plain(value: dict[str, Any]) -> Space:
-    """The space of plain types.
-
-    Raises:
-        ConfigError: a kind or a property that this version does not know.
-    """
-    kind = KINDS.get(str(value.get("kind")))
-    given = {name: tuple(each) if isinstance(each, list) else each for name, each in value.items() if name != "kind"}
-    if kind is None or not set(given) <= {each.name for each in fields(kind)}:
-        raise ConfigError(f"{value}: no space that this version of genlab knows ({', '.join(KINDS)})")
-    return kind(**given)
 
 
 def __getattr__(name: str) -> object:
