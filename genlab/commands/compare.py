@@ -19,18 +19,21 @@ from rich.text import Text
 
 from genlab import __version__
 from genlab.commands.scores import Scores
-from genlab.comparison.columns import COLUMNS, METRICS
+from genlab.comparison.columns import METRICS, Column, further
 from genlab.comparison.groups import Group, Row, arrange
-from genlab.comparison.page import About, columns, page
+from genlab.comparison.page import About, columns, of_table, page
 from genlab.comparison.recorded import Run, read
 from genlab.comparison.value import ERRORS, Value
+from genlab.config.schema.metrics import PACKAGE, own
 from genlab.errors import CheckpointError, GenlabError
 from genlab.files import plainyaml
 from genlab.process import signals
 from genlab.process.printable import printable
 from genlab.runs import directory
+from genlab.signatures.described import described
 
 RUNS = "runs.json"
+ALL = "all"
 WIDE, NARROW = 400, 24
 """Characters: of a line where no terminal limits it; of the names at least, whatever the numbers take."""
 
@@ -46,7 +49,7 @@ def run(run_dir: Path, config: Mapping[str, Any], *, console: Console) -> int:
     """
     spare = run_dir / "scores"
     found = [scored(read(entry), config, spare=spare, console=console) for entry in directory.read_json(run_dir / RUNS)]
-    groups = arrange(found)
+    groups = arrange(found, more=_further(config["metric"]))
     about = About(_title(found), _command(run_dir), _made())
     html, flat, plain = (run_dir / name for name in NAMES)
     directory.write_text(html, page(groups, about))
@@ -69,9 +72,7 @@ def scored(run: Run, config: Mapping[str, Any], *, spare: Path, console: Console
         scores = Scores(run.path, config, spare=spare, console=console)
         scores.check_settings(run.config)
         records, lacks = {}, {}
-        for name in METRICS:
-            if config["metric"].get(name) is None:
-                continue
+        for name in _asked(config["metric"]):
             measured, why = scores.metric(name, config["metric"][name])
             if why is None:
                 records[name] = measured
@@ -90,11 +91,36 @@ def scored(run: Run, config: Mapping[str, Any], *, spare: Path, console: Console
     return replace(run, facts=facts, records=records, lacks=lacks, pictures=pictures, notes=notes)
 
 
+def _asked(metric: Mapping[str, Any]) -> list[str]:
+    """The metrics to measure: those of the table, those asked for by name, and a user's own; in this order.
+
+    Where nobody chose (``metric=all``, or a comparison as it is by default), those that the table has no place for stay
+    out: they take long.
+    """
+    present = [name for name, options in metric.items() if options is not None and name != ALL]
+    more = [name for name in present if ALL not in metric or name in own(metric)]
+    return [*(name for name in METRICS if name in present), *(name for name in more if name not in METRICS)]
+
+
+def _further(metric: Mapping[str, Any]) -> list[Column]:
+    """The columns of metrics that the table has no place for."""
+    mine = own(metric)
+    modules = {
+        name: mine[name]["_target_"].rpartition(".")[0] if name in mine else f"{PACKAGE}.{name}"
+        for name in _asked(metric)
+        if name not in METRICS
+    }
+    found = {name: described(module) for name, module in modules.items()}
+    return [further(name, each.about, each.says("better")) for name, each in found.items() if each is not None]
+
+
 def as_csv(groups: Sequence[Group]) -> str:
     """One line per row of the table and per seed; numbers with error (see `ERRORS`), seeds' deviation, note, mark."""
     text = io.StringIO()
     names = ["group", "name", "detail", "data", "seed", "seeds", "status", "error", "run_dir"]
-    names += [f"{column.key}{part}" for column in COLUMNS for part in ("", "_error", "_spread", "_note", "_mark")]
+    names += [
+        f"{column.key}{part}" for column in of_table(groups) for part in ("", "_error", "_spread", "_note", "_mark")
+    ]
     writer = csv.DictWriter(text, names, lineterminator="\n")
     writer.writeheader()
     for group, row in _lines(groups):
@@ -106,7 +132,7 @@ def as_csv(groups: Sequence[Group]) -> str:
             "error": first.error or "",
             "run_dir": first.path if len(row.runs) == 1 else "",
         }
-        for column in COLUMNS:
+        for column in group.columns:
             cell = row.cells[column.key]
             if isinstance(cell, Value):
                 line[column.key], line[f"{column.key}_error"] = cell.number, "" if cell.error is None else cell.error
@@ -159,7 +185,7 @@ def show(groups: Sequence[Group]) -> None:
             name = Text(printable(f"  {row.label}") + (f" ({len(row.rows)} seeds)" if row.rows else ""))
             if row.detail:
                 name.append(printable(f" {row.detail}"), style="dim")
-            table.add_row(name, *(_cell(row, column.key) for column in shown))
+            table.add_row(name, *(_cell(row, column) for column in shown))
     console = Console(width=None if Console().is_terminal else WIDE, force_jupyter=False)
     console.print(table)
     for group in groups:
@@ -173,8 +199,8 @@ def show(groups: Sequence[Group]) -> None:
             console.print(Text(printable(f"{row.label}: {row.runs[0].error}"), style="red"), soft_wrap=True)
 
 
-def _cell(row: Row, key: str) -> Text:
-    column = next(column for column in COLUMNS if column.key == key)
+def _cell(row: Row, column: Column) -> Text:
+    key = column.key
     cell = row.cells[key]
     if isinstance(cell, str):
         return Text("-", style="dim")

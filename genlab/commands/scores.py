@@ -32,6 +32,7 @@ from genlab.config.schema import validate
 from genlab.errors import CheckpointError, ConfigError, GenlabError, TrustError
 from genlab.files import foreign, own
 from genlab.runs import directory
+from genlab.signatures.syntax import source
 from genlab.storage import checkpoint
 
 if TYPE_CHECKING:
@@ -141,6 +142,9 @@ class Scores:
             return {"records": records, "lacks": None, "pictures": drawn}
 
         settings = {"options": dict(options), "split": self.config["split"], "seed": self.config["seed"]}
+        if "_target_" in options:  # a user's own, whose code is not among genlab's
+            file = source(str(options["_target_"]).rpartition(".")[0])
+            settings["code"] = None if file is None else basis.digest(file)
         if name in ELSEWHERE:
             settings["root"] = None if self.config["root"] is None else str(Path(self.config["root"]).resolve())
         if name in MACHINE:

@@ -259,5 +259,12 @@ COLUMNS = (
 )
 """In the order in which they stand."""
 
+
+def further(metric: str, about: str, better: str | None) -> Column:
+    """The column of a metric that has none of its own above: its first record, and what its class says of it."""
+    key = f"metric.{metric}" if any(column.key == metric for column in COLUMNS) else metric
+    return Column(key, metric, f"{about}.", of=measured(metric), show=significant, best=better, metric=metric)
+
+
 METRICS = tuple(dict.fromkeys(column.metric for column in COLUMNS if column.metric))
-"""The metrics that the table asks for, where the model and the data can have them."""
+"""The metrics that the table always has a place for, where the model and the data can have them."""

@@ -8,7 +8,16 @@ from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from genlab.comparison.columns import BOUND, COLUMNS, EXACT, FAILED, NONE, TRANSLATES, likelihood_scope
+from genlab.comparison.columns import (
+    BOUND,
+    COLUMNS,
+    EXACT,
+    FAILED,
+    NONE,
+    TRANSLATES,
+    Column,
+    likelihood_scope,
+)
 from genlab.comparison.recorded import FINISHED, SILENT, STOPPED, Run, plain
 from genlab.comparison.value import Cell, Value
 
@@ -44,15 +53,21 @@ class Group:
         title: what kind.
         why: one sentence: why these stand together and apart from the others.
         rows: the best likelihood first.
+        columns: of the whole table.
     """
 
     title: str
     why: str
     rows: tuple[Row, ...]
+    columns: tuple[Column, ...] = COLUMNS
 
 
-def arrange(runs: Sequence[Run]) -> list[Group]:
-    """Groups of rows: data by data; exact numbers before bounds, bounds by K, then those without a likelihood."""
+def arrange(runs: Sequence[Run], *, more: Sequence[Column] = ()) -> list[Group]:
+    """Groups of rows: data by data; exact numbers before bounds, bounds by K, then those without a likelihood.
+
+    ``more``: columns beside `COLUMNS`.
+    """
+    columns = (*COLUMNS, *more)
     names = _data_names(run for run in runs if run.error is None)
     places = {examples: place for place, examples in enumerate(names)}
     grouped: dict[tuple[Hashable, ...], list[Run]] = {}
@@ -62,15 +77,15 @@ def arrange(runs: Sequence[Run]) -> list[Group]:
     labels = _labels(runs)
     found = []
     for scope in order:
-        rows = [_row(same, labels) for same in _same_but_for_the_seed(grouped[scope])]
+        rows = [_row(same, labels, columns) for same in _same_but_for_the_seed(grouped[scope])]
         title, why = describe(scope)
         entropy = grouped[scope][0].facts.get("entropy")
         if entropy is not None and scope[1] in {EXACT, BOUND}:
             why += f" The least possible number here is the entropy of the true density, {entropy:.4g} nats."
         if len(names) > 1 and scope[0] in names:
             title = f"{names[str(scope[0])]}: {title}"
-        found.append(Group(title, why, tuple(sorted(rows, key=_by_likelihood))))
-    return _marked(found)
+        found.append(Group(title, why, tuple(sorted(rows, key=_by_likelihood)), columns))
+    return _marked(found, columns)
 
 
 def describe(scope: tuple[Hashable, ...]) -> tuple[str, str]:
@@ -177,15 +192,15 @@ def _same_but_for_the_seed(runs: Iterable[Run]) -> list[list[Run]]:
     return found
 
 
-def _row(runs: Sequence[Run], labels: dict[int, str]) -> Row:
+def _row(runs: Sequence[Run], labels: dict[int, str], columns: Sequence[Column]) -> Row:
     first = runs[0]
     if len(runs) == 1:
-        return Row(first.name, labels[id(first)], (first,), {column.key: column.of(first) for column in COLUMNS})
+        return Row(first.name, labels[id(first)], (first,), {column.key: column.of(first) for column in columns})
     singles = []
     for run in sorted(runs, key=lambda run: run.seed or 0):
-        cells = {column.key: column.of(run) for column in COLUMNS}
+        cells = {column.key: column.of(run) for column in columns}
         singles.append(Row(f"seed {run.seed}", "", (run,), cells))
-    cells = {column.key: mean([row.cells[column.key] for row in singles]) for column in COLUMNS}
+    cells = {column.key: mean([row.cells[column.key] for row in singles]) for column in columns}
     return Row(first.name, labels[id(first)], tuple(row.runs[0] for row in singles), cells, rows=tuple(singles))
 
 
@@ -235,11 +250,11 @@ def _by_likelihood(row: Row) -> tuple[float, str]:
     return (cell.number if isinstance(cell, Value) else math.inf, row.label)
 
 
-def _marked(groups: Sequence[Group]) -> list[Group]:
+def _marked(groups: Sequence[Group], columns: Sequence[Column]) -> list[Group]:
     """The same groups with "best" and "tied" in each column, among the numbers of one scope where there are several."""
     rows = [row for group in groups for row in group.rows]
     marks: dict[int, dict[str, str]] = {id(row): {} for row in rows}
-    for column in COLUMNS:
+    for column in columns:
         if column.best is None:
             continue
         scopes: dict[Hashable, list[tuple[Row, Value]]] = {}

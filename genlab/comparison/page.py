@@ -83,10 +83,15 @@ def page(groups: Sequence[Group], about: About) -> str:
     return f"<!doctype html>\n{tag('html', head, body, attrs={'lang': 'en'})}\n"
 
 
+def of_table(groups: Sequence[Group]) -> tuple[Column, ...]:
+    """All columns of a table, also those without a number."""
+    return groups[0].columns if groups else COLUMNS
+
+
 def columns(groups: Sequence[Group]) -> list[Column]:
     """The columns in which at least one run has a number."""
     rows = [row for group in groups for row in group.rows]
-    return [column for column in COLUMNS if any(isinstance(row.cells[column.key], Value) for row in rows)]
+    return [column for column in of_table(groups) if any(isinstance(row.cells[column.key], Value) for row in rows)]
 
 
 def anchor(run: Run, runs: Sequence[Run]) -> str:
@@ -170,7 +175,7 @@ def _legend(groups: Sequence[Group], shown: Sequence[Column]) -> Html:
     about = [(tag("dt", column.title), tag("dd", column.about)) for column in shown]
     reasons = []
     rows = [row for group in groups for row in group.rows if row.runs[0].error is None]
-    for column in COLUMNS:
+    for column in of_table(groups):
         if column not in shown and rows:
             why = list(dict.fromkeys(str(row.cells[column.key]) for row in rows))
             reasons.append(f"{column.title} ({'; '.join(why)})")

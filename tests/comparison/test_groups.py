@@ -9,7 +9,7 @@ import statistics
 
 import pytest
 
-from genlab.comparison.columns import COLUMNS, bits
+from genlab.comparison.columns import COLUMNS, bits, further
 from genlab.comparison.groups import arrange, mean
 from genlab.comparison.show import duration, significant, two_digits
 from genlab.comparison.value import Value
@@ -294,3 +294,19 @@ def test_numbers_are_told_in_a_readable_form():
         "60 min",
         "2.0 h",
     ]
+
+
+def test_a_metric_without_a_column_gets_one_and_takes_the_place_of_no_other(run):
+    column = further("mean_level", "About", "higher")
+
+    def having(value):
+        record = {"metric": "mean_level", "value": value, "standard_error": 0.01}
+        return run(f"run {value}", records={"mean_level": [record]})
+
+    (group,) = arrange([having(1.0), having(2.0), run("none")], more=[column])
+    assert group.columns == (*COLUMNS, column)
+    found = {row.label: (row.cells["mean_level"], row.marks.get("mean_level")) for row in group.rows}
+    assert found["run 2.0"][1] == "best"
+    assert found["run 1.0"][1] is None
+    assert found["none"][0] == "not measured"
+    assert (column.key, further("seconds", "About", None).key) == ("mean_level", "metric.seconds")

@@ -5,9 +5,11 @@ from __future__ import annotations
 import base64
 import csv
 import html
+import importlib
 import json
 import math
 import os
+import re
 import shutil
 import statistics
 import subprocess
@@ -482,3 +484,51 @@ def test_one_damaged_run_does_not_end_the_comparison(kind, outputs, tmp_path):
     (run,) = next(row for row in rows.values() if row["runs"][0]["path"] == str(bad))["runs"]
     assert run["error"]
     assert (folder / "compare.html").is_file()
+
+
+OWN = '''
+from genlab.metrics import Metric
+from genlab.metrics.subject import record, samples
+from genlab.models.capabilities import LikelihoodBound
+
+
+class MeanLevel(Metric):
+    """Mean level of samples."""
+
+    needs = (LikelihoodBound,)
+    better = "higher"
+
+    def compute(self, subject):
+        yield record(subject, "mean_level", FACTOR * samples(subject, 50).double().mean().item(), unit="levels", n=50)
+'''
+
+
+def test_a_metric_of_a_users_own_and_one_without_a_place_are_columns(outputs, tmp_path, monkeypatch, capsys):
+    package = tmp_path / "mine"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "mean_level.py").write_text(f"FACTOR = 1\n{OWN}")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "modules", dict(sys.modules))
+    words = ["outputs/train/*/*", "metric=[nll,elbo,mine.mean_level]", "trust=[mine]"]
+    status, folder, rows = compared(tmp_path, *words)
+    shown = capsys.readouterr().out
+    assert status == 0
+    assert re.search(r"model .*nats .*elbo +mean_level", shown)
+    cells = {label: row["cells"] for label, row in rows.items()}
+    both = cells["vae"]["mean_level"]  # of two seeds
+    assert both["number"] > 0
+    assert both["spread"] > 0
+    assert cells["vae"]["elbo"]["number"] < 0
+    assert cells["histogram"]["mean_level"] == {"reason": "needs a bound on the likelihood"}
+    line = next(row for row in csv.DictReader((folder / "compare.csv").open()) if row["name"] == "vae")
+    assert float(line["mean_level"]) == both["number"]
+    page = (folder / "compare.html").read_text()
+    assert "Mean level of samples." in page
+    (package / "mean_level.py").write_text(f"FACTOR = 2\n{OWN}")  # other code: measured anew
+    for name in [name for name in sys.modules if name.split(".")[0] == "mine"]:
+        del sys.modules[name]
+    importlib.invalidate_caches()
+    _, _, again = compared(tmp_path, *words)
+    assert again["vae"]["cells"]["mean_level"]["number"] == pytest.approx(2 * both["number"])
+    assert again["vae"]["cells"]["nll"] == cells["vae"]["nll"]
