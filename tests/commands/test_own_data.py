@@ -107,7 +107,7 @@ def test_samples_that_are_not_finite_are_told(
     trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run, _ = trained("model=gmm")
-    monkeypatch.setattr(GMM, "sample", lambda self, n, *, generator: torch.full((n, 5), torch.nan))
+    monkeypatch.setattr(GMM, "sample", lambda self, n, c=None, *, generator: torch.full((n, 5), torch.nan))
     sample.run(tmp_path, asked("sample", run, "n=7"), console=QUIET)
     assert "warning  7 of 7 samples are not finite" in capsys.readouterr().out
 
@@ -211,7 +211,7 @@ from genlab.models import VAE
 
 
 class Mine(VAE):
-    def elbo_terms(self, x, *, generator=None):
+    def elbo_terms(self, x, c=None, *, generator=None):
         return self.no_such_thing
 """
     (tmp_path / "model_of_mine.py").write_text(own)
