@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from genlab.data.batches import Batch
-from genlab.data.spaces import DataSpec, Split
+from genlab.data.dataset import DataSpec, Split
+from genlab.data.spaces import Image
 from genlab.models import (
     DCGAN,
     EBM,
@@ -81,7 +82,9 @@ def off_identity(model: GenerativeModel) -> GenerativeModel:
 
 
 def _realnvp(spec: DataSpec) -> GenerativeModel:
-    return off_identity(realnvp(spec, couplings=1 if spec.is_image else 4, hidden=[16], channels=4, blocks=1))
+    return off_identity(
+        realnvp(spec, couplings=1 if isinstance(spec.space, Image) else 4, hidden=[16], channels=4, blocks=1)
+    )
 
 
 def _batchnorm(spec: DataSpec) -> GenerativeModel:

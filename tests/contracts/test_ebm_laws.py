@@ -137,7 +137,7 @@ def test_contrastive_divergence_descends_the_energy_of_data_and_ascends_that_of_
     model = build()
     # all chains take part, so that the replay buffer afterwards is the samples of the step
     objective = replayed(model, data_noise=0.0, energy_penalty=0.0, reinit=0.0)
-    x = pictures(32) if model.spec.is_image else torch.randn(32, 2, generator=seeded())
+    x = pictures(32) if model.spec.levels is not None else torch.randn(32, 2, generator=seeded())
     loss = objective(model, Batch(x), step=0)
     with torch.no_grad():
         before = [model.energy(x).mean(), model.energy_of_chain(objective.replay).mean()]

@@ -24,7 +24,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from genlab.data.spaces import DataSpec
+from genlab.data.spaces import DataSpec, Image
 from genlab.errors import ConfigError
 from genlab.models.capabilities import SamplesByChain, UnnormalisedDensity
 from genlab.models.ebm.energy_networks import ConvEnergy, VectorEnergy, spectrally_normalised
@@ -85,12 +85,12 @@ class EBM(Scaled, UnnormalisedDensity, SamplesByChain):
                 f"an EBM models one set of examples, this data is {spec.layout}; "
                 "it fits data=digits, mnist, fashion_mnist, binarized_mnist, cifar10, celeba, image_folder, toy2d"
             )
-        if network == "conv" and not spec.is_image:
+        if network == "conv" and not isinstance(spec.space, Image):
             raise ConfigError("model.network=conv needs pictures, this data is vectors; use model.network=mlp")
         if hidden == "auto":
-            hidden = (64,) if spec.is_image else (128, 128)
+            hidden = (64,) if isinstance(spec.space, Image) else (128, 128)
         self.network: nn.Module
-        if spec.is_image and network != "mlp":
+        if isinstance(spec.space, Image) and network != "mlp":
             self.network = ConvEnergy(spec.event_shape, channels=channels, hidden=hidden)
         else:
             self.network = VectorEnergy(spec.dim, hidden=hidden, gain=DETAIL if spec.levels is None else 1.0)
@@ -126,7 +126,7 @@ class EBM(Scaled, UnnormalisedDensity, SamplesByChain):
     def energy_of_chain(self, u: Tensor) -> Tensor:
         """``E(u)``, ``(B,)`` float32."""
         energy = self.network(u).float()
-        return energy if self.spec.levels is not None else energy + 0.5 * u.float().square().sum(1)
+        return energy if self.spec.levels is not None else energy + 0.5 * u.float().square().flatten(1).sum(1)
 
     def energy(self, x: Tensor, c: Tensor | None = None) -> Tensor:
         """``E(x)``, ``(B,)``: ``-log p(x)`` up to a constant where the chain's temperature is 1; lower is likelier."""

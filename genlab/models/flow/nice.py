@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Literal
 
 from genlab.bijectors import ActNorm, AdditiveCoupling, Bijector, Chain, DiagonalScale, EvenOdd, Flatten, Halves
-from genlab.data.spaces import DataSpec, of_levels
+from genlab.data.spaces import DataSpec, Vector, of_levels
 from genlab.distributions.priors import StandardLogistic
 from genlab.models.flow.dequantised import Dequantised
 from genlab.models.flow.flow import Flow
@@ -25,7 +25,7 @@ def nice(
     couplings: int = 4,
     hidden: Sequence[int] | Literal["auto"] = "auto",
 ) -> Flow | Dequantised:
-    """NICE for the data: a `Flow` on vectors, exact; a `Dequantised` flow on pictures, a bound.
+    """NICE for the data: a `Flow` on reals, exact; a `Dequantised` flow on integers, a bound.
 
     Pictures are flattened, the even pixels in one half and the odd ones in the other, and scaled to [0, 1] without a
     logit, as in the paper. Each dimension enters with the mean 0 and the variance 1 of the first batch (`ActNorm`), in
@@ -42,11 +42,11 @@ def nice(
     check_fits(spec, model="nice")
     if hidden == "auto":
         hidden = (min(max(2 * spec.dim, 64), 1000),) * 3
-    parts: list[Bijector] = [Flatten(spec.event_shape), EvenOdd()] if spec.is_image else []
+    parts: list[Bijector] = [] if isinstance(spec.space, Vector) else [Flatten(spec.event_shape), EvenOdd()]
     parts.append(ActNorm(spec.dim))
     for i in range(couplings):
         partition = Halves(spec.dim, keep=i % 2)
         parts.append(AdditiveCoupling(partition, mlp(partition.inputs, hidden, partition.moved)))
     parts.append(DiagonalScale(spec.dim))
     flow = Flow(replace(spec, space=of_levels(spec.space, None)), bijector=Chain(parts), prior=StandardLogistic())
-    return Dequantised(spec, flow=flow, alpha=None) if spec.is_image else flow
+    return flow if spec.levels is None else Dequantised(spec, flow=flow, alpha=None)

@@ -18,11 +18,12 @@ from genlab.bijectors import (
     Bijector,
     Chain,
     Checkerboard,
+    Flatten,
     Halves,
     MultiScale,
     Squeeze,
 )
-from genlab.data.spaces import DataSpec, of_levels
+from genlab.data.spaces import DataSpec, Image, Vector, of_levels
 from genlab.distributions.priors import StandardNormal
 from genlab.errors import ConfigError
 from genlab.models.flow.dequantised import Dequantised
@@ -47,7 +48,7 @@ def realnvp(
     norm: Norm = "actnorm",
     alpha: float = 0.05,
 ) -> Flow | Dequantised:
-    """Real NVP for the data: a `Flow` on vectors, exact; a `Dequantised` flow on pictures, a bound.
+    """Real NVP for the data: a `Flow` on reals, exact; a `Dequantised` flow on integers, a bound.
 
     Vectors: couplings whose halves take turns, networks s and t in one MLP. Pictures (section 3.6): at each scale
     couplings with checkerboard masks, a squeeze, couplings with channel masks, and half of the channels leave; at the
@@ -61,14 +62,14 @@ def realnvp(
         blocks: pictures: residual blocks in each network.
         scales: pictures: how often to squeeze; "auto": see `COARSEST`.
         norm: before every coupling.
-        alpha: pictures: of the logit.
+        alpha: integers: of the logit.
 
     Raises:
         ConfigError: data that a coupling cannot split, or more scales than the picture has.
     """
     check_fits(spec, model="realnvp")
-    if spec.is_image:
-        picture = replace(spec, space=of_levels(spec.space, None))
+    real = replace(spec, space=of_levels(spec.space, None))
+    if isinstance(spec.space, Image):
         depth = halvings(spec) if scales == "auto" else scales
         if depth > halvings(spec, coarsest=1):
             raise ConfigError(
@@ -77,14 +78,15 @@ def realnvp(
             )
         count = 3 if couplings == "auto" else couplings
         bijector: Bijector = _multi_scale(spec.event_shape, depth, count, channels, blocks, norm)
-        flow = Flow(picture, bijector=bijector, prior=StandardNormal())
-        return Dequantised(spec, flow=flow, alpha=alpha)
-    parts: list[Bijector] = []
+        flow = Flow(real, bijector=bijector, prior=StandardNormal())
+        return flow if spec.levels is None else Dequantised(spec, flow=flow, alpha=alpha)
+    parts: list[Bijector] = [] if isinstance(spec.space, Vector) else [Flatten(spec.event_shape)]
     for i in range(8 if couplings == "auto" else couplings):
         partition = Halves(spec.dim, keep=i % 2)
         net = mlp(partition.inputs, hidden, 2 * partition.moved)
         parts += [*_norm(norm, spec.dim), AffineCoupling(partition, starting_at_zero(net, net[-1]))]
-    return Flow(spec, bijector=Chain(parts), prior=StandardNormal())
+    flow = Flow(real, bijector=Chain(parts), prior=StandardNormal())
+    return flow if spec.levels is None else Dequantised(spec, flow=flow, alpha=alpha)
 
 
 def check_fits(spec: DataSpec, *, model: str) -> None:
@@ -94,7 +96,7 @@ def check_fits(spec: DataSpec, *, model: str) -> None:
             f"model={model} models one set of examples, this data is {spec.layout}; "
             "it fits data=digits, mnist, fashion_mnist, binarized_mnist, cifar10, celeba, image_folder, toy2d"
         )
-    if spec.dim < 2 or (spec.is_image and spec.event_shape[1] * spec.event_shape[2] < 2):
+    if spec.dim < 2 or (isinstance(spec.space, Image) and spec.space.height * spec.space.width < 2):
         raise ConfigError(
             f"model={model} moves one part of an example by the other, {spec.event_shape} has only one; "
             "it fits data=digits, mnist, fashion_mnist, binarized_mnist, cifar10, celeba, image_folder, toy2d"
@@ -103,7 +105,7 @@ def check_fits(spec: DataSpec, *, model: str) -> None:
 
 def halvings(spec: DataSpec, *, coarsest: int = COARSEST) -> int:
     """How often both sides can be halved without falling below ``coarsest``: 28 -> 14 -> 7 is twice."""
-    _, height, width = spec.event_shape
+    height, width = spec.event_shape[-2:]
     count = 0
     while height % 2 == width % 2 == 0 and min(height, width) // 2 >= coarsest:
         height, width, count = height // 2, width // 2, count + 1

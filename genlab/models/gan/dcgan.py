@@ -13,7 +13,7 @@ from typing import Literal
 
 from torch import nn
 
-from genlab.data.spaces import DataSpec
+from genlab.data.spaces import DataSpec, Image
 from genlab.errors import ConfigError
 from genlab.models.conditions import given_by, width
 from genlab.models.ebm.energy_networks import spectrally_normalised
@@ -68,10 +68,10 @@ def _networks(
     spectral_norm: bool,
     num_classes: int | None,
 ) -> dict[str, nn.Module]:
-    if not spec.is_image or spec.layout != "single":
-        what = f"this data is {spec.layout}" if spec.is_image else "this data is vectors"
+    if not isinstance(spec.space, Image) or spec.layout != "single":
+        kind = f"of the kind {spec.space.kind}" if spec.layout == "single" else spec.layout
         raise ConfigError(
-            f"a DCGAN models one set of pictures, {what}; "
+            f"a DCGAN models one set of pictures, this data is {kind}; "
             "it fits data=digits, mnist, fashion_mnist, binarized_mnist, cifar10, celeba, image_folder"
         )
     _, height, width = spec.event_shape

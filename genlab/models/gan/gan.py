@@ -17,7 +17,7 @@ from typing import Literal
 
 from torch import nn
 
-from genlab.data.spaces import DataSpec
+from genlab.data.spaces import DataSpec, Vector
 from genlab.errors import ConfigError
 from genlab.models.gan.implicit import ImplicitModel
 from genlab.nn.networks import mlp
@@ -51,9 +51,9 @@ class GAN(ImplicitModel):
                 "it fits data=digits, mnist, fashion_mnist, binarized_mnist, cifar10, celeba, image_folder, toy2d"
             )
         if latent_dim == "auto":
-            latent_dim = 64 if spec.is_image else 8
+            latent_dim = 8 if isinstance(spec.space, Vector) else 64
         if hidden == "auto":
-            hidden = (256, 512) if spec.is_image else (128, 128, 128)
+            hidden = (128, 128, 128) if isinstance(spec.space, Vector) else (256, 512)
         made: list[nn.Module] = [mlp(latent_dim, hidden, spec.dim, activation=_leaky)]
         if spec.levels is not None:
             made.append(nn.Tanh())

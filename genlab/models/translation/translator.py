@@ -6,7 +6,7 @@ from typing import Literal
 
 from torch import Tensor
 
-from genlab.data.spaces import DataSpec
+from genlab.data.spaces import DataSpec, Image
 from genlab.errors import ConfigError
 from genlab.models.capabilities import Translator
 from genlab.models.translation.patchgan import layers_of, patch_size
@@ -30,8 +30,8 @@ class NetworkTranslator(Translator):
 
     def __init__(self, spec: DataSpec, *, layout: Literal["unpaired", "paired"]) -> None:
         super().__init__()
-        if spec.layout != layout or not spec.is_image or spec.levels is None:
-            have = spec.layout if spec.is_image else "vectors"
+        if spec.layout != layout or not isinstance(spec.space, Image) or spec.levels is None:
+            have = spec.layout if isinstance(spec.space, Image) else f"of the kind {spec.space.kind}"
             raise ConfigError(f"{type(self).__name__} learns from {layout} pictures, this data is {have}; {FITS}")
         if min(spec.event_shape[1:]) < SMALLEST:
             raise ConfigError(f"data.size={min(spec.event_shape[1:])}: a PatchGAN needs at least {SMALLEST} pixels")

@@ -24,7 +24,7 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from genlab.data.spaces import DataSpec
+from genlab.data.spaces import DataSpec, Image, Vector
 from genlab.distributions.likelihoods import for_spec
 from genlab.errors import ConfigError
 from genlab.models.capabilities import ApproximatePosterior, DecodesLatents, LikelihoodBound
@@ -55,7 +55,7 @@ class ELBOTerms(NamedTuple):
 
 def default_latent_dim(spec: DataSpec) -> int:
     """What ``latent_dim=auto`` is: a latent as wide as a vector, 20 for pictures."""
-    return 20 if spec.is_image else spec.dim
+    return spec.dim if isinstance(spec.space, Vector) else 20
 
 
 def as_real(x: Tensor) -> Tensor:
@@ -92,16 +92,16 @@ class VAENetwork(nn.Module):
                 f"a VAE models one set of examples, this data is {spec.layout}; "
                 "it fits data=digits, mnist, fashion_mnist, binarized_mnist, cifar10, celeba, image_folder, toy2d"
             )
-        if network == "conv" and not spec.is_image:
+        if network == "conv" and not isinstance(spec.space, Image):
             raise ConfigError("model.network=conv needs pictures, this data is vectors; use model.network=mlp")
         convolutional = network == "conv" or (
-            network == "auto" and spec.is_image and (spec.dim > MLP_MAX_DIM or spec.event_shape[0] > 1)
+            network == "auto" and isinstance(spec.space, Image) and (spec.dim > MLP_MAX_DIM or spec.event_shape[0] > 1)
         )
         self.spec = spec
         self.likelihood = for_spec(spec, kind=likelihood, variance=variance)
         params = self.likelihood.num_params
         if hidden == "auto":
-            hidden = (500, 500) if spec.is_image else (128, 128, 128)
+            hidden = (128, 128, 128) if isinstance(spec.space, Vector) else (500, 500)
         self.scale = 1.0 if spec.levels is None else 1.0 / (spec.levels - 1)
         self.encoder: nn.Module
         self.decoder: nn.Module
