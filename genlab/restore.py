@@ -147,7 +147,7 @@ def _spec(held: Mapping[str, Any]) -> DataSpec:
     whole = all(type(n) is int and n > 0 for n in shape) and all(
         n is None or (type(n) is int and n > 0) for n in numbers
     )
-    if not whole or len(shape) not in {1, 3} or math.prod(shape) > MAX_DIM or spec.layout not in get_args(Layout):
+    if not whole or not 1 <= len(shape) <= 4 or math.prod(shape) > MAX_DIM or spec.layout not in get_args(Layout):
         raise ValueError(f"its data would be of type {_line(spec)}")
     return spec
 

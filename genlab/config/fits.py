@@ -108,6 +108,33 @@ RULES: dict[str, tuple[str, Rule]] = {
 """By ``_target_``: the model's name in a sentence, and its rule. All but the translators model one set of examples."""
 
 
+FLAT = ("image", "vector", "waveform", "video")
+"""Kinds of arrays of one size, whose values a model can take as they come."""
+
+IMAGES_ONLY = ("pixelcnn", "gated_pixelcnn", "dcgan")
+
+CLASSICAL = ("histogram", "kde", "knn", "gmm", "ppca")
+
+
+def _arrays(name: str, model: Mapping[str, Any], data: Mapping[str, Any]) -> Iterator[str]:
+    """A user's own arrays, by ``data.kind``; what else they are tells the file."""
+    kind = data["kind"]
+    images_only = name in IMAGES_ONLY or (name == "histogram" and model.get("condition") == "label")
+    fitting = () if name in {"cyclegan", "pix2pix"} else ("image",) if images_only else FLAT
+    if not fitting:
+        yield f"model={name} learns from two domains of images, data=arrays is one set; {TRANSLATORS}"
+    elif kind not in fitting:
+        yield (
+            f"model={name} models {', '.join(fitting)}, data.kind={kind} is none of these; "
+            f"it fits data=arrays with data.kind={', '.join(fitting)}"
+        )
+    elif name in CLASSICAL and kind != "vector" and data["levels"] is None:
+        yield f"model={name} models real vectors or integers, data.kind={kind} is real; {REALS}"
+
+
+REALS = "it fits data=toy2d, data=arrays with data.kind=vector or data.levels=256"
+
+
 def check_pair(config: Mapping[str, Any]) -> Iterator[str]:
     """One sentence for each reason why the model cannot have this data; it names what fits."""
     model, data = config["model"], config["data"]
@@ -118,7 +145,8 @@ def check_pair(config: Mapping[str, Any]) -> Iterator[str]:
     if source in {"paired", *UNPAIRED} and name not in {"cyclegan", "pix2pix"}:
         yield f"model={name} models one set of examples, data={source} is two; it fits data={SINGLE}"
         return
-    if source == "arrays":  # what that is tells its file
+    if source == "arrays":
+        yield from _arrays(name, model, data)
         return
     reasons = list(rule(model, data, source))
     if not reasons and model.get("condition") == "label" and not labelled(source, data):

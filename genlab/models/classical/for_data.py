@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Literal
 
 from genlab.data.spaces import DataSpec, Vector
+from genlab.errors import ConfigError
 from genlab.models.classical.base import check_single
 from genlab.models.classical.cells import GridHistogram
 from genlab.models.classical.dequantised_fit import DequantisedFit
@@ -35,7 +36,7 @@ def histogram(
     if condition is not None:
         return NaiveBayes(spec, bins=bins, smoothing=smoothing)
     check_single(spec.layout, "histogram")
-    kind = GridHistogram if spec.levels is None else PixelHistogram
+    kind = GridHistogram if _flat(spec) == spec else PixelHistogram  # real vectors, or levels
     return kind(spec, bins=bins, smoothing=smoothing)
 
 
@@ -107,10 +108,19 @@ def knn(
         ConfigError: the data does not fit.
     """
     check_single(spec.layout, "knn")
-    kind = KNNOnGrid if spec.levels is None else KNN
+    kind = KNNOnGrid if _flat(spec) == spec else KNN  # real vectors, or levels
     return kind(spec, k=k, max_points=max_points)
 
 
 def _flat(spec: DataSpec) -> DataSpec:
-    """The spec of an example as one real vector."""
+    """The spec of an example as one real vector.
+
+    Raises:
+        ConfigError: real data of another shape, which nothing here would give back to its samples.
+    """
+    if spec.levels is None and not isinstance(spec.space, Vector):
+        raise ConfigError(
+            f"a classical density is of real vectors or of integers, this is data of reals, of the kind "
+            f"{spec.space.kind}; it fits data=toy2d, data=arrays with data.kind=vector"
+        )
     return replace(spec, space=Vector(spec.dim))

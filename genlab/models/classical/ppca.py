@@ -61,7 +61,11 @@ class PPCA(RealDensity, EncodesLatents, DecodesLatents):
     ) -> None:
         super().__init__()
         self.spec = spec
-        if spec.dim < 2 or (isinstance(latent_dim, int) and latent_dim >= spec.dim):
+        if spec.dim < 2:
+            raise ConfigError(
+                "model=ppca needs two dimensions or more, this data has one; it fits data=toy2d and pictures"
+            )
+        if isinstance(latent_dim, int) and latent_dim >= spec.dim:
             raise ConfigError(f"model.latent_dim={latent_dim}: this data has {spec.dim} dimensions; give fewer")
         self.asked = latent_dim
         self.max_points = read_points(max_points, dim=spec.dim)
