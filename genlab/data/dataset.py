@@ -83,11 +83,6 @@ class DataSpec:
         return self.space.levels
 
     @property
-    def is_image(self) -> bool:
-        """Whether an example is a picture ``(C, H, W)``."""
-        return isinstance(self.space, Image)
-
-    @property
     def dim(self) -> int:
         """Number of dimensions D of an example."""
         return self.space.dim
