@@ -167,7 +167,8 @@ def bpd(record: Record, model: GenerativeModel) -> Record:
     spec = model.spec
     if spec.levels is None:
         raise ConfigError("metric=bpd needs integer data, this is real; use metric=nll")
-    return record.scaled(1.0 / (spec.dim * math.log(2)), metric="bpd", unit="bits/dim")
+    unit = spec.space.unit
+    return record.scaled(unit.scale, metric="bpd", unit=unit.name)
 
 
 def elbo(

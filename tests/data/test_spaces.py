@@ -13,6 +13,9 @@ from genlab.data.batches import Batch, BatchLoader, ordered
 from genlab.data.dataset import DataSpec, Split
 from genlab.data.spaces import Frames, Image, Label, Table, Tokens, Vector, Video, Waveform, of_levels
 from genlab.errors import ConfigError
+from genlab.evaluation.likelihood import bpd
+from genlab.evaluation.record import Record
+from genlab.models import EBM
 from genlab.training.feed import Resident, Streamed
 
 SPACES = [
@@ -106,3 +109,22 @@ def test_conditions_and_lengths_come_with_their_examples():
         again = batch.to(torch.device("cpu"))
         assert torch.equal(again.lengths, batch.lengths)
     assert Batch(x).mask is None
+
+
+def test_a_likelihood_is_told_in_the_unit_of_its_space():
+    class OfBytes(torch.nn.Module):
+        spec = DataSpec(space=Waveform(50, 2, 256))
+
+    uniform = Record(
+        "nll", 100 * math.log(256), "nats per example", "exact", n=1, standard_error=0.0, split="test", seed=0
+    )
+    told = bpd(uniform, OfBytes())
+    assert (told.unit, told.value) == ("bits/sample", pytest.approx(8))
+
+
+def test_an_energy_of_sound_is_one_number_an_example():
+    model = EBM(DataSpec(space=Waveform(16, 2)), hidden=[4])
+    u = torch.randn(3, 2, 16, generator=torch.Generator().manual_seed(0))
+    energy = model.energy_of_chain(u)
+    assert energy.shape == (3,)
+    assert torch.allclose(energy - model.network(u), 0.5 * u.square().sum((1, 2)))
