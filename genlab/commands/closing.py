@@ -1,54 +1,27 @@
-"""What the end of a training run says beside the likelihood: latents in use, energies, translations, and warnings."""
+"""What the end of a training run says beside the likelihood: what metrics tell unasked, and warnings."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
 from torch import nn
 
 from genlab.data.spaces import Dataset
-from genlab.errors import TrainingError
-from genlab.evaluation import translators
-from genlab.evaluation.collapse import COLLAPSED, diversities, message
-from genlab.evaluation.energies import ENERGIES, energies
-from genlab.evaluation.units import units
-from genlab.models.capabilities import ApproximatePosterior, Translator, UnnormalisedDensity
-from genlab.models.gan.implicit import ImplicitModel
+from genlab.evaluation.collapse import COLLAPSED, message
+from genlab.metrics import METRICS
 
 
 def measured(model: nn.Module, data: Dataset, *, seed: int) -> dict[str, Any]:
-    """What the model's type has, for the summary: ``latents``, ``energy``, ``translation``, ``diversity``.
+    """What the metrics tell of the model without being asked, for the summary.
 
     Raises:
         TrainingError: a number that is not finite.
     """
     found: dict[str, Any] = {}
-    if isinstance(model, ApproximatePosterior):
-        found["latents"] = units(model, data, seed=seed)
-        check_number("KL of the posterior", found["latents"]["kl"])
-    if isinstance(model, UnnormalisedDensity):
-        found["energy"] = energies(model, data, n=ENERGIES, seed=seed)
-        for name in ("data", "samples"):
-            check_number(f"energy of {name}", found["energy"][name]["mean"])
-    if isinstance(model, Translator):
-        scores = translators.records(model, data, split="test", seed=seed)
-        for score in scores:
-            check_number(score.metric, score.value)
-        found["translation"] = {score.metric: score.to_dict() for score in scores}
-    if isinstance(model, Translator | ImplicitModel):
-        found["diversity"] = diversities(model, data, seed=seed)
+    for metric in METRICS.values():
+        found |= metric.at_end(model, data, seed=seed)
     return found
-
-
-def check_number(name: str, value: float) -> None:
-    """Raise TrainingError unless ``value`` is finite: losses judge the weights before their update, this the last."""
-    if not math.isfinite(value):
-        raise TrainingError(
-            f"{name} is {value} after the last step; go on from an earlier checkpoint, or start again with a smaller "
-            "optim.lr or trainer.gradient_clip_val=1"
-        )
 
 
 def of_records(summary: Mapping[str, Any]) -> list[dict[str, Any]]:

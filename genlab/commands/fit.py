@@ -22,10 +22,9 @@ from genlab.data.spaces import Dataset
 from genlab.errors import CheckpointError, ConfigError, TrainingError, out_of_memory
 from genlab.evaluation import likelihood
 from genlab.evaluation.artefacts.draw import draw
-from genlab.evaluation.energies import ENERGIES, energies
 from genlab.evaluation.record import Record
 from genlab.evaluation.reference import judged
-from genlab.models.capabilities import ExactLikelihood, LikelihoodBound, UnnormalisedDensity
+from genlab.models.capabilities import ExactLikelihood, LikelihoodBound
 from genlab.models.classical import Fit, Fitted
 from genlab.progress import track
 from genlab.restore import device_of
@@ -108,8 +107,7 @@ def run(
     if found:
         summary["validation"] = [record.to_dict() for record in found]
     summary["warnings"] = closing.of_records(summary)
-    if isinstance(model, UnnormalisedDensity):
-        summary["energy"] = energies(model, data, n=ENERGIES, seed=config["seed"])
+    summary |= closing.measured(model, data, seed=config["seed"])
     summary |= _logged(run_dir, config, model, data, metrics=metrics, console=console)
     directory.write_json(run_dir / directory.SUMMARY, summary)
     return summary

@@ -14,7 +14,7 @@ import genlab
 from genlab.commands import closing, devices
 from genlab.commands.descent import Descent
 from genlab.evaluation.artefacts.grids import save_png
-from genlab.evaluation.record import Record
+from genlab.evaluation.record import Record, check_number
 from genlab.evaluation.validate import validate
 from genlab.models.capabilities import GenerativeModel
 from genlab.progress import track
@@ -84,7 +84,7 @@ def _likelihoods(descent: Descent, model: nn.Module) -> dict[str, Any]:
         record = _likelihood(descent, model, split)
         latest = checkpoint.steps(descent.run_dir / directory.CHECKPOINTS)
         if record is not None:
-            closing.check_number(f"{split}/{record.metric}", record.value)
+            check_number(f"{split}/{record.metric}", record.value)
             found[split] = replace(record, checkpoint=str(latest[-1]) if latest else None).to_dict()
     return found
 

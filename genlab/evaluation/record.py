@@ -103,3 +103,12 @@ class Record:
         given = " given the label" if self.conditional else ""
         number = f"{decimals(self.value)} {self.uncertainty()}".rstrip()
         return f"{self.metric}{given} {sign} {number} {self.unit} ({kind}, n={self.n})"
+
+
+def check_number(name: str, value: float) -> None:
+    """Raise TrainingError unless ``value`` is finite: losses judge the weights before their update, this the last."""
+    if not math.isfinite(value):
+        raise TrainingError(
+            f"{name} is {value} after the last step; go on from an earlier checkpoint, or start again with a smaller "
+            "optim.lr or trainer.gradient_clip_val=1"
+        )

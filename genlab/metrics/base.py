@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
+from torch import nn
+
+from genlab.data.spaces import Dataset
 from genlab.evaluation.needs import Need, lacking
 from genlab.evaluation.record import Record
 from genlab.metrics.subject import Subject
@@ -42,6 +45,17 @@ class Metric(ABC):
     def missing(self) -> str | None:
         """What this machine lacks for it, as a sentence: a file, a package; None: nothing."""
         return None
+
+    @classmethod
+    def at_end(cls, model: nn.Module, data: Dataset, *, seed: int) -> dict[str, Any]:
+        """What every training run is told at its end, for its summary, by key; nothing, unless a metric says otherwise.
+
+        Cheap and without options; asked of each of genlab's metrics, so it looks at the model's type itself.
+
+        Raises:
+            TrainingError: a number that is not finite.
+        """
+        return {}
 
     @abstractmethod
     def compute(self, subject: Subject) -> Iterator[Record]:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import Any, Literal
 
-from genlab.data.spaces import Split
+from torch import nn
+
+from genlab.data.spaces import Dataset, Split
+from genlab.evaluation.collapse import diversities
 from genlab.evaluation.record import Record
 from genlab.evaluation.statistics.novelty import PAIR_DISTANCES, diversity
 from genlab.metrics._novelty import extractor_of, sides
 from genlab.metrics.base import Metric
 from genlab.metrics.subject import Subject, record, some
-from genlab.models.capabilities import GenerativeModel
+from genlab.models.capabilities import GenerativeModel, Translator
+from genlab.models.gan.implicit import ImplicitModel
 from genlab.seeding import derive
 from genlab.signatures.ranges import Positive
 
@@ -51,3 +55,10 @@ class Diversity(Metric):
             method=f"diversity: mean distance of two samples over that of two of {len(real)} examples, space={space}",
             extractor=None if extractor is None else extractor.name,
         )
+
+    @classmethod
+    def at_end(cls, model: nn.Module, data: Dataset, *, seed: int) -> dict[str, Any]:
+        """``diversity``: that of what a generator makes, which may have come to make one thing only."""
+        if not isinstance(model, Translator | ImplicitModel):
+            return {}
+        return {"diversity": diversities(model, data, seed=seed)}

@@ -7,8 +7,11 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-from genlab.evaluation.energies import energies
-from genlab.evaluation.record import Record
+from torch import nn
+
+from genlab.data.spaces import Dataset
+from genlab.evaluation.energies import ENERGIES, energies
+from genlab.evaluation.record import Record, check_number
 from genlab.metrics.base import Metric
 from genlab.metrics.subject import Subject
 from genlab.models.capabilities import UnnormalisedDensity
@@ -56,3 +59,13 @@ class Energy(Metric):
             **common,
         )
         yield from (*records, below)
+
+    @classmethod
+    def at_end(cls, model: nn.Module, data: Dataset, *, seed: int) -> dict[str, Any]:
+        """``energy``: those of data, samples and noise."""
+        if not isinstance(model, UnnormalisedDensity):
+            return {}
+        found = energies(model, data, n=ENERGIES, seed=seed)
+        for name in ("data", "samples"):
+            check_number(f"energy of {name}", found[name]["mean"])
+        return {"energy": found}

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
-from genlab.evaluation.record import Record
+from torch import nn
+
+from genlab.data.spaces import Dataset
+from genlab.evaluation.record import Record, check_number
 from genlab.evaluation.translators import records
 from genlab.metrics.base import Metric
 from genlab.metrics.subject import Subject, Unanswerable
@@ -26,3 +30,13 @@ class Translation(Metric):
                 "metric=translation: these domains have neither pairs nor labels to judge translations by"
             )
         yield from found
+
+    @classmethod
+    def at_end(cls, model: nn.Module, data: Dataset, *, seed: int) -> dict[str, Any]:
+        """``translation``: its records on the test split."""
+        if not isinstance(model, Translator):
+            return {}
+        scores = records(model, data, split="test", seed=seed)
+        for score in scores:
+            check_number(score.metric, score.value)
+        return {"translation": {score.metric: score.to_dict() for score in scores}}

@@ -478,3 +478,16 @@ def test_the_weights_are_looked_for_where_pytorch_keeps_downloads(monkeypatch: p
     monkeypatch.setattr(torch.hub, "_hub_dir", None)
     assert inception.place(None) == Path("/somewhere/hub/checkpoints") / inception.FILE
     assert inception.place("~/a.pth") == Path.home() / "a.pth"
+
+
+def test_a_run_ends_with_what_the_metrics_tell_of_it_unasked(trained: dict[str, Path], tmp_path: Path) -> None:
+    summary = json.loads((trained["vae"].parent.parent / "summary.json").read_text())
+    assert summary["latents"]["units"] == 20
+    assert {"energy", "translation", "diversity"}.isdisjoint(summary)
+    composed = compose("eval", [f"ckpt={trained['vae']}", "metric=active_units", "split=val", "accelerator=cpu"])
+    assert composed is not None
+    evaluate.run(tmp_path, composed.config, console=QUIET)
+    records = json.loads((tmp_path / "summary.json").read_text())["records"]
+    found = {each["metric"]: each["value"] for each in records}
+    assert found["active_units"] == summary["latents"]["active"]
+    assert found["posterior_kl"] == pytest.approx(summary["latents"]["kl"], rel=1e-6)
