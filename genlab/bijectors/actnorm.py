@@ -47,7 +47,7 @@ class ActNorm(Bijector):
         self.shift.copy_(-mean * scale)
         self.initialised.fill_(1)
 
-    def forward_and_log_det(self, x: Tensor) -> Transformed:
+    def forward_and_log_det(self, x: Tensor, c: Tensor | None = None) -> Transformed:
         """Scale and shift; the first batch in training mode is looked at first."""
         if self.training and not self._seen:
             if not self.initialised.item():
@@ -56,7 +56,7 @@ class ActNorm(Bijector):
         z = per_feature(self.log_scale.exp(), x) * x + per_feature(self.shift, x)
         return Transformed(z, over_positions(self.log_scale.sum(), x))
 
-    def inverse_and_log_det(self, z: Tensor) -> Transformed:
+    def inverse_and_log_det(self, z: Tensor, c: Tensor | None = None) -> Transformed:
         """``x = (z - b) * exp(-a)``."""
         x = (z - per_feature(self.shift, z)) * per_feature(torch.exp(-self.log_scale), z)
         return Transformed(x, over_positions(-self.log_scale.sum(), z))

@@ -21,14 +21,17 @@ class Transformed(NamedTuple):
 
 
 class Bijector(nn.Module):
-    """``z = f(x)``, invertible. Exact both ways: ``inverse_and_log_det(f(x)) = (x, -log |det df/dx|)`` to rounding."""
+    """``z = f(x)``, invertible. Exact both ways: ``inverse_and_log_det(f(x)) = (x, -log |det df/dx|)`` to rounding.
+
+    It may depend on a context ``c: (B, K)``, real numbers that go with each example: both ways are then of ``f(.; c)``.
+    """
 
     @abstractmethod
-    def forward_and_log_det(self, x: Tensor) -> Transformed:
+    def forward_and_log_det(self, x: Tensor, c: Tensor | None = None) -> Transformed:
         """``f(x)`` and ``log |det df/dx|``."""
 
     @abstractmethod
-    def inverse_and_log_det(self, z: Tensor) -> Transformed:
+    def inverse_and_log_det(self, z: Tensor, c: Tensor | None = None) -> Transformed:
         """``f^-1(z)`` and ``log |det df^-1/dz|``."""
 
 

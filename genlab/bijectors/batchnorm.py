@@ -37,7 +37,7 @@ class BatchNorm(Bijector):
         self.register_buffer("mean", torch.zeros(features))
         self.register_buffer("variance", torch.ones(features))
 
-    def forward_and_log_det(self, x: Tensor) -> Transformed:
+    def forward_and_log_det(self, x: Tensor, c: Tensor | None = None) -> Transformed:
         """Normalise; in training with the batch taken into the running averages."""
         m, v = self.mean, self.variance
         if self.training:
@@ -50,7 +50,7 @@ class BatchNorm(Bijector):
         z = (x - per_feature(m, x)) * per_feature((v + self.eps).rsqrt(), x)
         return Transformed(z, over_positions(-0.5 * (v + self.eps).log().sum(), x))
 
-    def inverse_and_log_det(self, z: Tensor) -> Transformed:
+    def inverse_and_log_det(self, z: Tensor, c: Tensor | None = None) -> Transformed:
         """``x = z sqrt(v + eps) + m``, with the averages as they stand."""
         v = self.variance + self.eps
         x = z * per_feature(v.sqrt(), z) + per_feature(self.mean, z)

@@ -20,25 +20,25 @@ class Chain(Bijector):
         super().__init__()
         self.parts = nn.ModuleList(parts)
 
-    def forward_and_log_det(self, x: Tensor) -> Transformed:
+    def forward_and_log_det(self, x: Tensor, c: Tensor | None = None) -> Transformed:
         """From the first part to the last."""
         log_det = None
         for part in members(self.parts):
-            x, own = part.forward_and_log_det(x)
+            x, own = part.forward_and_log_det(x, c)
             log_det = own if log_det is None else log_det + own
         return Transformed(x, x.new_zeros(len(x)) if log_det is None else log_det)
 
-    def inverse_and_log_det(self, z: Tensor) -> Transformed:
+    def inverse_and_log_det(self, z: Tensor, c: Tensor | None = None) -> Transformed:
         """From the last part to the first."""
         log_det = z.new_zeros(len(z))
         for part in reversed(members(self.parts)):
-            z, own = part.inverse_and_log_det(z)
+            z, own = part.inverse_and_log_det(z, c)
             log_det = log_det + own
         return Transformed(z, log_det)
 
-    def inverse_path(self, z: Tensor) -> list[Tensor]:
+    def inverse_path(self, z: Tensor, c: Tensor | None = None) -> list[Tensor]:
         """``z`` on its way to data: itself, then what is left after undoing ``f_n, f_(n-1), ..., f_1``."""
         path = [z]
         for part in reversed(members(self.parts)):
-            path.append(part.inverse_and_log_det(path[-1]).value)
+            path.append(part.inverse_and_log_det(path[-1], c).value)
         return path

@@ -32,7 +32,7 @@ class Logit(Bijector):
         self.alpha = alpha
         self.slope = 1 - 2 * alpha
 
-    def forward_and_log_det(self, x: Tensor) -> Transformed:
+    def forward_and_log_det(self, x: Tensor, c: Tensor | None = None) -> Transformed:
         """``(B, ...)`` in [0, 1] to the line."""
         # log p and log(1 - p), the latter without the cancellation near 1
         log_p = torch.log(self.alpha + self.slope * x)
@@ -40,7 +40,7 @@ class Logit(Bijector):
         log_det = (math.log(self.slope) - log_p - log_q).flatten(1).sum(1)
         return Transformed(log_p - log_q, log_det)
 
-    def inverse_and_log_det(self, z: Tensor) -> Transformed:
+    def inverse_and_log_det(self, z: Tensor, c: Tensor | None = None) -> Transformed:
         """``w = (sigmoid(y) - alpha) / (1 - 2 alpha)``."""
         log_p, log_q = torch.nn.functional.logsigmoid(z), torch.nn.functional.logsigmoid(-z)
         log_det = (log_p + log_q - math.log(self.slope)).flatten(1).sum(1)

@@ -38,25 +38,25 @@ class MultiScale(Bijector):
             self.shapes.append((channels, height, width))
         self.shapes.append((channels, height, width))
 
-    def forward_and_log_det(self, x: Tensor) -> Transformed:
+    def forward_and_log_det(self, x: Tensor, c: Tensor | None = None) -> Transformed:
         """``(B, C, H, W) -> (B, D)``."""
         *scales, last = members(self.scales)
         log_det, parts = x.new_zeros(len(x)), []
         for scale in scales:
-            h, own = scale.forward_and_log_det(x)
+            h, own = scale.forward_and_log_det(x, c)
             z, x = h.chunk(2, 1)
             parts.append(z.flatten(1))
             log_det = log_det + own
-        z, own = last.forward_and_log_det(x)
+        z, own = last.forward_and_log_det(x, c)
         return Transformed(torch.cat([*parts, z.flatten(1)], 1), log_det + own)
 
-    def inverse_and_log_det(self, z: Tensor) -> Transformed:
+    def inverse_and_log_det(self, z: Tensor, c: Tensor | None = None) -> Transformed:
         """``(B, D) -> (B, C, H, W)``."""
         pieces = z.split([math.prod(shape) for shape in self.shapes], 1)
         *parts, h = (piece.view(-1, *shape) for piece, shape in zip(pieces, self.shapes, strict=True))
         *scales, last = members(self.scales)
-        h, log_det = last.inverse_and_log_det(h)
+        h, log_det = last.inverse_and_log_det(h, c)
         for scale, part in zip(reversed(scales), reversed(parts), strict=True):
-            h, own = scale.inverse_and_log_det(torch.cat([part, h], 1))
+            h, own = scale.inverse_and_log_det(torch.cat([part, h], 1), c)
             log_det = log_det + own
         return Transformed(h, log_det)

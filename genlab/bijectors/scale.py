@@ -23,10 +23,10 @@ class DiagonalScale(Bijector):
         super().__init__()
         self.log_scale = nn.Parameter(torch.zeros(dim))
 
-    def forward_and_log_det(self, x: Tensor) -> Transformed:
+    def forward_and_log_det(self, x: Tensor, c: Tensor | None = None) -> Transformed:
         """Scale."""
         return Transformed(x * self.log_scale.exp(), self.log_scale.sum().to(x.dtype).expand(len(x)))
 
-    def inverse_and_log_det(self, z: Tensor) -> Transformed:
+    def inverse_and_log_det(self, z: Tensor, c: Tensor | None = None) -> Transformed:
         """Scale back."""
         return Transformed(z * torch.exp(-self.log_scale), -self.log_scale.sum().to(z.dtype).expand(len(z)))

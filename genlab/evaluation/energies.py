@@ -8,8 +8,10 @@ import torch
 from torch import Tensor
 
 from genlab.data.spaces import Dataset, DataSpec
+from genlab.evaluation.artefacts.latents import given
 from genlab.evaluation.statistics.detect import auroc
 from genlab.models.capabilities import UnnormalisedDensity
+from genlab.models.conditions import rows
 
 ENERGIES = 1000
 """Examples of each kind whose energies a summary describes."""
@@ -38,21 +40,29 @@ def energies(model: UnnormalisedDensity, data: Dataset, *, n: int, seed: int) ->
     model.eval()
     device = next(model.parameters()).device
     generator = torch.Generator(device).manual_seed(seed)
-    sources: dict[str, Callable[[int], Tensor]] = {
-        "data": lambda size: data.test.x[:size],
-        "samples": lambda size: model.sample(min(size, CHAINS), generator=generator),
-        "noise": lambda size: noise(data.spec, data.test.x, size, generator=torch.Generator().manual_seed(seed)),
+    c = given(model, data.test)
+    few_c = rows(c, slice(min(n, CHAINS, len(data.test))))
+    few = min(n, CHAINS) if c is None else min(n, CHAINS, len(data.test))
+    sources: dict[str, Callable[[], Tensor]] = {
+        "data": lambda: data.test.x[:n],
+        "samples": lambda: model.sample(few, few_c, generator=generator),
+        "noise": lambda: noise(data.spec, data.test.x, n, generator=torch.Generator().manual_seed(seed)),
     }
-    found = {
-        name: torch.cat([model.energy(part.to(device)).double().cpu() for part in draw(n).split(CHUNK)])
-        for name, draw in sources.items()
-    }
+    found = {name: _energies(model, draw().to(device), c) for name, draw in sources.items()}
     model.train(training)
     result = {
         name: {"mean": value.mean().item(), "std": value.std(correction=0).item(), "n": len(value)}
         for name, value in found.items()
     }
     below = auroc(found["data"], found["noise"])
-    few = min(len(found["data"]), len(found["noise"])) < 2  # of one nothing is known but that 1/2 is the most
-    error = 0.5 if few else below.standard_error
+    single = min(len(found["data"]), len(found["noise"])) < 2  # of one nothing is known but that 1/2 is the most
+    error = 0.5 if single else below.standard_error
     return {**result, "data_below_noise": {"probability": below.value, "standard_error": error}}
+
+
+def _energies(model: UnnormalisedDensity, x: Tensor, c: Tensor | None) -> Tensor:
+    """``E(x)``, ``(n,) float64`` on the CPU; conditions ``c`` in turn."""
+    parts = []
+    for index in torch.arange(len(x), device=x.device).split(CHUNK):
+        parts.append(model.energy(x[index], None if c is None else c[index % len(c)]).double().cpu())
+    return torch.cat(parts)

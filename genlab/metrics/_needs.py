@@ -18,7 +18,8 @@ def likelihood(loaded: Loaded) -> str | None:
 
 def likelihood_or_energy(loaded: Loaded) -> str | None:
     """What ranks examples."""
-    ranks = has_likelihood(loaded.model) or isinstance(loaded.model, UnnormalisedDensity)
+    model = loaded.model
+    ranks = has_likelihood(model) or (isinstance(model, UnnormalisedDensity) and model.given is None)
     return None if ranks else "a likelihood or an energy"
 
 

@@ -217,7 +217,7 @@ class OOD(Metric):
             )
             pairs |= {name: (own[name], strange[name]) for name in own}
         ranking = subject.loaded.model
-        if isinstance(ranking, UnnormalisedDensity):
+        if isinstance(ranking, UnnormalisedDensity) and ranking.given is None:  # else strange ones have no condition
             size = config["batch_size"]
             pairs["energy"] = (
                 energy_scores(ranking, inside, batch_size=size),

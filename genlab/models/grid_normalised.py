@@ -1,4 +1,4 @@
-"""Normalising a two-dimensional energy by quadrature."""
+"""Normalising a two-dimensional energy by quadrature, given a label for each class by itself."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ import math
 import torch
 from torch import Tensor
 
+from genlab.data.spaces import Label
 from genlab.errors import TrainingError
 from genlab.models.capabilities import ExactLikelihood, UnnormalisedDensity
+from genlab.models.conditions import check_condition
 
 MARGIN = 0.25
 """The box goes beyond the data by this part of their extent."""
@@ -33,7 +35,7 @@ class GridNormalised(ExactLikelihood):
 
     Attributes:
         box: ``(xmin, xmax, ymin, ymax)`` of the grid: outside it the density is 0.
-        log_normaliser: ``log Z``.
+        log_normaliser: ``log Z``, ``() float64``; of a model that is given a label, ``(classes,)``.
 
     Raises:
         ValueError: data that are not points in the plane.
@@ -48,7 +50,7 @@ class GridNormalised(ExactLikelihood):
             raise ValueError(f"a grid is for points in the plane, this data is {model.spec.event_shape}")
         self.model = model
         self.train(model.training)
-        self.spec = model.spec
+        self.spec, self.given = model.spec, model.given
         self.resolution = resolution
         xmin, xmax, ymin, ymax = bounds
         centre, half = ((xmin + xmax) / 2, (ymin + ymax) / 2), ((xmax - xmin) / 2, (ymax - ymin) / 2)
@@ -56,19 +58,23 @@ class GridNormalised(ExactLikelihood):
             factor = (1 + 2 * MARGIN) * 1.5**widening
             (cx, cy), (hx, hy) = centre, (half[0] * factor, half[1] * factor)
             self.box = (cx - hx, cx + hx, cy - hy, cy + hy)
-            log_mass = self._log_mass()
-            total = log_mass.logsumexp(0)
-            border = (log_mass - total).exp().view(resolution, resolution)
-            inner = border[1:-1, 1:-1].sum().item()
-            if math.isfinite(total.item()) and 1 - inner < NEGLIGIBLE:
+            log_mass = torch.stack([self._log_mass(y) for y in self._classes()])
+            total = log_mass.logsumexp(1, keepdim=True)
+            border = (log_mass - total).exp().view(-1, resolution, resolution)
+            inner = border[:, 1:-1, 1:-1].flatten(1).sum(1).min().item()
+            if total.isfinite().all() and 1 - inner < NEGLIGIBLE:
                 break
         else:
             raise TrainingError(
                 f"the energy cannot be normalised: the box {tuple(round(side, 2) for side in self.box)} does not hold "
                 f"its mass ({inner:.3g} inside); train for longer or with a smaller optim.lr"
             )
-        self.log_normaliser = total.item()
+        self.log_normaliser = total[:, 0] if self.given is not None else total[0, 0]
         self._probabilities = (log_mass - total).exp()
+
+    def _classes(self) -> list[int | None]:
+        """What the energy is given in turn: every class, or nothing."""
+        return [*range(self.given.num_classes)] if isinstance(self.given, Label) else [None]
 
     @property
     def method(self) -> str:
@@ -91,25 +97,37 @@ class GridNormalised(ExactLikelihood):
         return torch.stack([x.flatten(), y.flatten()], 1)
 
     @torch.no_grad()
-    def _log_mass(self) -> Tensor:
-        """``-E(c) + log area`` of every cell, ``(R * R,)`` float64 on the CPU."""
+    def _log_mass(self, y: int | None) -> Tensor:
+        """``-E(centre) + log area`` of every cell, of the class y, ``(R * R,)`` float64 on the CPU."""
         dx, dy = self._cell
         training = self.model.training
         self.model.eval()
-        energy = torch.cat([self.model.energy(part).cpu().double() for part in self._centres().split(8192)])
+        parts = []
+        for part in self._centres().split(8192):
+            c = None if y is None else torch.full((len(part),), y, device=part.device)
+            parts.append(self.model.energy(part, c).cpu().double())
         self.model.train(training)
+        energy = torch.cat(parts)
         return math.log(dx) + math.log(dy) - energy
 
     def log_prob(self, x: Tensor, c: Tensor | None = None) -> Tensor:
         """``(B,)`` nats, float64; ``-inf`` outside the box."""
         xmin, xmax, ymin, ymax = self.box
         inside = (x[:, 0] >= xmin) & (x[:, 0] <= xmax) & (x[:, 1] >= ymin) & (x[:, 1] <= ymax)
-        return torch.where(inside, -self.model.energy(x).double() - self.log_normaliser, -math.inf)
+        log_z = self.log_normaliser.to(x.device)
+        return torch.where(inside, -self.model.energy(x, c).double() - (log_z if c is None else log_z[c]), -math.inf)
 
     def sample(self, n: int, c: Tensor | None = None, *, generator: torch.Generator | None = None) -> Tensor:
         """``(n, 2)`` float32: a cell by its mass, uniform within it; no chain."""
         device = "cpu" if generator is None else generator.device
-        index = torch.multinomial(self._probabilities.to(device), n, replacement=True, generator=generator)
+        check_condition(self.given, c)
+        index = torch.empty(n, dtype=torch.int64, device=device)
+        for y, p in zip(self._classes(), self._probabilities.to(device), strict=True):
+            rows = torch.arange(n, device=device)
+            if c is not None and y is not None:
+                rows = torch.eq(c.to(device), y).nonzero()[:, 0]
+            if len(rows):
+                index[rows] = torch.multinomial(p, len(rows), replacement=True, generator=generator)
         within = torch.rand(n, 2, generator=generator, device=device) - 0.5
         where = next(self.model.parameters()).device
         return self._centres()[index.to(where)] + within.to(where) * torch.tensor(self._cell, device=where)
@@ -117,7 +135,9 @@ class GridNormalised(ExactLikelihood):
 
 def on_plane(model: object) -> bool:
     """Whether the model is an energy on the plane, which a grid normalises."""
-    return isinstance(model, UnnormalisedDensity) and model.spec.levels is None and model.spec.event_shape == (2,)
+    if not isinstance(model, UnnormalisedDensity) or not (model.given is None or isinstance(model.given, Label)):
+        return False  # there is a normaliser for every vector that it could be given
+    return model.spec.levels is None and model.spec.event_shape == (2,)
 
 
 def extent(x: Tensor) -> tuple[float, float, float, float]:

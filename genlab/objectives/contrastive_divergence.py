@@ -5,7 +5,8 @@ The gradient of the log-likelihood of ``p(x) = exp(-E(x)) / Z`` needs samples of
     grad log p = -E_data[grad E(x)] + E_p[grad E(x)],
 
 here the ends of short Langevin chains. Chains go on where they stopped at an earlier step (persistent contrastive
-divergence); a replay buffer holds many more of them than a batch, and some start again from noise.
+divergence); a replay buffer holds many more of them than a batch, and some start again from noise. With a condition,
+``p(x | c)``, a chain has one of its own for as long as it goes on, and one that starts again takes that of an example.
 
 "Training Products of Experts by Minimizing Contrastive Divergence", G. E. Hinton, 2002,
 https://doi.org/10.1162/089976602760128018
@@ -23,9 +24,10 @@ import torch
 from torch import Tensor, nn
 
 from genlab.data.batches import Batch
+from genlab.data.spaces import Label
 from genlab.errors import ConfigError
 from genlab.models.ebm.ebm import EBM
-from genlab.objectives.base import Loss, Recoverable, Step
+from genlab.objectives.base import Loss, Recoverable, Step, condition
 from genlab.ops.collectives import gathered, world
 
 
@@ -70,6 +72,8 @@ class ContrastiveDivergence(Recoverable):
     """
 
     replay: Tensor
+    replay_c: Tensor
+    known: Tensor
     regime: Regime
 
     def __init__(
@@ -105,6 +109,11 @@ class ContrastiveDivergence(Recoverable):
             energy_penalty=auto.energy_penalty if self.energy_penalty == "auto" else self.energy_penalty,
         )
         self.register_buffer("replay", model.start(self.regime.replay_size))
+        if model.given is not None:
+            n = self.regime.replay_size
+            where, kind = self.replay.device, torch.int64 if isinstance(model.given, Label) else self.replay.dtype
+            self.register_buffer("replay_c", torch.zeros(n, *model.given.shape, dtype=kind, device=where))
+            self.register_buffer("known", torch.zeros(n, dtype=torch.bool, device=where))  # whose condition is set
 
     def forward(self, model: nn.Module, batch: Batch, *, step: Step) -> Loss:
         """The loss with its terms ``energy_data`` and ``energy_samples``."""
@@ -114,8 +123,10 @@ class ContrastiveDivergence(Recoverable):
         data = model.to_chain(batch.x)
         if self.regime.data_noise > 0:
             data = model.inside(data + self.regime.data_noise * torch.randn_like(data))
-        samples = self.negatives(model, len(data))
-        energies = model.energy_of_chain(torch.cat([data, samples]))
+        c = condition(model, batch)
+        samples, own = self.negatives(model, len(data), c)
+        both = None if c is None or own is None else torch.cat([c, own])
+        energies = model.energy_of_chain(torch.cat([data, samples]), both)
         of_data, of_samples = (part.mean() for part in energies.split(len(data)))
         value = of_data - of_samples
         if self.regime.energy_penalty > 0:
@@ -123,8 +134,17 @@ class ContrastiveDivergence(Recoverable):
         return Loss(value, {"energy_data": of_data.detach(), "energy_samples": of_samples.detach()})
 
     @torch.no_grad()
-    def negatives(self, model: EBM, n: int) -> Tensor:
-        """``n`` chains of this rank, some of them anew from noise, after ``steps`` steps; they replace the old ones."""
+    def negatives(self, model: EBM, n: int, c: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
+        """``n`` chains of this rank, some of them anew from noise, after ``steps`` steps; they replace the old ones.
+
+        Args:
+            model: the energy.
+            n: how many.
+            c: the conditions of n examples, which chains that start anew take over.
+
+        Returns:
+            The chains, and the condition of each.
+        """
         rank, ranks = world()
         own = len(range(rank, len(self.replay), ranks))
         if own < n:
@@ -134,11 +154,18 @@ class ContrastiveDivergence(Recoverable):
             )
         slots = torch.randperm(own, device=self.replay.device)[:n] * ranks + rank
         fresh = torch.rand(n, device=self.replay.device) < self.regime.reinit
-        shape = (n, *(1,) * (self.replay.dim() - 1))
-        begin = torch.where(fresh.view(shape), model.start(n), self.replay[slots])
-        end = model.evolve(begin, steps=self.regime.steps)
-        self.replay[gathered(slots)] = gathered(end)
-        return end
+        own_c = None
+        if c is not None:
+            fresh = fresh | ~self.known[slots]
+            own_c = torch.where(_rows(fresh, c), c, self.replay_c[slots])
+        begin = torch.where(_rows(fresh, self.replay), model.start(n), self.replay[slots])
+        end = model.evolve(begin, own_c, steps=self.regime.steps)
+        everywhere = gathered(slots)
+        self.replay[everywhere] = gathered(end)
+        if own_c is not None:
+            self.replay_c[everywhere] = gathered(own_c)
+            self.known[everywhere] = True
+        return end, own_c
 
     def diverged(self, loss: Loss) -> bool:
         """Whether the loss is not finite, or data and samples are further apart in energy than ``max_gap``."""
@@ -151,3 +178,8 @@ class ContrastiveDivergence(Recoverable):
         scale = max(LEAST_STEP_SCALE, 0.5**rollbacks)
         model.scale_steps(scale)
         return f"other random numbers and {scale:g} of the chain's step"
+
+
+def _rows(chosen: Tensor, x: Tensor) -> Tensor:
+    """``chosen: (n,)``, broadcast to rows like those of ``x``."""
+    return chosen.view(-1, *(1,) * (x.dim() - 1))

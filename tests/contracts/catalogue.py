@@ -12,7 +12,7 @@ from torch import Tensor
 
 from genlab.data.batches import Batch
 from genlab.data.dataset import DataSpec, Split
-from genlab.data.spaces import Image
+from genlab.data.spaces import Image, Vector
 from genlab.models import (
     DCGAN,
     EBM,
@@ -44,6 +44,7 @@ GREY_SQUARE = DataSpec((1, 12, 12), 17, 3)
 RGB_SQUARE = DataSpec((3, 16, 16), 256, 3)
 PLANE = DataSpec((2,), None)
 LABELLED_PLANE = DataSpec((2,), None, 3)
+GIVEN_PLANE = DataSpec((2,), None, condition=Vector(3))
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,9 @@ class Case:
         g = torch.Generator().manual_seed(seed)
         y = None if self.spec.num_classes is None else torch.randint(self.spec.num_classes, (n,), generator=g)
         if self.spec.levels is None:
-            return Batch(torch.randn(n, *self.spec.event_shape, generator=g), y)
+            x = torch.randn(n, *self.spec.event_shape, generator=g)
+            c = None if self.spec.condition is None else torch.randn(n, *self.spec.condition.shape, generator=g)
+            return Batch(x, y, c=c)
         return Batch(torch.randint(self.spec.levels, (n, *self.spec.event_shape), generator=g, dtype=torch.uint8), y)
 
 
@@ -89,6 +92,18 @@ def _realnvp(spec: DataSpec) -> GenerativeModel:
 
 def _batchnorm(spec: DataSpec) -> GenerativeModel:
     return off_identity(realnvp(spec, couplings=2, hidden=[16], channels=4, blocks=1, norm="batchnorm"))
+
+
+def _conditional_realnvp(kind: str) -> Callable[[DataSpec], GenerativeModel]:
+    def build(spec: DataSpec) -> GenerativeModel:
+        small = {"couplings": 1 if isinstance(spec.space, Image) else 4, "hidden": [16], "channels": 4, "blocks": 1}
+        return off_identity(realnvp(spec, **small, condition=kind))
+
+    return build
+
+
+def _conditional_nice(spec: DataSpec) -> GenerativeModel:
+    return off_identity(nice(spec, hidden=[32], condition="label"))
 
 
 def _nice(spec: DataSpec) -> GenerativeModel:
@@ -145,12 +160,31 @@ def _ebm_normalised(spec: DataSpec) -> EBM:
     return EBM(spec, network="mlp", hidden=[16, 16], chain_steps=5, spectral_norm=True)
 
 
+def _conditional_ebm(kind: str) -> Callable[[DataSpec], EBM]:
+    def build(spec: DataSpec) -> EBM:
+        step_size = 0.1 if spec.levels is None else 10.0
+        return EBM(spec, hidden=[16], channels=4, chain_steps=5, step_size=step_size, condition=kind)
+
+    return build
+
+
 def _contrast() -> ContrastiveDivergence:
     return ContrastiveDivergence(steps=2, replay_size=64)
 
 
 def _gan(spec: DataSpec) -> GAN:
     return GAN(spec, latent_dim=3, hidden=[16])
+
+
+def _conditional_gan(kind: str) -> Callable[[DataSpec], GAN]:
+    return lambda spec: GAN(spec, latent_dim=3, hidden=[16], condition=kind)
+
+
+def _vector_vae(spec: DataSpec) -> VAE:
+    model = VAE(spec, latent_dim=3, hidden=[16], condition="vector")
+    assert model.prior is not None
+    torch.nn.init.normal_(model.prior.weight, std=0.3)
+    return model
 
 
 def _dcgan(spec: DataSpec) -> DCGAN:
@@ -220,6 +254,17 @@ CATALOGUE = [
     Case("dcgan-grey", GREY_SQUARE, _dcgan, lambda: Adversarial(loss="least_squares", label_smoothing=0.1)),
     Case("dcgan-spectral-rgb", RGB_SQUARE, _dcgan_spectral, lambda: Adversarial(loss="f_gan", divergence="pearson")),
     Case("dcgan-layer-rgb", RGB_SQUARE, _dcgan_layer, _wasserstein),
+    Case("conditional-realnvp-plane", LABELLED_PLANE, _conditional_realnvp("label"), MaximumLikelihood),
+    Case("conditional-realnvp-rgb", RGB, _conditional_realnvp("label"), MaximumLikelihood),
+    Case("conditional-nice-plane", LABELLED_PLANE, _conditional_nice, MaximumLikelihood),
+    Case("conditional-nice-grey", GREY, _conditional_nice, MaximumLikelihood),
+    Case("conditional-ebm-grey", GREY, _conditional_ebm("label"), _contrast),
+    Case("conditional-ebm-plane", LABELLED_PLANE, _conditional_ebm("label"), _contrast),
+    Case("conditional-gan-grey", GREY, _conditional_gan("label"), Adversarial),
+    Case("vector-vae-plane", GIVEN_PLANE, _vector_vae),
+    Case("vector-realnvp-plane", GIVEN_PLANE, _conditional_realnvp("vector"), MaximumLikelihood),
+    Case("vector-ebm-plane", GIVEN_PLANE, _conditional_ebm("vector"), _contrast),
+    Case("vector-gan-plane", GIVEN_PLANE, _conditional_gan("vector"), lambda: Adversarial(r1=0.1)),
     Case("conditional-dcgan-rgb", RGB, _conditional_dcgan, Adversarial),
 ]
 

@@ -171,7 +171,7 @@ def test_no_gradient_flows_through_or_stays_behind_a_chain() -> None:
     objective = replayed(model)
     model.train()
     before = copy.deepcopy(model.state_dict())
-    negatives = objective.negatives(model, 8)
+    negatives, _ = objective.negatives(model, 8)
     assert not negatives.requires_grad
     assert all(parameter.grad is None for parameter in model.parameters())
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items()), "a power iteration"
@@ -185,7 +185,7 @@ def test_reinit_is_the_share_of_chains_that_start_again_from_noise() -> None:
     for reinit, low, high in ((0.0, 0, 0), (1.0, 400, 400), (0.25, 65, 135)):
         objective = replayed(model, replay_size=400, reinit=reinit)
         objective.replay.fill_(9.0)
-        moved = objective.negatives(model, 400)
+        moved, _ = objective.negatives(model, 400)
         fresh = int((moved - 9.0).abs().gt(0.01).any(1).sum())
         assert low <= fresh <= high
         assert int((objective.replay - 9.0).abs().gt(0.01).any(1).sum()) == fresh
@@ -195,7 +195,7 @@ def test_chains_go_on_where_they_stopped() -> None:
     model = plane_ebm(step_size=1e-12)
     objective = replayed(model, replay_size=64, reinit=0.0)
     objective.replay.copy_(torch.arange(128.0).view(64, 2))
-    drawn = objective.negatives(model, 20)
+    drawn, _ = objective.negatives(model, 20)
     rows = drawn[:, 0].div(2).round().long()
     assert len(set(rows.tolist())) == 20, "a chain is drawn at most once a step"
     assert torch.allclose(objective.replay, torch.arange(128.0).view(64, 2), atol=1e-3), "and put back in its place"
@@ -238,7 +238,7 @@ def test_the_energy_sees_data_with_the_noise_that_was_asked_for(monkeypatch) -> 
     model, batch = grey_ebm(), Batch(torch.full((200, 1, 9, 7), 8, dtype=torch.uint8))
     plain, seen = model.to_chain(batch.x), []
     energy = EBM.energy_of_chain
-    monkeypatch.setattr(EBM, "energy_of_chain", lambda self, u: seen.append(u) or energy(self, u))
+    monkeypatch.setattr(EBM, "energy_of_chain", lambda self, u, c=None: seen.append(u) or energy(self, u, c))
     for noise in (0.0, 0.05, 0.1):
         objective = ContrastiveDivergence(steps=1, replay_size=200, data_noise=noise)
         objective.prepare(model)

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from genlab.data.batches import Batch
+from genlab.data.dataset import Dataset, Split
 from genlab.data.spaces import Label
 from genlab.models.capabilities import (
     DecodesLatents,
@@ -60,9 +61,14 @@ def test_samples_have_the_data_s_type_and_support(case: Case) -> None:
 
 
 @ALL
-def test_a_picture_of_the_task_depends_on_the_seed_and_its_number_alone(case: Case, tmp_path: Path) -> None:
+def test_a_picture_of_the_task_depends_on_the_seed_and_its_number_alone(
+    case: Case, tmp_path: Path, monkeypatch
+) -> None:
     """Neither on how many there are, nor on how many are computed at once."""
     loaded = Loaded(Path(), {}, case.spec, 0, case.model().eval())
+    batch = case.batch(30)
+    split = Split(batch.x, batch.y, c=batch.c)  # whose vectors are given to draws in turn
+    monkeypatch.setattr(Loaded, "dataset", lambda *_, **__: Dataset("any", case.spec, split, split, split))
     with torch.no_grad():
         few, many, other = (
             TASKS["sample"]().draw(Work(loaded, tmp_path, n=n, batch_size=size, seed=seed)).arrays
@@ -113,7 +119,7 @@ def test_likelihoods_and_bounds_are_one_finite_number_of_nats_per_example(case: 
 @having(ExactLikelihood)
 def test_an_exact_likelihood_does_not_depend_on_the_batch(case: Case) -> None:
     model, batch = case.model().eval(), case.batch(6)
-    one = Batch(batch.x[2:3], None if batch.y is None else batch.y[2:3])
+    one = Batch(*(None if part is None else part[2:3] for part in batch))
     whole, alone = (score(model, part, generator=seeded()) for part in (batch, one))
     assert torch.allclose(alone, whole[2:3], rtol=1e-5, atol=1e-4)
 

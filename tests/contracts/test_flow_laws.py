@@ -341,10 +341,10 @@ class Unit(Bijector):
         self.flatten = Flatten(shape)
         self.unused = nn.Parameter(torch.zeros(()))
 
-    def forward_and_log_det(self, x: Tensor):
+    def forward_and_log_det(self, x: Tensor, c: Tensor | None = None):
         return self.flatten.forward_and_log_det(x)
 
-    def inverse_and_log_det(self, z: Tensor):
+    def inverse_and_log_det(self, z: Tensor, c: Tensor | None = None):
         return self.flatten.inverse_and_log_det(z)
 
 

@@ -22,7 +22,7 @@ class OfACase(Loaded):
     def dataset(self, *, root: str | None, trust: object) -> Dataset:
         case = next(case for case in CASES if case.name == self.config["name"])
         batch = case.batch(5)
-        split = Split(batch.x, batch.y)
+        split = Split(batch.x, batch.y, c=batch.c)
         return Dataset(name=case.name, spec=case.spec, train=split, val=split, test=split)
 
 

@@ -20,6 +20,7 @@ class EBM(Target):
     noise: NonNegativeFloat | Literal["auto"]
     gradient_clamp: PositiveFloat | Literal["auto"] | None
     chain_steps: Positive | Literal["auto"]
+    condition: Literal["label", "vector"] | None = None
 
 
 class ContrastiveDivergence(Target):

@@ -19,6 +19,7 @@ class RealNVP(Target):
     scales: NonNegative | Literal["auto"]
     norm: Literal["actnorm", "batchnorm", "none"]
     alpha: Annotated[float, Field(gt=0, lt=0.5)]
+    condition: Literal["label", "vector"] | None = None
 
 
 class NICE(Target):
@@ -26,6 +27,7 @@ class NICE(Target):
 
     couplings: Positive
     hidden: list[Positive] | Literal["auto"]
+    condition: Literal["label", "vector"] | None = None
 
 
 TARGETS: dict[str, type[Target]] = {"genlab.models.realnvp": RealNVP, "genlab.models.nice": NICE}

@@ -22,6 +22,7 @@ class GAN(Target):
 
     latent_dim: Positive | Literal["auto"]
     hidden: list[Positive] | Literal["auto"]
+    condition: Literal["label", "vector"] | None = None
 
 
 class DCGAN(Target):

@@ -176,7 +176,12 @@ FURTHER: dict[str, tuple[Applies, Make]] = {
         _chain,
     ),
     "flow": (
-        lambda model, shown: isinstance(model, Flow) and model.spec.dim == 2 and isinstance(model.bijector, Chain),
+        lambda model, shown: (
+            isinstance(model, Flow)
+            and model.given is None
+            and model.spec.dim == 2
+            and isinstance(model.bijector, Chain)
+        ),
         _flow,
     ),
 }

@@ -6,12 +6,16 @@ In the coordinates ``u`` of the chain, the energy of a picture is ``f(u)`` on th
 
 with mean ``m`` and standard deviation ``d`` of the data. ``f`` grows at most linearly, so the Gaussian base measure
 makes every such density integrable. Samples are the ends of Langevin chains from noise (`genlab.samplers.Langevin`).
+Given a label y, f has one output for each class, ``p(x | y) ~ exp(-f(u)_y)`` (Grathwohl et al., 2020); given a vector,
+f reads it beside u.
 
 "A Tutorial on Energy-Based Learning", Y. LeCun, S. Chopra, R. Hadsell, M. Ranzato, F. Huang, 2006,
 http://yann.lecun.com/exdb/publis/pdf/lecun-06.pdf
 "Implicit Generation and Modeling with Energy-Based Models", Y. Du, I. Mordatch, 2019, https://arxiv.org/abs/1903.08689
 "Learning Non-Convergent Non-Persistent Short-Run MCMC Toward Energy-Based Model", E. Nijkamp, M. Hill, S.-C. Zhu,
 Y. N. Wu, 2019, https://arxiv.org/abs/1904.09770
+"Your Classifier is Secretly an Energy Based Model and You Should Treat it Like One", W. Grathwohl, K.-C. Wang,
+J.-H. Jacobsen, D. Duvenaud, M. Norouzi, K. Swersky, 2020, https://arxiv.org/abs/1912.03263
 """
 
 from __future__ import annotations
@@ -24,9 +28,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from genlab.data.spaces import DataSpec, Image
+from genlab.bijectors.coupling import beside
+from genlab.data.spaces import DataSpec, Image, Label
 from genlab.errors import ConfigError
 from genlab.models.capabilities import SamplesByChain, UnnormalisedDensity
+from genlab.models.conditions import check_condition, given_by, width
 from genlab.models.ebm.energy_networks import ConvEnergy, VectorEnergy, spectrally_normalised
 from genlab.models.scaled import Scaled
 from genlab.ops.eval_mode import evaluating
@@ -56,12 +62,13 @@ class EBM(Scaled, UnnormalisedDensity, SamplesByChain):
         step_size, noise, gradient_clamp: of the chain, see `Langevin`, in the coordinates ``u``; "auto" is `PICTURES`
             or `VECTORS`.
         chain_steps: length of a chain from noise to a sample.
+        condition: what the energy is given: "label", "vector" (of vectors), or None.
 
     Attributes:
         step_scale: what a guard has made of the step size: a buffer, 1 unless training diverged.
 
     Raises:
-        ConfigError: network and data do not fit each other.
+        ConfigError: network, condition and data do not fit each other.
     """
 
     step_scale: Tensor
@@ -78,6 +85,7 @@ class EBM(Scaled, UnnormalisedDensity, SamplesByChain):
         noise: float | Literal["auto"] = "auto",
         gradient_clamp: float | Literal["auto"] | None = "auto",
         chain_steps: int | Literal["auto"] = "auto",
+        condition: Literal["label", "vector"] | None = None,
     ) -> None:
         super().__init__(spec)
         if spec.layout != "single":
@@ -89,11 +97,17 @@ class EBM(Scaled, UnnormalisedDensity, SamplesByChain):
             raise ConfigError("model.network=conv needs pictures, this data is vectors; use model.network=mlp")
         if hidden == "auto":
             hidden = (64,) if isinstance(spec.space, Image) else (128, 128)
+        self.given = given_by(condition, spec)
+        classes = self.given.num_classes if isinstance(self.given, Label) else 1
+        extra = 0 if isinstance(self.given, Label) else width(self.given)
         self.network: nn.Module
-        if isinstance(spec.space, Image) and network != "mlp":
-            self.network = ConvEnergy(spec.event_shape, channels=channels, hidden=hidden)
+        self.flat = not (isinstance(spec.space, Image) and network != "mlp")
+        if self.flat:
+            gain = DETAIL if spec.levels is None else 1.0
+            self.network = VectorEnergy(spec.dim + extra, hidden=hidden, gain=gain, outputs=classes)
         else:
-            self.network = VectorEnergy(spec.dim, hidden=hidden, gain=DETAIL if spec.levels is None else 1.0)
+            depth, *size = spec.event_shape
+            self.network = ConvEnergy((depth + extra, *size), channels=channels, hidden=hidden, outputs=classes)
         if spectral_norm:
             self.network = spectrally_normalised(self.network)
         auto = VECTORS if spec.levels is None else PICTURES
@@ -123,14 +137,20 @@ class EBM(Scaled, UnnormalisedDensity, SamplesByChain):
         """The nearest state of the box for pictures; vectors as they are."""
         return u if self.spec.levels is None else u.clamp(-1, 1)
 
-    def energy_of_chain(self, u: Tensor) -> Tensor:
+    def energy_of_chain(self, u: Tensor, c: Tensor | None = None) -> Tensor:
         """``E(u)``, ``(B,)`` float32."""
-        energy = self.network(u).float()
+        check_condition(self.given, c)
+        if c is None:
+            energy = self.network(u).squeeze(1).float()
+        elif isinstance(self.given, Label):
+            energy = self.network(u).gather(1, c[:, None]).squeeze(1).float()
+        else:
+            energy = self.network(beside(u.flatten(1) if self.flat else u, c)).squeeze(1).float()
         return energy if self.spec.levels is not None else energy + 0.5 * u.float().square().flatten(1).sum(1)
 
     def energy(self, x: Tensor, c: Tensor | None = None) -> Tensor:
         """``E(x)``, ``(B,)``: ``-log p(x)`` up to a constant where the chain's temperature is 1; lower is likelier."""
-        return self.energy_of_chain(self.to_chain(x))
+        return self.energy_of_chain(self.to_chain(x), c)
 
     def start(self, n: int, *, generator: torch.Generator | None = None) -> Tensor:
         """Initial states ``u: (n, *event_shape)``: uniform on the pictures' box, the base measure for vectors."""
@@ -143,6 +163,7 @@ class EBM(Scaled, UnnormalisedDensity, SamplesByChain):
     def evolve(
         self,
         u: Tensor,
+        c: Tensor | None = None,
         *,
         steps: int,
         generator: torch.Generator | None = None,
@@ -154,6 +175,7 @@ class EBM(Scaled, UnnormalisedDensity, SamplesByChain):
 
         Args:
             u: ``(B, *event_shape)`` initial states.
+            c: the condition of each.
             steps: length of the chain.
             generator: of the noise.
             keep: bool, broadcast to ``u``: where it is true, the state stays what it is.
@@ -169,7 +191,7 @@ class EBM(Scaled, UnnormalisedDensity, SamplesByChain):
             self._step_scale = float(self.step_scale)
         with self._fixed():
             return self.langevin.run(
-                self.energy_of_chain,
+                lambda state: self.energy_of_chain(state, c),
                 u,
                 steps=steps,
                 generator=generator,
@@ -189,7 +211,7 @@ class EBM(Scaled, UnnormalisedDensity, SamplesByChain):
     def sample(self, n: int, c: Tensor | None = None, *, generator: torch.Generator | None = None) -> Tensor:
         """Ends of ``chain_steps`` steps from noise."""
         u = self.start(n, generator=generator)
-        return self.to_data(self.evolve(u, steps=self.chain_steps, generator=generator, repeated=True))
+        return self.to_data(self.evolve(u, c, steps=self.chain_steps, generator=generator, repeated=True))
 
     @torch.no_grad()
     def path(
@@ -205,13 +227,13 @@ class EBM(Scaled, UnnormalisedDensity, SamplesByChain):
         """The chains on their way; see `SamplesByChain.path`."""
         u = self.start(n, generator=generator)
         if start is not None:
-            given = self.to_chain(start)
-            u = given if keep is None else torch.where(keep, given, u)
+            begin = self.to_chain(start)
+            u = begin if keep is None else torch.where(keep, begin, u)
         times = torch.linspace(0, self.chain_steps, frames).round().int().tolist()
         kept = [u] * times.count(0)
 
         def observe(k: int, state: Tensor) -> None:
             kept.extend([state] * times.count(k))
 
-        self.evolve(u, steps=self.chain_steps, generator=generator, keep=keep, observe=observe, repeated=True)
+        self.evolve(u, c, steps=self.chain_steps, generator=generator, keep=keep, observe=observe, repeated=True)
         return self.to_data(torch.stack(kept))

@@ -47,20 +47,22 @@ class Dequantised(ItemisedBound, EncodesLatents, DecodesLatents, Tempered):
         super().__init__()
         assert spec.levels is not None
         self.spec = spec
+        self.given = flow.given
         self.levels = spec.levels
         self.flow = flow
         self.logit = None if alpha is None else Logit(alpha=alpha)
 
-    def _log_densities(self, x: Tensor, k: int, generator: Generators) -> tuple[Tensor, Tensor]:
+    def _log_densities(self, x: Tensor, c: Tensor | None, k: int, generator: Generators) -> tuple[Tensor, Tensor]:
         """``log p_Y(y)`` and ``log |det dy/dw|`` at k noisy copies of each picture, ``(B, k)`` nats each."""
         x = _real(x)
         u = uniform(len(x), k, *self.spec.event_shape, like=x, generator=generator)
         w = ((x[:, None] + u) / self.levels).flatten(0, 1)
+        c = None if c is None else c.repeat_interleave(k, 0)
         if self.logit is None:
-            log_p = self.flow.log_prob(w)
+            log_p = self.flow.log_prob(w, c)
             return log_p.view(-1, k), log_p.new_zeros(len(x), k)
         y, log_det = self.logit.forward_and_log_det(w)
-        return self.flow.log_prob(y).view(-1, k), log_det.view(-1, k)
+        return self.flow.log_prob(y, c).view(-1, k), log_det.view(-1, k)
 
     @property
     def log_volume(self) -> float:
@@ -69,14 +71,14 @@ class Dequantised(ItemisedBound, EncodesLatents, DecodesLatents, Tempered):
 
     def elbo(self, x: Tensor, c: Tensor | None = None, *, generator: Generators = None) -> Tensor:
         """The bound with one draw of the noise, ``(B,)`` nats per example."""
-        log_p, log_det = self._log_densities(x, 1, generator)
+        log_p, log_det = self._log_densities(x, c, 1, generator)
         return (log_p + log_det)[:, 0] - self.log_volume
 
     def log_prob_bound(
         self, x: Tensor, num_particles: int, c: Tensor | None = None, *, generator: Generators = None
     ) -> Tensor:
         """The bound with K draws of the noise, ``(B,)`` nats per example."""
-        terms = self.log_prob_bound_terms(x, num_particles, generator=generator)
+        terms = self.log_prob_bound_terms(x, num_particles, c, generator=generator)
         return torch.stack(list(terms.values())).sum(0)
 
     def log_prob_bound_terms(
@@ -92,7 +94,7 @@ class Dequantised(ItemisedBound, EncodesLatents, DecodesLatents, Tempered):
         at_once = max(1, NUMBERS_AT_ONCE // self.spec.dim)
         log_ps, log_dets, totals = [], [], []
         for done in range(0, num_particles, at_once):
-            log_p, log_det = self._log_densities(x, min(at_once, num_particles - done), generator)
+            log_p, log_det = self._log_densities(x, c, min(at_once, num_particles - done), generator)
             log_ps.append(log_p.sum(1))
             log_dets.append(log_det.sum(1))
             totals.append((log_p + log_det).logsumexp(1))
@@ -110,11 +112,11 @@ class Dequantised(ItemisedBound, EncodesLatents, DecodesLatents, Tempered):
     def encode(self, x: Tensor, c: Tensor | None = None) -> Tensor:
         """``(B, D)``: the latent of the cube's centre, ``u = 1/2``."""
         w = (_real(x) + 0.5) / self.levels
-        return self.flow.encode(w if self.logit is None else self.logit.forward_and_log_det(w).value)
+        return self.flow.encode(w if self.logit is None else self.logit.forward_and_log_det(w).value, c)
 
     def decode(self, z: Tensor, c: Tensor | None = None) -> Tensor:
         """``(B, C, H, W) float``: the picture in whose cube ``f^-1(z)`` lies, which is the expected one given z."""
-        y = self.flow.decode(z)
+        y = self.flow.decode(z, c)
         w = y if self.logit is None else self.logit.inverse_and_log_det(y).value
         return (w * self.levels).floor().clamp(0, self.levels - 1)
 
@@ -122,13 +124,13 @@ class Dequantised(ItemisedBound, EncodesLatents, DecodesLatents, Tempered):
         self, n: int, c: Tensor | None = None, *, temperature: float = 1.0, generator: torch.Generator | None = None
     ) -> Tensor:
         """``(n, D)`` draws from the prior, times the temperature."""
-        return self.flow.sample_latents(n, temperature=temperature, generator=generator)
+        return self.flow.sample_latents(n, c, temperature=temperature, generator=generator)
 
     def sample(
         self, n: int, c: Tensor | None = None, *, temperature: float = 1.0, generator: torch.Generator | None = None
     ) -> Tensor:
         """``(n, C, H, W)`` integer levels."""
-        return self.decode(self.sample_latents(n, temperature=temperature, generator=generator)).to(self.spec.dtype)
+        return self.decode(self.sample_latents(n, temperature=temperature, generator=generator), c).to(self.spec.dtype)
 
 
 def _real(x: Tensor) -> Tensor:

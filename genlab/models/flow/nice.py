@@ -13,6 +13,7 @@ from typing import Literal
 from genlab.bijectors import ActNorm, AdditiveCoupling, Bijector, Chain, DiagonalScale, EvenOdd, Flatten, Halves
 from genlab.data.spaces import DataSpec, Vector, of_levels
 from genlab.distributions.priors import StandardLogistic
+from genlab.models.conditions import given_by, width
 from genlab.models.flow.dequantised import Dequantised
 from genlab.models.flow.flow import Flow
 from genlab.models.flow.realnvp import check_fits
@@ -24,6 +25,7 @@ def nice(
     *,
     couplings: int = 4,
     hidden: Sequence[int] | Literal["auto"] = "auto",
+    condition: Literal["label", "vector"] | None = None,
 ) -> Flow | Dequantised:
     """NICE for the data: a `Flow` on reals, exact; a `Dequantised` flow on integers, a bound.
 
@@ -35,18 +37,21 @@ def nice(
         spec: the data's type.
         couplings: their number; the paper has 4.
         hidden: widths of the hidden layers; "auto": three of 2 D, at least 64 and at most 1000 (the paper's on MNIST).
+        condition: what every coupling's network is given: "label", "vector", or None.
 
     Raises:
-        ConfigError: data that a coupling cannot split.
+        ConfigError: data that a coupling cannot split, or that lacks the condition.
     """
     check_fits(spec, model="nice")
+    given = given_by(condition, spec)
     if hidden == "auto":
         hidden = (min(max(2 * spec.dim, 64), 1000),) * 3
     parts: list[Bijector] = [] if isinstance(spec.space, Vector) else [Flatten(spec.event_shape), EvenOdd()]
     parts.append(ActNorm(spec.dim))
     for i in range(couplings):
         partition = Halves(spec.dim, keep=i % 2)
-        parts.append(AdditiveCoupling(partition, mlp(partition.inputs, hidden, partition.moved)))
+        parts.append(AdditiveCoupling(partition, mlp(partition.inputs + width(given), hidden, partition.moved)))
     parts.append(DiagonalScale(spec.dim))
-    flow = Flow(replace(spec, space=of_levels(spec.space, None)), bijector=Chain(parts), prior=StandardLogistic())
+    real = replace(spec, space=of_levels(spec.space, None))
+    flow = Flow(real, bijector=Chain(parts), prior=StandardLogistic(), given=given)
     return flow if spec.levels is None else Dequantised(spec, flow=flow, alpha=None)

@@ -26,6 +26,7 @@ from genlab.bijectors import (
 from genlab.data.spaces import DataSpec, Image, Vector, of_levels
 from genlab.distributions.priors import StandardNormal
 from genlab.errors import ConfigError
+from genlab.models.conditions import given_by, width
 from genlab.models.flow.dequantised import Dequantised
 from genlab.models.flow.flow import Flow
 from genlab.nn.networks import mlp
@@ -47,6 +48,7 @@ def realnvp(
     scales: int | Literal["auto"] = "auto",
     norm: Norm = "actnorm",
     alpha: float = 0.05,
+    condition: Literal["label", "vector"] | None = None,
 ) -> Flow | Dequantised:
     """Real NVP for the data: a `Flow` on reals, exact; a `Dequantised` flow on integers, a bound.
 
@@ -63,11 +65,13 @@ def realnvp(
         scales: pictures: how often to squeeze; "auto": see `COARSEST`.
         norm: before every coupling.
         alpha: integers: of the logit.
+        condition: what every coupling's network is given: "label", "vector", or None.
 
     Raises:
-        ConfigError: data that a coupling cannot split, or more scales than the picture has.
+        ConfigError: data that a coupling cannot split or that lacks the condition, or more scales than the picture has.
     """
     check_fits(spec, model="realnvp")
+    given = given_by(condition, spec)
     real = replace(spec, space=of_levels(spec.space, None))
     if isinstance(spec.space, Image):
         depth = halvings(spec) if scales == "auto" else scales
@@ -77,15 +81,15 @@ def realnvp(
                 f"{halvings(spec, coarsest=1)} times"
             )
         count = 3 if couplings == "auto" else couplings
-        bijector: Bijector = _multi_scale(spec.event_shape, depth, count, channels, blocks, norm)
-        flow = Flow(real, bijector=bijector, prior=StandardNormal())
+        bijector: Bijector = _multi_scale(spec.event_shape, depth, count, channels, blocks, norm, extra=width(given))
+        flow = Flow(real, bijector=bijector, prior=StandardNormal(), given=given)
         return flow if spec.levels is None else Dequantised(spec, flow=flow, alpha=alpha)
     parts: list[Bijector] = [] if isinstance(spec.space, Vector) else [Flatten(spec.event_shape)]
     for i in range(8 if couplings == "auto" else couplings):
         partition = Halves(spec.dim, keep=i % 2)
-        net = mlp(partition.inputs, hidden, 2 * partition.moved)
+        net = mlp(partition.inputs + width(given), hidden, 2 * partition.moved)
         parts += [*_norm(norm, spec.dim), AffineCoupling(partition, starting_at_zero(net, net[-1]))]
-    flow = Flow(real, bijector=Chain(parts), prior=StandardNormal())
+    flow = Flow(real, bijector=Chain(parts), prior=StandardNormal(), given=given)
     return flow if spec.levels is None else Dequantised(spec, flow=flow, alpha=alpha)
 
 
@@ -125,11 +129,13 @@ def _norm(kind: Norm, features: int) -> list[Bijector]:
     return [ActNorm(features) if kind == "actnorm" else BatchNorm(features)]
 
 
-def _multi_scale(shape: tuple[int, ...], depth: int, count: int, channels: int, blocks: int, norm: Norm) -> MultiScale:
-    """``depth`` scales that squeeze and the last one; ``count`` couplings of each kind."""
+def _multi_scale(
+    shape: tuple[int, ...], depth: int, count: int, channels: int, blocks: int, norm: Norm, *, extra: int
+) -> MultiScale:
+    """``depth`` scales that squeeze and the last one; ``count`` couplings of each kind, given ``extra`` numbers."""
 
     def coupling(partition: Checkerboard | Halves, features: int) -> list[Bijector]:
-        net = ResidualNetwork(partition.inputs, channels=channels, outputs=2 * partition.moved, blocks=blocks)
+        net = ResidualNetwork(partition.inputs + extra, channels=channels, outputs=2 * partition.moved, blocks=blocks)
         return [*_norm(norm, features), AffineCoupling(partition, starting_at_zero(net, net.head))]
 
     def checkerboards(shape: tuple[int, ...], n: int) -> list[Bijector]:

@@ -7,6 +7,7 @@ convolutions see `DCGAN`, for the losses `genlab.objectives.Adversarial`.
 
 "Generative Adversarial Nets", I. J. Goodfellow, J. Pouget-Abadie, M. Mirza, B. Xu, D. Warde-Farley, S. Ozair,
 A. Courville, Y. Bengio, 2014, https://arxiv.org/abs/1406.2661
+"Conditional Generative Adversarial Nets", M. Mirza, S. Osindero, 2014, https://arxiv.org/abs/1411.1784
 """
 
 from __future__ import annotations
@@ -15,27 +16,41 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Literal
 
-from torch import nn
+from torch import Tensor, nn
 
-from genlab.data.spaces import DataSpec, Vector
+from genlab.bijectors.coupling import beside
+from genlab.data.spaces import DataSpec, Space, Vector
 from genlab.errors import ConfigError
+from genlab.models.conditions import context, given_by, width
 from genlab.models.gan.implicit import ImplicitModel
 from genlab.nn.networks import mlp
 
 _leaky = partial(nn.LeakyReLU, 0.2)
 
 
+class _Judge(nn.Sequential):
+    """``(B, *event_shape) -> (B,)`` logits, of pairs with a condition where there is one."""
+
+    def __init__(self, given: Space | None, judged: nn.Module) -> None:
+        super().__init__(nn.Flatten(), judged, nn.Flatten(0))
+        self.given = given
+
+    def forward(self, u: Tensor, c: Tensor | None = None) -> Tensor:
+        return super().forward(beside(u.flatten(1), context(self.given, c)))
+
+
 class GAN(ImplicitModel):
-    """GAN of perceptrons, for vectors and small pictures.
+    """GAN of perceptrons, for vectors and small pictures; a condition is an input of both (Mirza & Osindero, 2014).
 
     Args:
         spec: the data's type.
         latent_dim: size of z; "auto": 64 for pictures, 8 for vectors.
         hidden: widths of the generator's hidden layers; the discriminator has them in reverse; "auto": [256, 512] for
             pictures, [128, 128, 128] for vectors.
+        condition: what both are given: "label", "vector", or None.
 
     Raises:
-        ConfigError: data of two domains.
+        ConfigError: data of two domains, or without the condition.
     """
 
     def __init__(
@@ -44,6 +59,7 @@ class GAN(ImplicitModel):
         *,
         latent_dim: int | Literal["auto"] = "auto",
         hidden: Sequence[int] | Literal["auto"] = "auto",
+        condition: Literal["label", "vector"] | None = None,
     ) -> None:
         if spec.layout != "single":
             raise ConfigError(
@@ -54,13 +70,15 @@ class GAN(ImplicitModel):
             latent_dim = 8 if isinstance(spec.space, Vector) else 64
         if hidden == "auto":
             hidden = (128, 128, 128) if isinstance(spec.space, Vector) else (256, 512)
-        made: list[nn.Module] = [mlp(latent_dim, hidden, spec.dim, activation=_leaky)]
+        given = given_by(condition, spec)
+        made: list[nn.Module] = [mlp(latent_dim + width(given), hidden, spec.dim, activation=_leaky)]
         if spec.levels is not None:
             made.append(nn.Tanh())
-        judged = mlp(spec.dim, hidden[::-1], 1, activation=_leaky)
+        judged = mlp(spec.dim + width(given), hidden[::-1], 1, activation=_leaky)
         super().__init__(
             spec,
             latent_dim=latent_dim,
             generator=nn.Sequential(*made, nn.Unflatten(1, spec.event_shape)),
-            discriminator=nn.Sequential(nn.Flatten(), judged, nn.Flatten(0)),
+            discriminator=_Judge(given, judged),
+            given=given,
         )
