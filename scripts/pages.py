@@ -28,6 +28,7 @@ import pictures  # beside this file: MkDocs looks there while it loads a hook
 import results
 
 from genlab.config import listing
+from genlab.config.schema import targets
 from genlab.signatures.described import held
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -84,9 +85,16 @@ def yaml_file(words: list[str], _: str) -> str:
 
 
 def options(words: list[str], _: str) -> str:
-    """The options of a group's files or classes: ``key``, default, comment."""
-    (group,) = words
+    """The options of a group's files or classes, or of one model, data source or objective: key, default, comment."""
+    group, *names = words
     rows = []
+    for name in names:
+        each = targets.offered(group)[name]
+        for key, value in each.defaults().items():
+            shown = value if isinstance(value, str) else json.dumps(value)
+            rows.append([f"`{group}.{key}`", f"`{shown}`", cell(each.notes.get(key, "").replace("None:", "null:"))])
+    if names:
+        return table(["option", "default", ""], rows)
     if group in listing.HELD:
         for name, each in held(listing.HELD[group]).items():
             for key, value in each.defaults().items():

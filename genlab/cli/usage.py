@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from genlab.cli.verbs import Verb
 
 _GROUPS = {
-    "train": ("model", "data", "trainer", "callbacks", "logger", "experiment"),
+    "train": ("model", "data", "objective", "optim", "trainer", "callbacks", "logger", "experiment"),
     "sample": ("task",),
     "eval": ("metric",),
     "compare": ("metric",),
 }
 
-_TAILS = {"list": "[models|data|metrics|tasks|experiments]", "compare": "[RUN ...] [key=value ...]"}
+_TAILS = {"list": f"[{'|'.join(listing.GROUPS)}]", "compare": "[RUN ...] [key=value ...]"}
 
 _MORE = """\
   -m, --multirun        a sweep: comma-separated values become one run each

@@ -23,7 +23,7 @@ from genlab.commands import devices
 from genlab.data.batches import BatchLoader, Place
 from genlab.data.spaces import Dataset
 from genlab.errors import ConfigError
-from genlab.models.classical import Fitted
+from genlab.models.classical.base import Fitted
 from genlab.objectives.players import Game
 from genlab.process import threads
 from genlab.runs import ranks

@@ -25,7 +25,7 @@ from genlab.evaluation.artefacts.draw import draw
 from genlab.evaluation.record import Record
 from genlab.evaluation.reference import judged
 from genlab.models.capabilities import ExactLikelihood, LikelihoodBound
-from genlab.models.classical import Fit, Fitted
+from genlab.models.classical.base import Fit, Fitted
 from genlab.progress import track
 from genlab.restore import device_of
 from genlab.runs import directory, ranks

@@ -18,7 +18,7 @@ from genlab.commands import assembly, between_steps, continued, descent, devices
 from genlab.commands.notes import report, say
 from genlab.commands.quiet import quiet
 from genlab.errors import ConfigError
-from genlab.models.classical import Fitted
+from genlab.models.classical.base import Fitted
 
 
 def run(

@@ -13,27 +13,31 @@ from typing import Any
 
 from hydra.core.config_store import ConfigStore
 
-from genlab.config.listing import HELD
+from genlab.config.listing import HELD, classes
 from genlab.errors import ConfigError
-from genlab.signatures.described import Described, described, held
-from genlab.signatures.syntax import source
+from genlab.signatures.described import Described, described
+from genlab.signatures.names import where
+from genlab.signatures.syntax import PACKAGE, source
 
 ALL = "all"
 
 TASK = "task"
 """The group whose choice is one, and whose options are flat."""
 
-KINDS = {"metric": "Metric", TASK: "Task"}
+BUILT = ("objective",)
+"""Groups whose choice becomes a node with a ``_target_``."""
+
+KINDS = {"metric": "Metric", TASK: "Task", "objective": "Objective"}
 """What a class of a group is a child of."""
 
 
 @cache
 def store() -> None:
     """Let Hydra find genlab's own."""
-    for group, package in HELD.items():
-        for name, found in held(package).items():
+    for group in HELD:
+        for name, found in classes(group).items():
             _keep(group, name, found)
-    metrics = {name: each.defaults() for name, each in held(HELD["metric"]).items()}
+    metrics = {name: each.defaults() for name, each in classes("metric").items()}
     ConfigStore.instance().store(group="metric", name=ALL, node={**metrics, ALL: {}})
 
 
@@ -74,5 +78,17 @@ def _keep(group: str, name: str, found: Described) -> None:
     if group == TASK:
         ConfigStore.instance().store(group=group, name=name, node={TASK: name, **options}, package="_global_")
         return
+    if group in BUILT:
+        node = {"_target_": _short(found, HELD[group]), **options}
+        ConfigStore.instance().store(group=group, name=name, node=node)
+        return
     target = {"_target_": found.target} if "." in name else {}
     ConfigStore.instance().store(group=group, name=name, node={name.rpartition(".")[2]: {**target, **options}})
+
+
+def _short(found: Described, package: str) -> str:
+    """A target by the name that the package has for it, if it has one."""
+    init = PACKAGE.joinpath(*package.split(".")[1:], "__init__.py")
+    same = (name for name, place in where(str(init)).items() if place == (found.module, found.name))
+    name = next(same, None)
+    return found.target if name is None else f"{package}.{name}"

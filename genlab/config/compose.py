@@ -44,9 +44,6 @@ QUIET = {
 }
 """Hydra writes and prints nothing of its own: run directories and output are genlab's."""
 
-PAIR = "pair"
-"""The config group with what holds for one model on one data set: ``configs/pair/<model>-<data>.yaml``, if any."""
-
 SPEED = "speed"
 """The config group with what makes a model fast on a device: ``configs/speed/<trainer>-<model>.yaml``, if any."""
 
@@ -132,14 +129,11 @@ def run_hydra(verb: str, argv: list[str], task: Callable[[DictConfig], Any], *, 
     flags = [word for word in argv if word.startswith("-")]
     overrides = [word for word in argv if not word.startswith("-")]
     for word in overrides:
-        if re.match(rf"[+~]*{PAIR}\b", word):
-            raise ConfigError(f"{word}: follows from model= and data=; set what it would: trainer.max_epochs=30")
         if re.match(rf"[+~]*{SPEED}\b", word):
             raise ConfigError(f"{word}: follows from trainer= and model=; set what it would: trainer.precision=32-true")
     parsed = parse_overrides(overrides)
     hints.check_choices(verb, parsed)
-    optional = [word for word, each in zip(overrides, parsed, strict=True) if _says_none(each)]
-    overrides = [word for word in overrides if word not in optional]
+    overrides = [_without(each) if _says_none(each) else word for word, each in zip(overrides, parsed, strict=True)]
     failed: list[Exception] = []
     sweeps = any(word in {"-m", "--multirun"} for word in flags)
     raised = (*_RAISED, *(() if sweeps else _STUMBLES))  # a sweeper's own are `genlab.launch.sweep`'s to tell
@@ -176,9 +170,14 @@ def _noting(task: Callable[[DictConfig], Any], failed: list[Exception]) -> Calla
 
 
 def _says_none(override: Override) -> bool:
-    """``experiment=null``, which Hydra does not take although its own files say so."""
+    """``optim=null``, which Hydra does not take although its own files say so."""
     plain = not override.is_delete() and not override.is_sweep_override()
-    return plain and override.key_or_group == hints.OPTIONAL and override.value() is None
+    return plain and override.key_or_group in hints.OPTIONAL and override.value() is None
+
+
+def _without(override: Override) -> str:
+    """``~optim``, which Hydra takes for it; with the part of the config that it is for, if there is one."""
+    return f"~{override.key_or_group}" + (f"@{override.package}" if override.package else "")
 
 
 def parse_overrides(words: list[str]) -> list[Override]:

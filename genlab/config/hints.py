@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 ONE = {("train", "model"), ("train", "data"), ("sample", chosen.TASK)}
 """Config groups of commands that take one choice, no less and no more."""
 
-OPTIONAL = "experiment"
-"""The config group of which null means none."""
+OPTIONAL = ("experiment", "objective", "optim")
+"""Config groups of which null means none."""
 
 GIVEN = {"model": "name it with ckpt=RUN", "data": "data.root=FOLDER says where it lies now, if it has moved"}
 """What a command that works with a checkpoint takes from there, and what can be said instead."""
@@ -58,7 +58,7 @@ def check_choices(verb: str, overrides: Sequence[Override]) -> None:
             text = str(getattr(item, "text", item))
             if key in listing.HELD:
                 chosen.store_own(key, [text])
-            if value is None and key == OPTIONAL:
+            if value is None and key in OPTIONAL:
                 continue
             if not isinstance(getattr(item, "text", item), str) or "${" in text or len(text) > 100:
                 shown = "null" if item is None else text if len(text) <= 60 else f"{text[:60]}..."

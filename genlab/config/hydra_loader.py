@@ -20,7 +20,7 @@ from hydra.core.object_type import ObjectType
 from hydra.plugins.config_source import ConfigSource
 from omegaconf import DictConfig, OmegaConf
 
-from genlab.config import chosen, forbidden, hydra_source, trust
+from genlab.config import chosen, filled, forbidden, hydra_source, trust
 from genlab.config.arguments import nearest
 from genlab.config.listing import config_dir
 from genlab.errors import ConfigError, GenlabError, TrustError
@@ -107,6 +107,11 @@ class Loader(ConfigLoaderImpl):
 
         repo.load_config = checked  # before Hydra follows a search path or a defaults list
         super()._process_config_searchpath(config_name, parsed_overrides, repo)
+
+    def _compose_config_from_defaults_list(self, defaults: Any, repo: Any) -> DictConfig:
+        config = super()._compose_config_from_defaults_list(defaults, repo)
+        filled.fill(config)  # before the command line is applied, which may set what no file says
+        return config
 
     def _load_single_config(self, default: Any, repo: Any) -> Any:
         loaded = super()._load_single_config(default, repo)

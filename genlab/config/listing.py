@@ -7,16 +7,27 @@ from typing import TYPE_CHECKING
 
 from genlab.config.arguments import nearest
 from genlab.errors import ConfigError
-from genlab.signatures.described import held
+from genlab.signatures.described import Described, held
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-GROUPS = {"models": "model", "data": "data", "metrics": "metric", "tasks": "task", "experiments": "experiment"}
+GROUPS = {
+    "models": "model",
+    "data": "data",
+    "objectives": "objective",
+    "optimisers": "optim",
+    "metrics": "metric",
+    "tasks": "task",
+    "experiments": "experiment",
+}
 """What can be listed, and the config group that holds it."""
 
-HELD = {"metric": "genlab.metrics", "task": "genlab.tasks"}
+HELD = {"metric": "genlab.metrics", "task": "genlab.tasks", "objective": "genlab.objectives"}
 """Groups of which each choice is a class, in a file of its own in a package."""
+
+SAYS = {"objective": "needs"}
+"""Groups whose packages hold other classes too, and what their choices say."""
 
 ALL = {"all": "Every metric that the model and its data can have"}
 
@@ -33,12 +44,17 @@ def is_group(name: str) -> bool:
     return name in HELD or (config_dir() / name).is_dir()
 
 
+def classes(group: str) -> dict[str, Described]:
+    """The choices of a config group that are classes, by name."""
+    return held(HELD[group], says=SAYS.get(group)) if group in HELD else {}
+
+
 def choices(group: str) -> dict[str, str]:
     """What a config group offers by name, with a sentence on each, of its files' first comments or of its classes.
 
     Partials (``_vae``) are left out.
     """
-    found = {name: each.about for name, each in held(HELD[group]).items()} if group in HELD else {}
+    found = {name: each.about for name, each in classes(group).items()}
     found |= ALL if group == "metric" else {}
     files = (config_dir() / group).glob("*.yaml")
     found |= {path.stem: _comment(path) for path in files if not path.name.startswith("_")}

@@ -12,9 +12,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from genlab.data.spaces import DataSpec, Image
+from genlab.data.spaces import DataSpec
 from genlab.distributions.likelihoods import log_logistic_bin
-from genlab.errors import ConfigError
 
 MIN_LOG_SCALE = -7.0
 """Of a mixture component, as in PixelCNN++: narrower ones only make the gradient explode."""
@@ -174,18 +173,7 @@ class LogisticMixture(PixelOutput):
 
 
 def for_pixels(spec: DataSpec, *, kind: str, num_mixtures: int) -> PixelOutput:
-    """The distribution ``kind`` of the pixels of ``spec``: "categorical" or "logistic_mixture".
-
-    Raises:
-        ConfigError: the data are not pictures of integer levels.
-    """
-    if not isinstance(spec.space, Image) or spec.levels is None or spec.layout != "single":
-        values = "real" if spec.levels is None else f"of the kind {spec.space.kind}"
-        have = spec.layout if spec.layout != "single" else values
-        raise ConfigError(
-            f"a PixelCNN models the levels of one set of pictures, this data is {have}; "
-            "it fits data=digits, mnist, fashion_mnist, binarized_mnist, cifar10, celeba, image_folder"
-        )
+    """The distribution ``kind`` of the pixels of ``spec``: "categorical" or "logistic_mixture"."""
     if kind == "logistic_mixture":
         return LogisticMixture(spec, num_mixtures=num_mixtures)
     return Binary(spec) if spec.levels == 2 else Categorical(spec)

@@ -24,7 +24,7 @@ from hydra.core.hydra_config import HydraConfig
 from genlab.config import compose, schema
 from genlab.config.forbidden import key_of
 from genlab.config.permitted import believe
-from genlab.config.schema import classical
+from genlab.config.schema.targets import fitted
 from genlab.config.trust import as_word
 from genlab.errors import CheckpointError, GenlabError, TrainingError
 from genlab.files import foreign
@@ -119,7 +119,7 @@ def _run(folder: Path, record: dict[str, Any], config: DictConfig, earlier: dict
     _say(folder, "resumed" if earlier and earlier.get("run_dir") == str(run_dir) else "started", record)
     # a model that is fitted in one pass has nothing to show before its end
     target = composed.config["model"]["_target_"] if verb == "train" else None
-    limit = None if target in classical.TARGETS else sweep.get("limit")
+    limit = None if target is not None and fitted(target) else sweep.get("limit")
     code, late = _wait(child, record, limit=limit)
     summary = finished(run_dir) if code == 0 else None
     record["exit_code"] = code

@@ -7,6 +7,7 @@ a density read at integer pixels is not a likelihood of the picture.
 from __future__ import annotations
 
 from abc import abstractmethod
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -99,6 +100,21 @@ class LikelihoodBound(GenerativeModel):
         self, x: Tensor, num_particles: int, c: Tensor | None = None, *, generator: Generators = None
     ) -> Tensor:
         """Importance-weighted bound, ``(B,)`` nats per example; tightens as ``num_particles`` grows."""
+
+
+class ELBOTerms(NamedTuple):
+    """The two terms of the ELBO, ``(B,)`` nats each: ``elbo = reconstruction - kl``."""
+
+    reconstruction: Tensor
+    kl: Tensor
+
+
+class LatentBound(LikelihoodBound):
+    """Knows its evidence lower bound by its two parts, as a model with latents does."""
+
+    @abstractmethod
+    def elbo_terms(self, x: Tensor, c: Tensor | None = None, *, generator: Generators = None) -> ELBOTerms:
+        """The parts, ``(B,)`` nats each; `elbo` is their difference."""
 
 
 class ItemisedBound(LikelihoodBound):

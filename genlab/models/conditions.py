@@ -18,11 +18,6 @@ from genlab.errors import ConfigError
 Condition = Literal["label", "vector"]
 """Values of a family's option ``condition``, beside None; of a family that takes classes only, "label"."""
 
-LABELLED = (
-    "digits, mnist, fashion_mnist, binarized_mnist, cifar10, celeba with data.label=..., "
-    "image_folder with one folder per class"
-)
-
 
 class Examples(Protocol):
     """Data in memory: a batch or a split."""
@@ -46,7 +41,7 @@ def given_by(condition: Condition | None, spec: DataSpec) -> Space | None:
         return None
     found = spec.labels if condition == "label" else spec.condition
     if found is None and condition == "label":
-        raise ConfigError(f"model.condition=label needs labels, this data has none; it fits data={LABELLED}")
+        raise ConfigError("model.condition=label needs labels, this data has none")
     if found is None or (condition == "vector" and found.kind != "vector"):
         raise ConfigError("model.condition=vector needs data whose type has a vector as its condition, this has none")
     return found

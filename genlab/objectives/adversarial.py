@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from torch import Tensor, nn
 
 from genlab.data.batches import Batch
@@ -12,6 +14,7 @@ from genlab.objectives.penalties import gradient_penalty, r1
 from genlab.objectives.players import Game, Player
 from genlab.objectives.two_player import DIVERGENCES, LOSSES
 from genlab.ops.collectives import gathered
+from genlab.signatures.ranges import NonNegativeFloat, Positive, Unit
 
 
 class Adversarial(Game):
@@ -29,15 +32,20 @@ class Adversarial(Game):
         ConfigError: label smoothing of a loss without labels.
     """
 
+    needs = (ImplicitModel,)
+    played_by = ("discriminator", "generator")
+
     def __init__(
         self,
         *,
-        loss: str = "non_saturating",
-        divergence: str = "js",
-        r1: float = 0.0,
-        gp_weight: float = 10.0,
-        n_critic: int = 1,
-        label_smoothing: float = 0.0,
+        loss: Literal[
+            "minimax", "non_saturating", "least_squares", "hinge", "wasserstein_gp", "f_gan"
+        ] = "non_saturating",
+        divergence: Literal["kl", "reverse_kl", "js", "total_variation", "pearson", "hellinger"] = "js",
+        r1: NonNegativeFloat = 0.0,
+        gp_weight: NonNegativeFloat = 10.0,
+        n_critic: Positive = 1,
+        label_smoothing: Unit = 0.0,
     ) -> None:
         super().__init__()
         self.losses = DIVERGENCES[divergence].losses() if loss == "f_gan" else LOSSES[loss]
@@ -65,11 +73,8 @@ class Adversarial(Game):
         Raises:
             ConfigError: it does not, or its discriminator has no slope at an example of its own.
         """
-        if not isinstance(model, ImplicitModel):
-            raise ConfigError(
-                "objective=Adversarial needs a generator and a discriminator, "
-                f"{type(model).__name__} has none; use model=gan or model=dcgan"
-            )
+        super().prepare(model)
+        assert isinstance(model, ImplicitModel)
         batchnorm = any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in model.discriminator.modules())
         if batchnorm and (self.r1 or self.gp_weight):
             raise ConfigError(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from types import UnionType
+from typing import ClassVar, NamedTuple
 
 from torch import Tensor, nn
 
 from genlab.data.batches import Batch
 from genlab.models.conditions import condition
+from genlab.objectives import trainable
 
 __all__ = ["Goal", "Loss", "Objective", "Recoverable", "Step", "condition"]
 
@@ -32,10 +34,20 @@ class Goal(nn.Module):
 
     A module, so that replay buffers and image pools are buffers and reach the checkpoint. Data-parallel ranks do not
     copy these buffers to each other: each goal keeps its own the same on all of them.
+
+    Attributes:
+        needs: the classes that a model has to be of; ``A | B`` are alternatives.
     """
 
+    needs: ClassVar[tuple[type | UnionType, ...]] = ()
+
     def prepare(self, model: nn.Module) -> None:
-        """Make the buffers whose shape depends on the model; called once, before the first step or a resume."""
+        """Check the model, make the buffers whose shape depends on it; called once, before the first step or a resume.
+
+        Raises:
+            ConfigError: it is not what this `needs`.
+        """
+        trainable.require(self, model)
 
 
 class Objective(Goal):

@@ -14,15 +14,17 @@ https://arxiv.org/abs/1611.07004
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 from torch import Tensor, nn
 
 from genlab.data.batches import Batch
-from genlab.errors import ConfigError
 from genlab.models.translation.pix2pix import Pix2Pix
 from genlab.objectives.base import Loss, Step
 from genlab.objectives.players import Game, Player
 from genlab.objectives.two_player import LOSSES
+from genlab.signatures.ranges import NonNegativeFloat
 
 
 class ConditionalAdversarial(Game):
@@ -33,7 +35,15 @@ class ConditionalAdversarial(Game):
         l1_weight: lambda.
     """
 
-    def __init__(self, *, loss: str = "non_saturating", l1_weight: float = 100.0) -> None:
+    needs = (Pix2Pix,)
+    played_by = ("discriminator", "generator")
+
+    def __init__(
+        self,
+        *,
+        loss: Literal["non_saturating", "least_squares"] = "non_saturating",
+        l1_weight: NonNegativeFloat = 100.0,
+    ) -> None:
         super().__init__()
         self.losses = LOSSES[loss]
         self.l1_weight = l1_weight
@@ -42,18 +52,6 @@ class ConditionalAdversarial(Game):
     def players(self) -> tuple[Player, ...]:
         """The discriminator and the generator."""
         return Player("discriminator", ("discriminator",)), Player("generator", ("generator",), moves=True)
-
-    def prepare(self, model: nn.Module) -> None:
-        """Check that the model plays this game.
-
-        Raises:
-            ConfigError: it does not.
-        """
-        if not isinstance(model, Pix2Pix):
-            raise ConfigError(
-                "objective=ConditionalAdversarial needs a discriminator of pairs, "
-                f"{type(model).__name__} has none; use model=pix2pix"
-            )
 
     def moves(self, model: nn.Module, batch: Batch, *, step: Step) -> dict[str, Tensor]:
         """``fake = G(x, z)``."""

@@ -29,6 +29,7 @@ from genlab.errors import ConfigError
 from genlab.models.ebm.ebm import EBM
 from genlab.objectives.base import Loss, Recoverable, Step, condition
 from genlab.ops.collectives import gathered, world
+from genlab.signatures.ranges import NonNegativeFloat, Positive, PositiveFloat, Probability
 
 
 class Regime(NamedTuple):
@@ -71,6 +72,8 @@ class ContrastiveDivergence(Recoverable):
         ConfigError: the model is no energy, or the replay buffer is smaller than a batch.
     """
 
+    needs = (EBM,)
+
     replay: Tensor
     replay_c: Tensor
     known: Tensor
@@ -79,12 +82,12 @@ class ContrastiveDivergence(Recoverable):
     def __init__(
         self,
         *,
-        steps: int | Literal["auto"] = "auto",
-        replay_size: int | Literal["auto"] = "auto",
-        reinit: float | Literal["auto"] = "auto",
-        data_noise: float | Literal["auto"] = "auto",
-        energy_penalty: float | Literal["auto"] = "auto",
-        max_gap: float = 100.0,
+        steps: Positive | Literal["auto"] = "auto",
+        replay_size: Positive | Literal["auto"] = "auto",
+        reinit: Probability | Literal["auto"] = "auto",
+        data_noise: NonNegativeFloat | Literal["auto"] = "auto",
+        energy_penalty: NonNegativeFloat | Literal["auto"] = "auto",
+        max_gap: PositiveFloat = 100.0,
     ) -> None:
         super().__init__()
         self.steps = steps
@@ -96,10 +99,8 @@ class ContrastiveDivergence(Recoverable):
 
     def prepare(self, model: nn.Module) -> None:
         """Start all chains from noise and decide what is "auto"."""
-        if not isinstance(model, EBM):
-            raise ConfigError(
-                f"objective=ContrastiveDivergence needs an energy, {type(model).__name__} has none; use model=ebm"
-            )
+        super().prepare(model)
+        assert isinstance(model, EBM)
         auto = VECTORS if model.spec.levels is None else PICTURES
         self.regime = Regime(
             steps=auto.steps if self.steps == "auto" else self.steps,

@@ -20,12 +20,12 @@ import torch
 from torch import Tensor, nn
 
 from genlab.data.batches import Batch
-from genlab.errors import ConfigError
 from genlab.models.translation.cyclegan import CycleGAN
 from genlab.objectives.base import Loss, Step
 from genlab.objectives.image_pool import ImagePool
 from genlab.objectives.players import Game, Player
 from genlab.objectives.two_player import LOSSES
+from genlab.signatures.ranges import NonNegative, NonNegativeFloat
 
 
 class CycleConsistency(Game):
@@ -39,10 +39,19 @@ class CycleConsistency(Game):
         pool_size: how many earlier translations into each domain are remembered; 0: none.
     """
 
+    needs = (CycleGAN,)
+    played_by = ("generators", "discriminators")
+
     pool_a: ImagePool
     pool_b: ImagePool
 
-    def __init__(self, *, cycle_weight: float = 10.0, identity_weight: float = 0.0, pool_size: int = 50) -> None:
+    def __init__(
+        self,
+        *,
+        cycle_weight: NonNegativeFloat = 10.0,
+        identity_weight: NonNegativeFloat = 0.0,
+        pool_size: NonNegative = 50,
+    ) -> None:
         super().__init__()
         self.cycle_weight = cycle_weight
         self.identity_weight = identity_weight
@@ -63,11 +72,8 @@ class CycleConsistency(Game):
         Raises:
             ConfigError: the model does not play this game.
         """
-        if not isinstance(model, CycleGAN):
-            raise ConfigError(
-                f"objective=CycleConsistency needs two generators, {type(model).__name__} has them not; "
-                "use model=cyclegan"
-            )
+        super().prepare(model)
+        assert isinstance(model, CycleGAN)
         self.pool_a, self.pool_b = (ImagePool(self.pool_size, model.spec.event_shape) for _ in "ab")
 
     def moves(self, model: nn.Module, batch: Batch, *, step: Step) -> dict[str, Tensor]:

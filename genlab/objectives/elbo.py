@@ -9,7 +9,9 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from genlab.data.batches import Batch
+from genlab.models.capabilities import LatentBound
 from genlab.objectives.base import Loss, Objective, Step, condition
+from genlab.signatures.ranges import NonNegative, NonNegativeFloat
 
 
 class ELBO(Objective):
@@ -20,7 +22,9 @@ class ELBO(Objective):
         warmup_steps: ``beta_t`` grows linearly from 0 to beta over this many steps.
     """
 
-    def __init__(self, *, beta: float = 1.0, warmup_steps: int = 0) -> None:
+    needs = (LatentBound,)
+
+    def __init__(self, *, beta: NonNegativeFloat = 1.0, warmup_steps: NonNegative = 0) -> None:
         super().__init__()
         self.beta = beta
         self.warmup_steps = warmup_steps

@@ -8,7 +8,9 @@ from __future__ import annotations
 from torch import nn
 
 from genlab.data.batches import Batch
+from genlab.models.capabilities import LikelihoodBound
 from genlab.objectives.base import Loss, Objective, Step, condition
+from genlab.signatures.ranges import Positive
 
 
 class IWAE(Objective):
@@ -18,7 +20,9 @@ class IWAE(Objective):
         num_particles: K; 1 is the ELBO with a sampled KL.
     """
 
-    def __init__(self, *, num_particles: int = 5) -> None:
+    needs = (LikelihoodBound,)
+
+    def __init__(self, *, num_particles: Positive = 5) -> None:
         super().__init__()
         self.num_particles = num_particles
 

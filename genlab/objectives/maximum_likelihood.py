@@ -5,12 +5,14 @@ from __future__ import annotations
 from torch import nn
 
 from genlab.data.batches import Batch
-from genlab.models.capabilities import ExactLikelihood
+from genlab.models.capabilities import ExactLikelihood, LikelihoodBound
 from genlab.objectives.base import Loss, Objective, Step, condition
 
 
 class MaximumLikelihood(Objective):
     """``loss = -log p(x)`` averaged over the batch, nats per example; ``-elbo(x)`` for a model that knows a bound."""
+
+    needs = (ExactLikelihood | LikelihoodBound,)
 
     def __init__(self) -> None:
         super().__init__()

@@ -227,4 +227,7 @@ def _field(node: ast.expr) -> Any:
 
     if not isinstance(node, ast.Call) or ast.unparse(node.func) != "Field" or node.args:
         raise ConfigError(f"{ast.unparse(node)}: a range of an option is written Field(gt=0, le=10)")
-    return Field(**{str(each.arg): ast.literal_eval(each.value) for each in node.keywords})
+    try:
+        return Field(**{str(each.arg): ast.literal_eval(each.value) for each in node.keywords})
+    except ValueError as error:
+        raise ConfigError(f"{ast.unparse(node)}: the bounds of a range are written as numbers") from error

@@ -14,7 +14,7 @@ from __future__ import annotations
 import ast
 import functools
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,19 +31,26 @@ def where(file: str) -> dict[str, tuple[str, str]]:
     return found
 
 
-def lazy(package: str, file: str) -> tuple[list[str], Callable[[str], Any], Callable[[], list[str]]]:
+def lazy(
+    package: str, file: str, *, given: Mapping[str, tuple[str, Mapping[str, Any]]] | None = None
+) -> tuple[list[str], Callable[[str], Any], Callable[[], list[str]]]:
     """``__all__``, ``__getattr__`` and ``__dir__`` of a package.
 
     Args:
         package: its ``__name__``.
         file: its ``__file__``.
+        given: names of before that stand for another with options: ``{name: (other, options)}``.
     """
-    table = where(file)
+    table, before = where(file), given or {}
 
     def find(name: str) -> Any:
+        if name in before:
+            other, options = before[name]
+            return functools.partial(find(other), **options)
         if name not in table:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         module, there = table[name]
         return getattr(importlib.import_module(module), there)
 
-    return sorted(table), find, lambda: sorted(table)
+    known = sorted({*table, *before})
+    return known, find, lambda: known

@@ -56,7 +56,8 @@ def test_debug_shows_the_traceback(tmp_path):
         ),
         (
             "list modls",
-            "cannot list 'modls'; choose from models, data, metrics, tasks, experiments (did you mean models?)",
+            "cannot list 'modls'; choose from models, data, objectives, optimisers, metrics, tasks, experiments "
+            "(did you mean models?)",
         ),
         ("train model=va", "realnvp, vae (did you mean vae?)"),
         ("train model=_vae", "model=_vae: no such choice; choose from conditional_dcgan, "),
@@ -67,7 +68,7 @@ def test_debug_shows_the_traceback(tmp_path):
         ("train +lrr=1", "unknown key lrr; did you mean optim.lr?"),
         ("train ++optim.lrr=1", "unknown key optim.lrr; did you mean optim.lr?"),
         ("train modle=vae", "unknown key modle; did you mean model?"),
-        ("train ~optim", "optim: is missing"),
+        ("train ~optim", "optim: is null, but genlab.models.VAE is trained by gradient descent; set it"),
         ("train optim.lr=abc", "optim.lr: input should be a valid number (got 'abc')"),
         ("train trainer.precision=64-true", "trainer.precision: input should be '32-true', 'bf16-mixed' or '16-mixed'"),
         ("train optim.lr=", "optim.lr: input should be a valid number (got '')"),
@@ -253,9 +254,15 @@ def test_a_damaged_yaml_of_ones_own(refused, tmp_path):
         (["data=toy2d", "model=cvae"], "needs labels"),
         (["data=unpaired", "data.root=."], "it fits data="),
         (["data=toy2d", "data.name=two_mons"], "two_moons"),
-        (["model.likelihood=gaussian"], "use discretised_logistic"),
-        (["data=mnist", "model.likelihood=bernoulli"], "use data=binarized_mnist"),
-        (["data=toy2d", "model.network=conv"], "needs pictures"),
+        (["model.likelihood=gaussian"], "use model.likelihood=discretised_logistic"),
+        (
+            ["data=mnist", "model.likelihood=bernoulli"],
+            "needs binary values, this data has integer values",
+        ),
+        (["data=toy2d", "model.network=conv"], "needs images, this data has vectors; use model.network=mlp"),
+        (["model=realnvp", "objective=elbo"], "model=realnvp fits objective=iwae, maximum_likelihood"),
+        (["model=pixelcnn", "objective=iwae"], "it fits model=nice, realnvp, vae"),
+        (["model=gan", "optim=adamw"], "optim@players.discriminator=adamw"),
     ],
 )
 def test_a_pair_that_does_not_fit_is_refused_before_torch_is_imported(words: list[str], message: str) -> None:

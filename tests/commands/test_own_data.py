@@ -18,7 +18,7 @@ from genlab.config.compose import compose
 from genlab.errors import ConfigError, DataError, GenlabError, TrainingError
 from genlab.evaluation.artefacts import clouds
 from genlab.evaluation.artefacts.figures import pairs
-from genlab.models.classical.for_data import GMM
+from genlab.models.classical.gmm import GMM
 from genlab.runs import directory
 from genlab.storage import checkpoint
 

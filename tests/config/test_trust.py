@@ -186,7 +186,7 @@ ELSEWHERE = "sample,eval,translate,compare"
         ("data/e.yaml", TRUSTING, "train data=e"),
         ("model/e.yaml", TRUSTING, "train model=e"),
         ("callbacks/e.yaml", TRUSTING, "train callbacks=e"),
-        ("pair/vae-toy2d.yaml", TRUSTING, "train data=toy2d"),  # chosen by nobody
+        ("speed/cpu-vae.yaml", TRUSTING, "train trainer=cpu"),  # chosen by nobody
         ("recipe/e.yaml", TRUSTING, "train +recipe=e"),
         ("experiment/e.yaml", TRUSTING, "train -m experiment=e seed=0,1"),
         ("experiment/e.yaml", f"{G}trust: ${{x}}\nx: [subprocess]\ndata: {EVIL}\n", "train experiment=e"),

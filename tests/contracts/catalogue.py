@@ -30,7 +30,7 @@ from genlab.models import (
     realnvp,
 )
 from genlab.models.capabilities import ExactLikelihood, GenerativeModel
-from genlab.models.classical import Fitted
+from genlab.models.classical.base import Fitted
 from genlab.models.conditions import condition
 from genlab.objectives import ELBO, IWAE, Adversarial, ContrastiveDivergence, MaximumLikelihood
 from genlab.objectives.base import Goal

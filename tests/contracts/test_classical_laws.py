@@ -18,7 +18,7 @@ from genlab.data import digits
 from genlab.data.spaces import DataSpec, Split
 from genlab.errors import ConfigError, TrainingError
 from genlab.models import NaiveBayes, gmm, histogram, kde, knn, ppca
-from genlab.models.classical import Fitted
+from genlab.models.classical.base import Fitted
 from genlab.models.classical.cells import TAIL_WIDTH
 from genlab.models.classical.dequantised_fit import PARTICLES_AT_ONCE
 from genlab.models.classical.tables import log_table

@@ -307,7 +307,7 @@ def test_energies_rank_data_below_noise_when_the_model_does() -> None:
 @pytest.mark.parametrize(
     ("spec", "settings", "message"),
     [
-        (DataSpec((2,), None), {"network": "conv"}, "needs pictures"),
+        (DataSpec((2,), None), {"network": "conv"}, "needs images"),
         (DataSpec((3, 8, 8), 256, None, "paired"), {}, "one set of examples"),
     ],
 )

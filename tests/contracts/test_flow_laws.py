@@ -325,7 +325,7 @@ def test_what_a_flow_claims_depends_on_the_data() -> None:
         assert not isinstance(pixels, ExactLikelihood)
         with pytest.raises(ConfigError, match="it fits data="):
             build(DataSpec((3, 8, 8), 256, None, "paired"))
-        with pytest.raises(ConfigError, match="has only one"):
+        with pytest.raises(ConfigError, match="needs two dimensions or more, this data has fewer"):
             build(DataSpec((1,), None))
     with pytest.raises(ValueError, match="wrap it in Dequantised"):
         Flow(DataSpec((1, 8, 8), 17), bijector=Chain([]), prior=StandardNormal())

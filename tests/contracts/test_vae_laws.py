@@ -198,7 +198,7 @@ def test_iwae_with_one_particle_is_the_elbo_in_expectation() -> None:
         (DataSpec((1, 8, 8), 17), {"likelihood": "gaussian"}, "no likelihood of 17-level data"),
         (DataSpec((1, 8, 8), 17), {"likelihood": "bernoulli"}, "needs binary data"),
         (DataSpec((2,), None), {"likelihood": "discretised_logistic"}, "needs integer data"),
-        (DataSpec((2,), None), {"network": "conv"}, "needs pictures"),
+        (DataSpec((2,), None), {"network": "conv"}, "needs images"),
         (DataSpec((3, 8, 8), 256, None, "unpaired"), {}, "one set of examples"),
     ],
 )

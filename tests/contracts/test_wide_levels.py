@@ -10,7 +10,7 @@ from genlab.evaluation.artefacts.grids import to_8bit
 from genlab.evaluation.energies import noise
 from genlab.models import EBM, GAN, VAE, PixelCNN, gmm, histogram, kde, knn, nice, ppca, realnvp
 from genlab.models.capabilities import GenerativeModel
-from genlab.models.classical import Fitted
+from genlab.models.classical.base import Fitted
 
 SPEC = DataSpec((1, 4, 4), 1000)
 BUILDERS = {

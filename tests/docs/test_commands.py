@@ -15,7 +15,7 @@ from genlab.config.arguments import parse
 from genlab.data import DataSpec
 from genlab.errors import ConfigError
 from genlab.launch import comparison
-from genlab.models.classical import Fitted
+from genlab.models.classical.base import Fitted
 from tests.docs.pages import COMMANDS, PAGES, blocks, write_example
 
 PLUGINS = ("hydra/launcher=", "hydra.launcher.", "hydra/sweeper=optuna", "hydra.sweeper.")
@@ -118,6 +118,7 @@ def test_a_refusal_that_only_the_objective_knows_would_be_seen():
 
 
 def has(config, key):
+    key = key.partition("@")[2] or key  # optim@players.generator=adamw chooses what is there
     for part in key.lstrip("+").split("."):
         if not isinstance(config, dict) or part not in config:
             return False

@@ -18,8 +18,8 @@ from genlab.evaluation.strangeness import (
     own_strange,
     same_kind,
 )
+from genlab.models import histogram
 from genlab.models.capabilities import UnnormalisedDensity
-from genlab.models.classical import histogram
 
 GREY = DataSpec((1, 6, 5), 17, 3)
 PLANE = DataSpec((2,), None)

@@ -5,7 +5,8 @@ out of range in one sentence that names the key. The keys of `TARGETS` are the p
 build (see `genlab.config.trust`). Nothing here imports PyTorch, so a config error is told at once.
 """
 
-from genlab.config.schema.check import NODES, TARGETS, keys, suggest, validate
+from genlab.config.schema.check import keys, suggest, validate
+from genlab.config.schema.targets import NODES, TARGETS
 from genlab.config.schema.verbs import VERBS
 
 __all__ = ["NODES", "TARGETS", "VERBS", "keys", "suggest", "validate"]

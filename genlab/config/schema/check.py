@@ -3,49 +3,22 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, get_args
 
 from pydantic import ValidationError
 
-from genlab.config.fits import check_pair
 from genlab.config.renamed import renamed
-from genlab.config.schema import (
-    classical,
-    data,
-    ebm,
-    flow,
-    game,
-    likelihood,
-    metrics,
-    pixelcnn,
-    tasks,
-    translation,
-    vae,
-)
-from genlab.config.schema.classical import check_fit
-from genlab.config.schema.data import ExternalData
-from genlab.config.schema.nodes import External, Node, Target
+from genlab.config.schema import metrics, targets, tasks, together
+from genlab.config.schema.nodes import Node
+from genlab.config.schema.targets import NODES, TARGETS
 from genlab.config.schema.verbs import VERBS
 from genlab.config.trust import check_config, check_target
 from genlab.errors import ConfigError
 
-TARGETS: dict[str, type[Target]] = {
-    **data.TARGETS,
-    **vae.TARGETS,
-    **pixelcnn.TARGETS,
-    **flow.TARGETS,
-    **ebm.TARGETS,
-    **game.TARGETS,
-    **translation.TARGETS,
-    **classical.TARGETS,
-    **likelihood.TARGETS,
-}
-"""The positive list: what a config may build, and the schema of its arguments."""
-
-NODES = ("data", "model", "objective")
-"""The nodes of a training config that build an object each, checked by the schema of their ``_target_``."""
-
+_BRANCH = re.compile(r"(int|float|bool|str|none|constrained-\w+|nullable\[.*|(function-\w+|list|literal)\[.*)")
+"""What pydantic adds to the place of a value that may be of several types: which of them it speaks of."""
 
 _FIRST = ("model.", "data.", "objective.", "optim.", "trainer.")
 """Whose keys are meant rather than those of the rest."""
@@ -136,12 +109,11 @@ def validate(verb: str, config: dict[str, Any], *, known: list[str] | None = Non
     for node in NODES if verb == "train" else ():
         value = config.get(node)
         if isinstance(value, Mapping):
-            fallback = ExternalData if node == "data" else External
-            schema = TARGETS.get(str(value.get("_target_")), fallback)
+            schema = targets.of_target(str(value.get("_target_")), node)
             problems += [*_kind(node, value)] or _problems(schema, value, (node,), names, verb)
     problems += _own_metrics(config, names, verb)
     if verb == "train" and not problems:
-        problems += [*check_fit(config, own=TARGETS), *check_pair(config)]
+        problems += together.check(config)
     if problems:
         raise ConfigError("; ".join(dict.fromkeys(problems)))
     return config
@@ -181,9 +153,7 @@ def _problems(
 
 def _describe(item: Any, prefix: tuple[str, ...], known: list[str], verb: str) -> str:
     location = [*prefix, *item["loc"]]
-    location = [part for part in location if not (isinstance(part, str) and part.startswith(("function-", "list[")))]
-    if location and location[-1] in {"int", "constrained-int", "constrained-float", "literal['auto']"}:
-        location = location[:-1]
+    location = [part for part in location if not (isinstance(part, str) and _BRANCH.fullmatch(part))]
     key = ".".join(str(part) for part in location)
     if item["type"] == "extra_forbidden":
         return f"unknown key {key}{suggest(key, known, verb=verb)}"

@@ -8,16 +8,10 @@ from typing import TYPE_CHECKING, Any
 from pydantic import create_model, model_validator
 
 from genlab.config.schema.nodes import Node, Target
-from genlab.signatures.described import Described, held
+from genlab.config.schema.targets import options
+from genlab.signatures.described import held
 
 PACKAGE = "genlab.metrics"
-
-
-def options(described: Described, base: type[Node] = Node) -> type[Node]:
-    """The schema of a class's options."""
-    types, defaults = described.types(), described.defaults()
-    fields: dict[str, Any] = {name: (each, defaults[name]) for name, each in types.items()}
-    return create_model(described.name, __base__=base, **fields)
 
 
 def own(metric: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:

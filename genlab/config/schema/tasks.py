@@ -8,8 +8,8 @@ from typing import Annotated, Any
 from pydantic import AfterValidator
 
 from genlab.config.arguments import nearest
-from genlab.config.schema.metrics import options
 from genlab.config.schema.nodes import Node, Text
+from genlab.config.schema.targets import options
 from genlab.errors import ConfigError
 from genlab.signatures.described import Described, described, held
 

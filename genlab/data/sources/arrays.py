@@ -6,16 +6,18 @@ import math
 import zipfile
 from itertools import pairwise
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 import torch
+from pydantic import Field
 
 from genlab.data.dataset import Dataset, DataSpec, Split
 from genlab.data.images.parts import data_name
 from genlab.data.spaces import Frames, Image, Space, Tokens, Vector, Video, Waveform
 from genlab.errors import ConfigError, DataError
 from genlab.seeding import derive
+from genlab.signatures.ranges import Folder, Positive, Seed
 
 PARTS = ("train", "val", "test")
 KEYS = ("x", "y", "c", "lengths")
@@ -48,16 +50,16 @@ gives_with = {
     "levels=null": ("reals",),
     "levels=2": ("binary",),
 }
-may_give = ("labels", "vector condition", "integers", "binary", "reals")
+may_give = ("labels", "vector condition", "integers", "binary", "reals")  # what the file holds
 
 
 def arrays(
     *,
-    root: str,
+    root: Folder,
     kind: Literal["image", "vector", "tokens", "waveform", "frames", "video"] = "image",
-    levels: int | Literal["auto"] | None = "auto",
-    rate: int | None = None,
-    seed: int = 0,
+    levels: Annotated[int, Field(ge=2, le=2147483648)] | Literal["auto"] | None = "auto",
+    rate: Positive | None = None,
+    seed: Seed = 0,
 ) -> Dataset:
     """Arrays of one file: ``x``, and where there are some labels ``y``, conditions ``c`` and ``lengths``.
 

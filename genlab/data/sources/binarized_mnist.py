@@ -10,7 +10,7 @@ from genlab.data.sources.mnist import MNIST, load
 from genlab.data.spaces import of_levels
 from genlab.signatures.ranges import Folder, Positive
 
-gives = ("one set", "image", "integers", "binary", "labels")
+gives = ("one set", "image", "28x28", "integers", "binary", "labels")
 
 BINARISE_SEEDS = {"val": 2008, "test": 2016}
 

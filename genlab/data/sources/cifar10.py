@@ -18,7 +18,7 @@ from genlab.data.split import held_out
 from genlab.errors import DataError
 from genlab.signatures.ranges import Folder, Positive
 
-gives = ("one set", "image", "integers", "labels")
+gives = ("one set", "image", "32x32", "integers", "labels")
 
 URL = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"
 ARCHIVE = "cifar-10-binary.tar.gz"

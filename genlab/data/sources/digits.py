@@ -11,7 +11,7 @@ import torch
 from genlab.data.dataset import Dataset, DataSpec, Split
 from genlab.data.split import held_out
 
-gives = ("one set", "image", "integers", "labels")
+gives = ("one set", "image", "8x8", "integers", "labels")
 
 SPLIT_SEED = 1998
 NUM_VAL = 300

@@ -6,7 +6,7 @@ from genlab.data.dataset import Dataset
 from genlab.data.sources.mnist import Source, load
 from genlab.signatures.ranges import Folder, Positive
 
-gives = ("one set", "image", "integers", "labels")
+gives = ("one set", "image", "28x28", "integers", "labels")
 
 FASHION_MNIST = Source(
     name="fashion_mnist",

@@ -18,7 +18,7 @@ from genlab.errors import DataError
 from genlab.signatures.ranges import Folder, Positive, Range, Share
 
 gives = ("one set", "image", "integers")
-may_give = ("labels",)  # one folder per class
+may_give = {"labels": "one folder per class"}
 
 
 def image_folder(

@@ -23,7 +23,7 @@ from genlab.signatures.ranges import Folder, Positive
 if TYPE_CHECKING:
     from pathlib import Path
 
-gives = ("one set", "image", "integers", "labels")
+gives = ("one set", "image", "28x28", "integers", "labels")
 
 MAX_IDX = 1 << 30
 """Bytes of an IDX file, unpacked, at most: twenty times those of the largest of these sets."""

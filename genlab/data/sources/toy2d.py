@@ -19,7 +19,7 @@ from genlab.data.sources.shapes2d import Checkerboard, Pinwheel, TwoSpirals
 from genlab.errors import ConfigError
 from genlab.signatures.ranges import Positive, Seed
 
-gives = ("one set", "vector", "reals")
+gives = ("one set", "vector", "2 dimensions", "reals")
 
 MOONS_NOISE = 0.06
 # Standard deviations of scikit-learn's moons with that noise, per axis: the arcs' moments in closed form.

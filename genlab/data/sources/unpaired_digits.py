@@ -15,7 +15,8 @@ from genlab.data.spaces import of_shape
 from genlab.errors import ConfigError
 from genlab.signatures.ranges import Folder
 
-gives = ("unpaired", "image", "integers")
+gives = ("unpaired", "image", "integers", "labels")
+gives_with = {"source=digits": ("8x8",), "source=mnist": ("28x28",), "source=fashion_mnist": ("28x28",)}
 
 TINT = (1.0, 0.7, 0.2)
 """Red, green and blue of the paper: orange, which no grey picture has."""

@@ -1,7 +1,6 @@
-"""Classical density models, fitted in one pass: what every deep number stands beside."""
+"""Classical density models, fitted in one pass: what every deep number stands beside.
 
-from genlab.models.classical.base import Fit, Fitted
-from genlab.models.classical.for_data import gmm, histogram, kde, knn, ppca
-from genlab.models.classical.tables import NaiveBayes
-
-__all__ = ["Fit", "Fitted", "NaiveBayes", "gmm", "histogram", "kde", "knn", "ppca"]
+A density of reals is an exact likelihood of vectors; of pictures it is one only of their dequantised copies, and so
+becomes a bound (`DequantisedFit`). What is counted or tabulated differs between levels and reals altogether. Functions
+named as their files choose.
+"""

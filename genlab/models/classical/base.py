@@ -15,8 +15,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from genlab.data.spaces import Split
-from genlab.errors import ConfigError
+from genlab.data.spaces import DataSpec, Split, Vector
 from genlab.models.capabilities import ExactLikelihood, GenerativeModel
 from genlab.ops.bars import Progress, no_bar
 
@@ -139,14 +138,6 @@ def sklearn_seed(generator: torch.Generator) -> int:
     return int(torch.randint(2**31, (), generator=generator))
 
 
-def check_single(layout: str, name: str) -> None:
-    """Refuse data of two domains.
-
-    Raises:
-        ConfigError: the data is paired or unpaired.
-    """
-    if layout != "single":
-        raise ConfigError(
-            f"model={name} models one set of examples, this data is {layout}; "
-            "it fits data=digits, mnist, fashion_mnist, binarized_mnist, cifar10, celeba, image_folder, toy2d"
-        )
+def flat(spec: DataSpec) -> DataSpec:
+    """The spec of an example as one real vector."""
+    return replace(spec, space=Vector(spec.dim))

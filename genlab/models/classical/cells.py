@@ -57,8 +57,7 @@ class CellDensity(Fitted, ExactLikelihood):
         super().__init__()
         if spec.dim > MAX_DIM:
             raise ConfigError(
-                f"model={name} is a grid over real vectors, for up to {MAX_DIM} dimensions, not {spec.dim}; "
-                "it fits data=toy2d and pictures"
+                f"model={name} is a grid over real vectors, for up to {MAX_DIM} dimensions, not {spec.dim}"
             )
         self.spec = spec
         self.learned("box", 2, spec.dim)  # lowest and highest corner

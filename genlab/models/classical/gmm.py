@@ -18,10 +18,16 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from genlab.data.fits import require
 from genlab.data.spaces import DataSpec
 from genlab.errors import TrainingError
-from genlab.models.classical.base import RealDensity, pick, read_points, sklearn_seed
+from genlab.models.classical.base import RealDensity, flat, pick, read_points, sklearn_seed
+from genlab.models.classical.dequantised_fit import DequantisedFit
 from genlab.ops.bars import Progress
+from genlab.signatures.ranges import NonNegativeFloat, Positive
+
+needs = ("one set", "image | vector | waveform | video", "vector | integers")
+
 
 ITERATIONS_AT_ONCE = 10
 """EM steps between two redraws of the bar."""
@@ -123,3 +129,29 @@ class GMM(RealDensity):
             return self.means[k] + noise / self.factors[k]
         # P is upper triangular, so P^T u = eps is solved forwards
         return self.means[k] + torch.linalg.solve_triangular(self.factors[k].mT, noise[..., None], upper=False)[..., 0]
+
+
+def gmm(
+    spec: DataSpec,
+    *,
+    components: Positive = 50,
+    covariance: Literal["auto", "full", "diag"] = "auto",
+    reg_covar: NonNegativeFloat = 1e-6,
+    max_iter: Positive = 200,
+    max_points: Positive | Literal["auto"] = "auto",
+) -> GMM | DequantisedFit:
+    """`GMM`: exact for vectors, a bound for pictures.
+
+    Raises:
+        ConfigError: the data does not fit.
+    """
+    require(gmm, spec)
+    density = GMM(
+        flat(spec),
+        components=components,
+        covariance=covariance,
+        reg_covar=reg_covar,
+        max_iter=max_iter,
+        max_points=max_points,
+    )
+    return density if spec.levels is None else DequantisedFit(spec, density)

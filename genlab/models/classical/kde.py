@@ -18,10 +18,16 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from genlab.data.fits import require
 from genlab.data.spaces import DataSpec
-from genlab.models.classical.base import RealDensity, kept_points
+from genlab.models.classical.base import RealDensity, flat, kept_points
+from genlab.models.classical.dequantised_fit import DequantisedFit
 from genlab.ops.bars import Progress
 from genlab.ops.distances import chunks, squared_distances
+from genlab.signatures.ranges import Positive, PositiveFloat
+
+needs = ("one set", "image | vector | waveform | video", "vector | integers")
+
 
 HELD_OUT = 1000
 """Held-out points that choose the bandwidth: its optimum is flat, and they cost as much as a test split."""
@@ -118,3 +124,20 @@ class KDE(RealDensity):
         noise = torch.randn(n, self.spec.dim, generator=generator, device=device).to(self.points)
         z = self.points[index.to(self.points.device)] + self.bandwidth * noise
         return self.mean + self.scale * z
+
+
+def kde(
+    spec: DataSpec,
+    *,
+    bandwidth: PositiveFloat | Literal["auto"] = "auto",
+    scaling: Literal["std", "none"] = "std",
+    max_points: Positive | Literal["auto"] = "auto",
+) -> KDE | DequantisedFit:
+    """`KDE`: exact for vectors, a bound for pictures.
+
+    Raises:
+        ConfigError: the data does not fit.
+    """
+    require(kde, spec)
+    density = KDE(flat(spec), bandwidth=bandwidth, scaling=scaling, max_points=max_points)
+    return density if spec.levels is None else DequantisedFit(spec, density)

@@ -23,12 +23,17 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from genlab.data.fits import require
 from genlab.data.spaces import DataSpec, Split
 from genlab.models.capabilities import UnnormalisedDensity
-from genlab.models.classical.base import Fit, Fitted, kept_points, read_points, thinned
+from genlab.models.classical.base import Fit, Fitted, flat, kept_points, read_points, thinned
 from genlab.models.classical.cells import CellDensity
 from genlab.ops.bars import Progress, no_bar
 from genlab.ops.distances import chunks, squared_distances
+from genlab.signatures.ranges import Positive
+
+needs = ("one set", "image | vector | waveform | video", "vector | integers")
+
 
 AUTO_K = 10
 """``k=auto`` where no likelihood can choose."""
@@ -155,3 +160,16 @@ class KNNOnGrid(CellDensity):
                 best, chosen, kept = score, k, self.log_mass.detach()
         self.fill("log_mass", kept)
         return Fit({"k": chosen}, (*notes, f"knn is normalised on a grid of {per_side}^{dim} cells"))
+
+
+def knn(
+    spec: DataSpec, *, k: Positive | Literal["auto"] = "auto", max_points: Positive | Literal["auto"] = "auto"
+) -> KNN | KNNOnGrid:
+    """`KNN` for pictures, which ranks only; `KNNOnGrid` for vectors, exact.
+
+    Raises:
+        ConfigError: the data does not fit.
+    """
+    require(knn, spec)
+    kind = KNNOnGrid if flat(spec) == spec else KNN  # real vectors, or levels
+    return kind(spec, k=k, max_points=max_points)

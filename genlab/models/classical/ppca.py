@@ -17,13 +17,18 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from genlab.data.fits import require
 from genlab.data.spaces import DataSpec
 from genlab.distributions.likelihoods import expected_level
 from genlab.errors import ConfigError
 from genlab.models.capabilities import DecodesLatents, EncodesLatents
-from genlab.models.classical.base import RealDensity, read_points, sklearn_seed
+from genlab.models.classical.base import RealDensity, flat, read_points, sklearn_seed
 from genlab.models.classical.dequantised_fit import DequantisedFit
 from genlab.ops.bars import Progress
+from genlab.signatures.ranges import Positive
+
+needs = ("one set", "image | vector | waveform | video", "vector | integers")
+
 
 EXACT_DIM = 4096
 """Up to this many dimensions all eigenvectors are computed; beyond, the leading `LEADING` by a randomised method."""
@@ -180,3 +185,19 @@ def _eigen(centred: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]
 
     _, singular, axes = randomized_svd(centred.numpy(), min(LEADING, n), random_state=sklearn_seed(generator))
     return torch.from_numpy(singular.copy()).square() / n, torch.from_numpy(axes.T.copy())
+
+
+def ppca(
+    spec: DataSpec,
+    *,
+    latent_dim: Positive | Literal["auto"] = "auto",
+    max_points: Positive | Literal["auto"] = "auto",
+) -> PPCA | DequantisedPPCA:
+    """`PPCA`: exact for vectors, a bound for pictures.
+
+    Raises:
+        ConfigError: the data does not fit.
+    """
+    require(ppca, spec)
+    density = PPCA(flat(spec), latent_dim=latent_dim, max_points=max_points)
+    return density if spec.levels is None else DequantisedPPCA(spec, density)

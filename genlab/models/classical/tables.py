@@ -18,11 +18,12 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from genlab.data.fits import require
 from genlab.data.spaces import DataSpec, Split
 from genlab.errors import ConfigError
 from genlab.models.capabilities import ItemisedLikelihood
-from genlab.models.classical.base import Fit, Fitted, check_single
-from genlab.models.conditions import LABELLED, given_by, needed, width
+from genlab.models.classical.base import Fit, Fitted
+from genlab.models.conditions import given_by, needed, width
 from genlab.ops.bars import Progress, no_bar
 
 SMOOTHING = (1e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0, 3.0, 10.0)
@@ -154,17 +155,14 @@ class NaiveBayes(_Table, ItemisedLikelihood):
         ConfigError: real or unlabelled data, more bins than levels, or too large a table.
     """
 
+    needs = ("one set", "image", "integers", "labels")
+
     log_prior: Tensor
 
     def __init__(
         self, spec: DataSpec, *, bins: int | Literal["auto"] = "auto", smoothing: float | Literal["auto"] = "auto"
     ) -> None:
-        check_single(spec.layout, "histogram")
-        if spec.levels is None:
-            raise ConfigError(
-                "model.condition=label of a histogram needs labelled pictures, this data is real; "
-                f"it fits data={LABELLED}"
-            )
+        require(NaiveBayes, spec)
         given = given_by("label", spec)
         super().__init__(spec, classes=width(given), bins=bins, smoothing=smoothing)
         self.given = given

@@ -29,8 +29,8 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from genlab.bijectors.coupling import beside
+from genlab.data.fits import require
 from genlab.data.spaces import DataSpec, Image, Label
-from genlab.errors import ConfigError
 from genlab.models.capabilities import SamplesByChain, UnnormalisedDensity
 from genlab.models.conditions import check_condition, given_by, width
 from genlab.models.ebm.energy_networks import ConvEnergy, VectorEnergy, spectrally_normalised
@@ -38,6 +38,7 @@ from genlab.models.scaled import Scaled
 from genlab.ops.eval_mode import evaluating
 from genlab.ops.random import normal
 from genlab.samplers.langevin import Langevin
+from genlab.signatures.ranges import NonNegativeFloat, Positive, PositiveFloat
 
 PICTURES = Langevin(step_size=10.0, noise=0.005, clamp=0.03)
 """Du & Mordatch (2019): each step moves a pixel by at most 0.3 of the 2 between black and white."""
@@ -71,30 +72,27 @@ class EBM(Scaled, UnnormalisedDensity, SamplesByChain):
         ConfigError: network, condition and data do not fit each other.
     """
 
+    needs = ("one set", "image | vector | waveform | video")
+    needs_with = {"network=conv": ("image",), "condition=label": ("labels",), "condition=vector": ("vector condition",)}
+
     step_scale: Tensor
 
     def __init__(
         self,
         spec: DataSpec,
         *,
-        hidden: Sequence[int] | Literal["auto"] = "auto",
-        network: str = "auto",
-        channels: int = 32,
+        hidden: Sequence[Positive] | Literal["auto"] = "auto",
+        network: Literal["auto", "mlp", "conv"] = "auto",
+        channels: Positive = 32,
         spectral_norm: bool = False,
-        step_size: float | Literal["auto"] = "auto",
-        noise: float | Literal["auto"] = "auto",
-        gradient_clamp: float | Literal["auto"] | None = "auto",
-        chain_steps: int | Literal["auto"] = "auto",
+        step_size: PositiveFloat | Literal["auto"] = "auto",
+        noise: NonNegativeFloat | Literal["auto"] = "auto",
+        gradient_clamp: PositiveFloat | Literal["auto"] | None = "auto",
+        chain_steps: Positive | Literal["auto"] = "auto",
         condition: Literal["label", "vector"] | None = None,
     ) -> None:
         super().__init__(spec)
-        if spec.layout != "single":
-            raise ConfigError(
-                f"an EBM models one set of examples, this data is {spec.layout}; "
-                "it fits data=digits, mnist, fashion_mnist, binarized_mnist, cifar10, celeba, image_folder, toy2d"
-            )
-        if network == "conv" and not isinstance(spec.space, Image):
-            raise ConfigError("model.network=conv needs pictures, this data is vectors; use model.network=mlp")
+        require(EBM, spec, network=network, condition=condition)
         if hidden == "auto":
             hidden = (64,) if isinstance(spec.space, Image) else (128, 128)
         self.given = given_by(condition, spec)

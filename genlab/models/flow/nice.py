@@ -11,20 +11,25 @@ from dataclasses import replace
 from typing import Literal
 
 from genlab.bijectors import ActNorm, AdditiveCoupling, Bijector, Chain, DiagonalScale, EvenOdd, Flatten, Halves
+from genlab.data.fits import require
 from genlab.data.spaces import DataSpec, Vector, of_levels
 from genlab.distributions.priors import StandardLogistic
 from genlab.models.conditions import given_by, width
 from genlab.models.flow.dequantised import Dequantised
 from genlab.models.flow.flow import Flow
-from genlab.models.flow.realnvp import check_fits
 from genlab.nn.networks import mlp
+from genlab.signatures.ranges import Positive
+
+needs = ("one set", "image | vector | waveform | video", "two dimensions or more")
+needs_with = {"condition=label": ("labels",), "condition=vector": ("vector condition",)}
+gives = {"reals": Flow, "integers": Dequantised}
 
 
 def nice(
     spec: DataSpec,
     *,
-    couplings: int = 4,
-    hidden: Sequence[int] | Literal["auto"] = "auto",
+    couplings: Positive = 4,
+    hidden: Sequence[Positive] | Literal["auto"] = "auto",
     condition: Literal["label", "vector"] | None = None,
 ) -> Flow | Dequantised:
     """NICE for the data: a `Flow` on reals, exact; a `Dequantised` flow on integers, a bound.
@@ -42,7 +47,7 @@ def nice(
     Raises:
         ConfigError: data that a coupling cannot split, or that lacks the condition.
     """
-    check_fits(spec, model="nice")
+    require(nice, spec, condition=condition)
     given = given_by(condition, spec)
     if hidden == "auto":
         hidden = (min(max(2 * spec.dim, 64), 1000),) * 3

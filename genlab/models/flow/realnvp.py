@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Literal
+from typing import Annotated, Literal
 
+from pydantic import Field
 from torch import nn
 
 from genlab.bijectors import (
@@ -23,6 +24,7 @@ from genlab.bijectors import (
     MultiScale,
     Squeeze,
 )
+from genlab.data.fits import require
 from genlab.data.spaces import DataSpec, Image, Vector, of_levels
 from genlab.distributions.priors import StandardNormal
 from genlab.errors import ConfigError
@@ -31,6 +33,12 @@ from genlab.models.flow.dequantised import Dequantised
 from genlab.models.flow.flow import Flow
 from genlab.nn.networks import mlp
 from genlab.nn.resnet import ResidualNetwork
+from genlab.signatures.ranges import NonNegative, Positive
+
+needs = ("one set", "image | vector | waveform | video", "two dimensions or more")
+needs_with = {"condition=label": ("labels",), "condition=vector": ("vector condition",)}
+gives = {"reals": Flow, "integers": Dequantised}
+
 
 Norm = Literal["actnorm", "batchnorm", "none"]
 
@@ -41,13 +49,13 @@ COARSEST = 4
 def realnvp(
     spec: DataSpec,
     *,
-    couplings: int | Literal["auto"] = "auto",
-    hidden: Sequence[int] = (64, 64),
-    channels: int = 32,
-    blocks: int = 2,
-    scales: int | Literal["auto"] = "auto",
+    couplings: Positive | Literal["auto"] = "auto",
+    hidden: Sequence[Positive] = (64, 64),
+    channels: Positive = 32,
+    blocks: NonNegative = 2,
+    scales: NonNegative | Literal["auto"] = "auto",
     norm: Norm = "actnorm",
-    alpha: float = 0.05,
+    alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.05,
     condition: Literal["label", "vector"] | None = None,
 ) -> Flow | Dequantised:
     """Real NVP for the data: a `Flow` on reals, exact; a `Dequantised` flow on integers, a bound.
@@ -70,7 +78,7 @@ def realnvp(
     Raises:
         ConfigError: data that a coupling cannot split or that lacks the condition, or more scales than the picture has.
     """
-    check_fits(spec, model="realnvp")
+    require(realnvp, spec, condition=condition)
     given = given_by(condition, spec)
     real = replace(spec, space=of_levels(spec.space, None))
     if isinstance(spec.space, Image):
@@ -91,20 +99,6 @@ def realnvp(
         parts += [*_norm(norm, spec.dim), AffineCoupling(partition, starting_at_zero(net, net[-1]))]
     flow = Flow(real, bijector=Chain(parts), prior=StandardNormal(), given=given)
     return flow if spec.levels is None else Dequantised(spec, flow=flow, alpha=alpha)
-
-
-def check_fits(spec: DataSpec, *, model: str) -> None:
-    """Raise ConfigError unless ``spec`` is one set of examples with two dimensions or more."""
-    if spec.layout != "single":
-        raise ConfigError(
-            f"model={model} models one set of examples, this data is {spec.layout}; "
-            "it fits data=digits, mnist, fashion_mnist, binarized_mnist, cifar10, celeba, image_folder, toy2d"
-        )
-    if spec.dim < 2 or (isinstance(spec.space, Image) and spec.space.height * spec.space.width < 2):
-        raise ConfigError(
-            f"model={model} moves one part of an example by the other, {spec.event_shape} has only one; "
-            "it fits data=digits, mnist, fashion_mnist, binarized_mnist, cifar10, celeba, image_folder, toy2d"
-        )
 
 
 def halvings(spec: DataSpec, *, coarsest: int = COARSEST) -> int:

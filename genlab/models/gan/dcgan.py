@@ -13,13 +13,13 @@ from typing import Literal
 
 from torch import nn
 
-from genlab.data.spaces import DataSpec, Image
-from genlab.errors import ConfigError
+from genlab.data.fits import require
+from genlab.data.spaces import DataSpec
 from genlab.models.conditions import given_by, width
 from genlab.models.ebm.energy_networks import spectrally_normalised
 from genlab.models.gan.dcgan_networks import Discriminator, Generator, Norm
 from genlab.models.gan.implicit import ImplicitModel
-from genlab.nn.doubling import doublings
+from genlab.signatures.ranges import Positive
 
 
 class DCGAN(ImplicitModel):
@@ -42,16 +42,20 @@ class DCGAN(ImplicitModel):
         ConfigError: no pictures, or of a size that no field can be doubled to; no labels where they are a condition.
     """
 
+    needs = ("one set", "image", "a size that doubling reaches")
+    needs_with = {"condition=label": ("labels",)}
+
     def __init__(
         self,
         spec: DataSpec,
         *,
-        latent_dim: int = 100,
-        channels: int = 64,
+        latent_dim: Positive = 100,
+        channels: Positive = 64,
         norm: Norm | Literal["auto"] = "auto",
         spectral_norm: bool = False,
         condition: Literal["label"] | None = None,
     ) -> None:
+        require(DCGAN, spec, condition=condition)
         given = given_by(condition, spec)
         networks = _networks(
             spec, latent_dim, channels, norm, spectral_norm=spectral_norm, num_classes=width(given) or None
@@ -68,18 +72,6 @@ def _networks(
     spectral_norm: bool,
     num_classes: int | None,
 ) -> dict[str, nn.Module]:
-    if not isinstance(spec.space, Image) or spec.layout != "single":
-        kind = f"of the kind {spec.space.kind}" if spec.layout == "single" else spec.layout
-        raise ConfigError(
-            f"a DCGAN models one set of pictures, this data is {kind}; "
-            "it fits data=digits, mnist, fashion_mnist, binarized_mnist, cifar10, celeba, image_folder"
-        )
-    _, height, width = spec.event_shape
-    if doublings(height, width) is None:
-        raise ConfigError(
-            f"a DCGAN grows pictures from a field by doubling, these are {height}x{width}; it fits data=digits, mnist, "
-            "fashion_mnist, binarized_mnist, cifar10, and celeba, image_folder with data.size=8, 16, 32, 64 or 128"
-        )
     own: Norm = ("none" if spectral_norm else "batch") if norm == "auto" else norm
     discriminator = Discriminator(spec.event_shape, channels=channels, norm=own, num_classes=num_classes)
     return {

@@ -14,7 +14,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from genlab.nn.doubling import doublings
+from genlab.data.doubling import doublings
 
 Norm = Literal["batch", "layer", "none"]
 

@@ -19,11 +19,12 @@ from typing import Literal
 from torch import Tensor, nn
 
 from genlab.bijectors.coupling import beside
+from genlab.data.fits import require
 from genlab.data.spaces import DataSpec, Space, Vector
-from genlab.errors import ConfigError
 from genlab.models.conditions import context, given_by, width
 from genlab.models.gan.implicit import ImplicitModel
 from genlab.nn.networks import mlp
+from genlab.signatures.ranges import Positive
 
 _leaky = partial(nn.LeakyReLU, 0.2)
 
@@ -53,19 +54,18 @@ class GAN(ImplicitModel):
         ConfigError: data of two domains, or without the condition.
     """
 
+    needs = ("one set", "image | vector | waveform | video")
+    needs_with = {"condition=label": ("labels",), "condition=vector": ("vector condition",)}
+
     def __init__(
         self,
         spec: DataSpec,
         *,
-        latent_dim: int | Literal["auto"] = "auto",
-        hidden: Sequence[int] | Literal["auto"] = "auto",
+        latent_dim: Positive | Literal["auto"] = "auto",
+        hidden: Sequence[Positive] | Literal["auto"] = "auto",
         condition: Literal["label", "vector"] | None = None,
     ) -> None:
-        if spec.layout != "single":
-            raise ConfigError(
-                f"a GAN models one set of examples, this data is {spec.layout}; "
-                "it fits data=digits, mnist, fashion_mnist, binarized_mnist, cifar10, celeba, image_folder, toy2d"
-            )
+        require(GAN, spec, condition=condition)
         if latent_dim == "auto":
             latent_dim = 8 if isinstance(spec.space, Vector) else 64
         if hidden == "auto":

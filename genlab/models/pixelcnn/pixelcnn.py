@@ -24,6 +24,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from genlab.data.fits import require
 from genlab.data.spaces import DataSpec
 from genlab.distributions.pixels import PixelOutput, for_pixels
 from genlab.models.capabilities import Autoregressive
@@ -31,6 +32,7 @@ from genlab.models.conditions import check_condition, given_by, width
 from genlab.models.pixelcnn.causal import CausalConv2d, channel_groups
 from genlab.models.pixelcnn.incremental import CausalRow, Pointwise, RowNetwork, Step, draw_rows, spans
 from genlab.ops.bars import Progress
+from genlab.signatures.ranges import Kernel, NonNegative, Positive
 
 
 class PixelModel(Autoregressive):
@@ -43,11 +45,15 @@ class PixelModel(Autoregressive):
         condition: "label", or None.
     """
 
+    needs = ("one set", "image", "integers")
+    needs_with = {"condition=label": ("labels",)}
+
     def __init__(
         self, spec: DataSpec, *, output: str, num_mixtures: int, condition: Literal["label"] | None = None
     ) -> None:
         super().__init__()
         self.spec = spec
+        require(type(self), spec, condition=condition)
         self.output: PixelOutput = for_pixels(spec, kind=output, num_mixtures=num_mixtures)
         self.given = given_by(condition, spec)
 
@@ -183,12 +189,12 @@ class PixelCNN(PixelModel):
         self,
         spec: DataSpec,
         *,
-        channels: int = 32,
-        blocks: int = 15,
-        kernel_size: int = 7,
-        head_channels: int = 32,
-        output: str = "categorical",
-        num_mixtures: int = 10,
+        channels: Positive = 32,
+        blocks: NonNegative = 15,
+        kernel_size: Kernel = 7,
+        head_channels: Positive = 32,
+        output: Literal["categorical", "logistic_mixture"] = "categorical",
+        num_mixtures: Positive = 10,
         condition: Literal["label"] | None = None,
     ) -> None:
         super().__init__(spec, output=output, num_mixtures=num_mixtures, condition=condition)

@@ -19,6 +19,7 @@ from genlab.models.capabilities import FullyConvolutional, TwoWayTranslator
 from genlab.models.translation.generators import ResNetGenerator, halvings, residual_blocks
 from genlab.models.translation.patchgan import PatchGAN
 from genlab.models.translation.translator import NetworkTranslator, patch_layers, width
+from genlab.signatures.ranges import Positive
 
 
 class CycleGAN(NetworkTranslator, TwoWayTranslator, FullyConvolutional):
@@ -34,15 +35,17 @@ class CycleGAN(NetworkTranslator, TwoWayTranslator, FullyConvolutional):
         ConfigError: the data are not two unpaired domains, or too small (for the patches).
     """
 
+    needs = ("unpaired", "image", "integers")
+
     def __init__(
         self,
         spec: DataSpec,
         *,
-        channels: int | Literal["auto"] = "auto",
-        blocks: int | Literal["auto"] = "auto",
-        patch: int | Literal["auto"] = "auto",
+        channels: Positive | Literal["auto"] = "auto",
+        blocks: Positive | Literal["auto"] = "auto",
+        patch: Literal["auto", 16, 34, 70] = "auto",
     ) -> None:
-        super().__init__(spec, layout="unpaired")
+        super().__init__(spec)
         depth, size = spec.event_shape[0], min(spec.event_shape[1:])
         channels = width(channels, size)
         blocks = residual_blocks(size) if blocks == "auto" else blocks

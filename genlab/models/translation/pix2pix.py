@@ -18,6 +18,7 @@ from genlab.data.spaces import DataSpec
 from genlab.models.translation.generators import UNetGenerator
 from genlab.models.translation.patchgan import PatchGAN
 from genlab.models.translation.translator import NetworkTranslator, patch_layers, width
+from genlab.signatures.ranges import Positive, Unit
 
 
 class Pix2Pix(NetworkTranslator):
@@ -33,15 +34,17 @@ class Pix2Pix(NetworkTranslator):
         ConfigError: the data are not pairs, or too small (for the patches).
     """
 
+    needs = ("pairs", "image", "integers")
+
     def __init__(
         self,
         spec: DataSpec,
         *,
-        channels: int | Literal["auto"] = "auto",
-        dropout: float = 0.5,
-        patch: int | Literal["auto"] = "auto",
+        channels: Positive | Literal["auto"] = "auto",
+        dropout: Unit = 0.5,
+        patch: Literal["auto", 16, 34, 70] = "auto",
     ) -> None:
-        super().__init__(spec, layout="paired")
+        super().__init__(spec)
         depth, size = spec.event_shape[0], spec.event_shape[-1]
         channels = width(channels, size)
         layers = patch_layers(patch, size)

@@ -6,12 +6,11 @@ from typing import Literal
 
 from torch import Tensor
 
-from genlab.data.spaces import DataSpec, Image
+from genlab.data.fits import require
+from genlab.data.spaces import DataSpec
 from genlab.errors import ConfigError
 from genlab.models.capabilities import Translator
 from genlab.models.translation.patchgan import layers_of, patch_size
-
-FITS = "model=cyclegan: it fits data=unpaired_digits, unpaired; model=pix2pix: it fits data=paired"
 
 SMALLEST = 8
 """Side, pixels: below it nothing is left to judge after the discriminator's strided layers."""
@@ -22,17 +21,15 @@ class NetworkTranslator(Translator):
 
     Args:
         spec: the data's type.
-        layout: what the model learns from.
 
     Raises:
         ConfigError: the data are of another layout, or too small.
     """
 
-    def __init__(self, spec: DataSpec, *, layout: Literal["unpaired", "paired"]) -> None:
+    def __init__(self, spec: DataSpec) -> None:
         super().__init__()
-        if spec.layout != layout or not isinstance(spec.space, Image) or spec.levels is None:
-            have = spec.layout if isinstance(spec.space, Image) else f"of the kind {spec.space.kind}"
-            raise ConfigError(f"{type(self).__name__} learns from {layout} pictures, this data is {have}; {FITS}")
+        require(type(self), spec)
+        assert spec.levels is not None
         if min(spec.event_shape[1:]) < SMALLEST:
             raise ConfigError(f"data.size={min(spec.event_shape[1:])}: a PatchGAN needs at least {SMALLEST} pixels")
         self.spec = spec

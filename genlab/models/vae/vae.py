@@ -24,13 +24,14 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from genlab.data.fits import require
 from genlab.data.spaces import DataSpec, Image, Vector
 from genlab.distributions.likelihoods import for_spec
-from genlab.errors import ConfigError
-from genlab.models.capabilities import ApproximatePosterior, DecodesLatents, LikelihoodBound
+from genlab.models.capabilities import ApproximatePosterior, DecodesLatents, ELBOTerms, LatentBound
 from genlab.models.conditions import context, given_by, width
 from genlab.nn.networks import ConvDecoder, ConvEncoder, mlp
 from genlab.ops.random import Generators, normal
+from genlab.signatures.ranges import Positive
 
 PARTICLES_AT_ONCE = 50
 """Particles decoded together: K = 5000 needs the memory of 50, and the value does not depend on the batch size."""
@@ -44,13 +45,6 @@ class DiagonalNormal(NamedTuple):
 
     mean: Tensor
     log_var: Tensor
-
-
-class ELBOTerms(NamedTuple):
-    """The two terms of the ELBO, ``(B,)`` nats each: ``elbo = reconstruction - kl``."""
-
-    reconstruction: Tensor
-    kl: Tensor
 
 
 def default_latent_dim(spec: DataSpec) -> int:
@@ -87,13 +81,6 @@ class VAENetwork(nn.Module):
         context: int,
     ) -> None:
         super().__init__()
-        if spec.layout != "single":
-            raise ConfigError(
-                f"a VAE models one set of examples, this data is {spec.layout}; "
-                "it fits data=digits, mnist, fashion_mnist, binarized_mnist, cifar10, celeba, image_folder, toy2d"
-            )
-        if network == "conv" and not isinstance(spec.space, Image):
-            raise ConfigError("model.network=conv needs pictures, this data is vectors; use model.network=mlp")
         convolutional = network == "conv" or (
             network == "auto" and isinstance(spec.space, Image) and (spec.dim > MLP_MAX_DIM or spec.event_shape[0] > 1)
         )
@@ -135,7 +122,7 @@ class VAENetwork(nn.Module):
         return out.view(-1, self.likelihood.num_params, *self.spec.event_shape)
 
 
-class VAE(LikelihoodBound, ApproximatePosterior, DecodesLatents):
+class VAE(LatentBound, ApproximatePosterior, DecodesLatents):
     """Variational autoencoder with a standard normal prior; given a condition, with a normal prior that it decides.
 
     Args:
@@ -153,19 +140,30 @@ class VAE(LikelihoodBound, ApproximatePosterior, DecodesLatents):
         ConfigError: likelihood, network, condition and data do not fit each other.
     """
 
+    needs = ("one set", "image | vector | waveform | video")
+    needs_with = {
+        "network=conv": ("image",),
+        "likelihood=bernoulli": ("binary",),
+        "likelihood=discretised_logistic": ("integers",),
+        "likelihood=gaussian": ("reals",),
+        "condition=label": ("labels",),
+        "condition=vector": ("vector condition",),
+    }
+
     def __init__(
         self,
         spec: DataSpec,
         *,
-        latent_dim: int | Literal["auto"] = "auto",
-        hidden: Sequence[int] | Literal["auto"] = "auto",
-        network: str = "auto",
-        channels: int = 32,
-        likelihood: str = "auto",
-        variance: str = "shared",
+        latent_dim: Positive | Literal["auto"] = "auto",
+        hidden: Sequence[Positive] | Literal["auto"] = "auto",
+        network: Literal["auto", "mlp", "conv"] = "auto",
+        channels: Positive = 32,
+        likelihood: Literal["auto", "bernoulli", "discretised_logistic", "gaussian"] = "auto",
+        variance: Literal["network", "shared"] = "shared",
         condition: Literal["label", "vector"] | None = None,
     ) -> None:
         super().__init__()
+        require(VAE, spec, network=network, likelihood=likelihood, condition=condition)
         self.spec = spec
         self.given = given_by(condition, spec)
         self._latent_dim = default_latent_dim(spec) if latent_dim == "auto" else latent_dim

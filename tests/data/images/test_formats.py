@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from genlab.config.schema.data import TARGETS
+from genlab.config.schema import TARGETS
 from genlab.data import DataSpec, image_folder, paired
 from genlab.data.images.convert import BadPictureError
 from genlab.data.images.jitter import jitter_of

@@ -29,6 +29,7 @@ from genlab.models.conditions import width
 from genlab.models.pixelcnn.causal import CausalConv2d, VerticalConv2d, channel_groups
 from genlab.models.pixelcnn.incremental import CausalRow, Pointwise, RowNetwork, Step, push
 from genlab.models.pixelcnn.pixelcnn import Head, PixelModel
+from genlab.signatures.ranges import Kernel, NonNegative, Positive
 
 
 def gate(a: Tensor) -> Tensor:
@@ -188,12 +189,12 @@ class GatedPixelCNN(PixelModel):
         self,
         spec: DataSpec,
         *,
-        channels: int = 64,
-        blocks: int = 10,
-        kernel_size: int = 7,
-        head_channels: int = 32,
-        output: str = "categorical",
-        num_mixtures: int = 10,
+        channels: Positive = 64,
+        blocks: NonNegative = 10,
+        kernel_size: Kernel = 7,
+        head_channels: Positive = 32,
+        output: Literal["categorical", "logistic_mixture"] = "categorical",
+        num_mixtures: Positive = 10,
         condition: Literal["label"] | None = None,
     ) -> None:
         super().__init__(spec, output=output, num_mixtures=num_mixtures, condition=condition)
