@@ -152,7 +152,7 @@ def refusals(
     asked = [condition for condition in needs_with if holds(condition, options)]
     if lacking:
         wanted = [*needs, *(need for condition in asked for need in needs_with[condition])]
-        yield f"model={_called(module, name)} {_lack(lacking[:1], data)}; it fits data={fitting(wanted)}"
+        yield f"model={_called(module, name)} {_lack(lacking[:1], data)}; it fits data={fitting(wanted, lacking=lacking[0])}"
         return
     for condition in asked:
         lacking = [need for need in needs_with[condition] if not data.has(need)]
@@ -163,13 +163,18 @@ def refusals(
             yield f"model.{condition} {_lack(lacking, data)}; {other or f'it fits data={fitting(wanted)}'}"
 
 
-def fitting(needs: Iterable[str]) -> str:
-    """The data sources that have all that is needed, with what must be set for it."""
-    found = ((name, _way(source, list(needs))) for name, source in held(SOURCES, says="gives").items())
+def fitting(needs: Iterable[str], *, lacking: str = "") -> str:
+    """The data sources that have all that is needed, with what must be set for it.
+
+    Args:
+        needs: all of them.
+        lacking: the one that is lacking: another size than the default's is named for no other.
+    """
+    found = ((name, _way(source, list(needs), lacking)) for name, source in held(SOURCES, says="gives").items())
     return ", ".join(f"{name}{way}" for name, way in found if way is not None) or "none of genlab's own"
 
 
-def _way(source: Described, needs: list[str]) -> str | None:
+def _way(source: Described, needs: list[str], lacking: str) -> str | None:
     """What must be set for a source to give what is needed, `` with data.label=...``; None: nothing helps."""
     plain = known(source, source.defaults())
     assert plain is not None
@@ -177,7 +182,7 @@ def _way(source: Described, needs: list[str]) -> str | None:
     ways: list[str] = []
     for need in needs:
         alternatives = need.split(" | ")
-        if need == DOUBLED and "size" in source.arguments:
+        if need == lacking == DOUBLED and "size" in source.arguments:
             ways.append("data.size=8, 16, 32, 64 or 128")
             continue
         if any(word in plain.facts for word in alternatives):

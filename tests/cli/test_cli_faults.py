@@ -63,7 +63,7 @@ def test_debug_shows_the_traceback(tmp_path):
         ("train model=_vae", "model=_vae: no such choice; choose from conditional_dcgan, "),
         ("eval --metric nl", "(did you mean nll?)"),
         ("eval metric.fcd.n=10", "metric.fcd.n: is of a metric that is not asked for; add --metric fcd"),
-        ("eval --metric nll --metric fdi", "metric=fdi: no such choice; choose from all, "),
+        ("eval --metric nll --metric fdi", "metric=fdi: no such choice; choose from active_units, all, "),
         ("train lrr=1", "unknown key lrr; did you mean optim.lr?"),
         ("train +lrr=1", "unknown key lrr; did you mean optim.lr?"),
         ("train ++optim.lrr=1", "unknown key optim.lrr; did you mean optim.lr?"),

@@ -443,7 +443,8 @@ def test_a_parameter_that_nobody_updates_is_an_error() -> None:
         (["model=gan", "~players.generator"], r"players: .* is played by discriminator, generator"),
         (["model=gan", "players.generatr.lr=1"], r"unknown key players\.generatr\.lr; did you mean players\.generator"),
         (["model=gan", "players.generator.lr=-1"], r"players\.generator\.lr: input should be greater than 0"),
-        (["model=gan", "optim={name: adam}"], r"optim\.lr: is missing"),
+        (["model=gan", "optim={name: adam}"], r"choose from adam, adamax, adamw, sgd"),
+        (["model=gan", "optim=adamw"], r"optim@players\.discriminator=adamw"),
         (["model=vae", "players={generator: ${optim}}"], r"players: genlab\.objectives\.ELBO is no game"),
         (["model=dcgan", "data=toy2d"], "model=dcgan needs images.*it fits data=.*digits"),
         (
