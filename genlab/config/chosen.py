@@ -1,8 +1,9 @@
 """Config files that nobody writes: ``metric=NAME`` and ``task=NAME`` for each class of a package, with its defaults.
 
-A file of that name in ``configs/metric`` comes first. A user's own, ``metric=[mypackage.mymetric]`` or
-``task=mypackage.mytask``, is found by the path of its module, and ``trust`` has to cover it. A metric's options are a
-node of its own; those of a task, of which there is one, stand beside the settings of ``genlab sample``.
+A file of that name in ``configs/metric`` comes first. A user's own, ``metric=[mypackage.mymetric]``,
+``task=mypackage.mytask`` and likewise ``model=``, ``objective=`` and ``data=``, is found by the path of its module,
+and ``trust`` has to cover it. A metric's options are a node of its own; those of a task, of which there is one, stand
+beside the settings of ``genlab sample``. A model comes with the first objective that fits it, and Adam.
 """
 
 from __future__ import annotations
@@ -27,8 +28,14 @@ TASK = "task"
 BUILT = ("objective",)
 """Groups whose choice becomes a node with a ``_target_``."""
 
-KINDS = {"metric": "Metric", TASK: "Task", "objective": "Objective"}
-"""What a class of a group is a child of."""
+KINDS = {"metric": "Metric", TASK: "Task", "objective": "Objective", "model": "GenerativeModel"}
+"""What a class of a group is a child of; a data source is a function."""
+
+OWN = (*HELD, "model", "data")
+"""Groups of which a user's own can be chosen by the path of its module."""
+
+BATCH = 64
+"""Examples in a batch of a user's own data source, unless told otherwise: ``data.batch_size=16``."""
 
 
 @cache
@@ -66,10 +73,9 @@ def own(group: str, module: str) -> Described:
     found = described(module)
     if found is None:
         last = module.rpartition(".")[2]
-        what = "holds no class of that name" if source(module) else "is no module that Python finds"
-        raise ConfigError(
-            f"{group}={module}: {what}; put class {last.title().replace('_', '')}({KINDS[group]}) into a file {last}.py"
-        )
+        what = "holds no class or function of that name" if source(module) else "is no module that Python finds"
+        named = f"class {last.title().replace('_', '')}({KINDS[group]})" if group in KINDS else f"a function {last}"
+        raise ConfigError(f"{group}={module}: {what}; put {named} into a file {last}.py")
     return found
 
 
@@ -82,8 +88,36 @@ def _keep(group: str, name: str, found: Described) -> None:
         node = {"_target_": _short(found, HELD[group]), **options}
         ConfigStore.instance().store(group=group, name=name, node=node)
         return
+    if group in ("model", "data"):
+        ConfigStore.instance().store(group=group, name=name, node=_whole(group, found), package="_global_")
+        return
     target = {"_target_": found.target} if "." in name else {}
     ConfigStore.instance().store(group=group, name=name, node={name.rpartition(".")[2]: {**target, **options}})
+
+
+def _whole(group: str, found: Described) -> dict[str, Any]:
+    """What a file of a user's own model or data source would say; its options are filled in as those of any other."""
+    node: dict[str, Any] = {group: {"_target_": found.target}}
+    if group == "data":
+        node["data"] |= {"batch_size": BATCH}
+        return node
+    objective = first_objective(found)
+    if objective is not None:
+        node["defaults"] = [{"override /objective": objective}, {"override /optim": "adam"}, "_self_"]
+    return node
+
+
+def first_objective(model: Described) -> str | None:
+    """The objective that a model comes with if nothing is said: maximum likelihood, or the first that fits it.
+
+    None for a model that is fitted in one pass, and where only games fit, whose players need optimisers of their own.
+    """
+    from genlab.objectives.trainable import lack
+
+    every = classes("objective")
+    fitting = [name for name, each in every.items() if lack(each, model, frozenset()) is None]
+    single = [name for name in fitting if every[name].says("played_by") is None]
+    return "maximum_likelihood" if "maximum_likelihood" in single else next(iter(single), None)
 
 
 def _short(found: Described, package: str) -> str:

@@ -56,7 +56,7 @@ def check_choices(verb: str, overrides: Sequence[Override]) -> None:
             raise ConfigError(no_choice(key, word.partition("=")[2], options))  # one, not several
         for item in value if isinstance(value, list) else [value]:
             text = str(getattr(item, "text", item))
-            if key in listing.HELD:
+            if key in chosen.OWN:
                 chosen.store_own(key, [text])
             if value is None and key in OPTIONAL:
                 continue

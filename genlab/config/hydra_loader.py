@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.core_plugins.structured_config_source import StructuredConfigSource
 from hydra.core.default_element import GroupDefault
 from hydra.core.object_type import ObjectType
 from hydra.plugins.config_source import ConfigSource
@@ -101,7 +102,7 @@ class Loader(ConfigLoaderImpl):
         load = repo.load_config
 
         def checked(config_path: str) -> Any:
-            loaded = load(config_path)
+            loaded = load(config_path) or _own(config_path)
             _check_file(loaded, config_path)
             return loaded
 
@@ -118,6 +119,16 @@ class Loader(ConfigLoaderImpl):
         if _foreign(loaded, default.config_path) is not None:  # as it is embedded, wherever a package puts it
             forbidden.check(_plain(loaded.config), str(_foreign(loaded, default.config_path)))
         return loaded
+
+
+def _own(config_path: str) -> Any:
+    """A user's own class that a defaults list names by its module, ``/objective: mypackage.myloss``, as a config."""
+    group, _, name = config_path.strip("/").rpartition("/")
+    if group not in chosen.OWN or "." not in name.removesuffix(".yaml"):
+        return None
+    chosen.store_own(group, [name])
+    source = StructuredConfigSource("schema", "structured://")  # Hydra's own has a copy of what was stored before
+    return source.load_config(config_path) if source.is_config(config_path) else None
 
 
 def no_choice(group: str, value: str, options: list[str]) -> str:

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from genlab.config.arguments import nearest
 from genlab.errors import ConfigError
-from genlab.signatures.described import Described, held
+from genlab.signatures import syntax
+from genlab.signatures.described import Described, described, held
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 GROUPS = {
     "models": "model",
@@ -25,6 +26,16 @@ GROUPS = {
 
 HELD = {"metric": "genlab.metrics", "task": "genlab.tasks", "objective": "genlab.objectives"}
 """Groups of which each choice is a class, in a file of its own in a package."""
+
+BASES = {
+    "Metric": "metric",
+    "Task": "task",
+    "Objective": "objective",
+    "Game": "objective",
+    "GenerativeModel": "model",
+    "Translator": "model",
+}
+"""What a class of a user's own is a child of, and the config group that it is for."""
 
 SAYS = {"objective": "needs"}
 """Groups whose packages hold other classes too, and what their choices say."""
@@ -54,7 +65,7 @@ def choices(group: str) -> dict[str, str]:
 
     Partials (``_vae``) are left out.
     """
-    found = {name: each.about for name, each in classes(group).items()}
+    found = {name: each.about.replace("``", "") for name, each in classes(group).items()}
     found |= ALL if group == "metric" else {}
     files = (config_dir() / group).glob("*.yaml")
     found |= {path.stem: _comment(path) for path in files if not path.name.startswith("_")}
@@ -62,23 +73,67 @@ def choices(group: str) -> dict[str, str]:
 
 
 def show(words: Sequence[str]) -> str:
-    """The text of ``genlab list [models|data|metrics|tasks|experiments]``.
+    """The text of ``genlab list [models|data|objectives|optimisers|metrics|tasks|experiments] [PACKAGE...]``.
+
+    Of a package of the user's own, what it holds of each; its source is read, and nothing of it run.
 
     Raises:
-        ConfigError: a word that is none of these.
+        ConfigError: a word that is neither a group nor a package that Python finds.
     """
-    singular = {"model": "models", "metric": "metrics", "task": "tasks", "experiment": "experiments", "dataset": "data"}
+    singular = {group: title for title, group in GROUPS.items()} | {"dataset": "data"}
     asked = [singular.get(word, word) for word in words]
-    for word in asked:
-        if word not in GROUPS:
-            raise ConfigError(f"cannot list {word!r}; choose from {', '.join(GROUPS)}{nearest(word, list(GROUPS))}")
+    packages = [word for word in asked if word not in GROUPS]
+    titles = [word for word in asked if word in GROUPS] or list(GROUPS)
+    for word in packages:
+        if not all(part.isidentifier() for part in word.split(".")) or syntax.source(word) is None:
+            near = nearest(word, list(GROUPS))
+            raise ConfigError(
+                f"cannot list {word!r}; choose from {', '.join(GROUPS)}{near}, or name a package of yours"
+            )
+    if not packages:
+        return "\n\n".join(_block(title, f"{GROUPS[title]}=NAME", choices(GROUPS[title])) for title in titles)
     blocks = []
-    for title in asked or GROUPS:
-        found = choices(GROUPS[title])
-        width = max(map(len, found), default=0)
-        lines = [f"  {name:<{width}}  {about}".rstrip() for name, about in found.items()] or ["  (none yet)"]
-        blocks.append("\n".join([f"{title}  ({GROUPS[title]}=NAME)", *lines]))
+    for package in packages:
+        held_there = own(package)
+        found = {title: held_there[GROUPS[title]] for title in titles if held_there.get(GROUPS[title])}
+        blocks += [_block(f"{title} of {package}", f"{GROUPS[title]}=NAME", each) for title, each in found.items()]
+        if not found:
+            raise ConfigError(f"{package} holds nothing of {', '.join(titles)} in a file that is named as it is")
     return "\n\n".join(blocks)
+
+
+def own(package: str) -> dict[str, dict[str, str]]:
+    """What a package of the user's own holds, by config group: the path of each module, and a sentence on it.
+
+    Raises:
+        ConfigError: a file of it cannot be read.
+    """
+    root = syntax.source(package)
+    assert root is not None
+    modules = [package] if root.name != "__init__.py" else []
+    for path in sorted(root.parent.rglob("[!_]*.py")) if not modules else ():
+        modules.append(".".join((package, *path.relative_to(root.parent).with_suffix("").parts)))
+    found: dict[str, dict[str, str]] = {}
+    for module in modules:
+        each = described(module)
+        group = None if each is None else _group(each)
+        if each is not None and group is not None:
+            found.setdefault(group, {})[module] = each.about
+    return found
+
+
+def _group(each: Described) -> str | None:
+    """The config group of a class or function."""
+    if each.says("gives") is not None and not each.says("needs"):
+        return "data"
+    kinds = frozenset().union(*each.kinds())
+    return next((group for kind, group in BASES.items() if kind in kinds), None)
+
+
+def _block(title: str, how: str, found: Mapping[str, str]) -> str:
+    width = max(map(len, found), default=0)
+    lines = [f"  {name:<{width}}  {about}".rstrip() for name, about in found.items()] or ["  (none yet)"]
+    return "\n".join([f"{title}  ({how})", *lines])
 
 
 def _comment(path: Path) -> str:
