@@ -152,7 +152,8 @@ def refusals(
     asked = [condition for condition in needs_with if holds(condition, options)]
     if lacking:
         wanted = [*needs, *(need for condition in asked for need in needs_with[condition])]
-        yield f"model={_called(module, name)} {_lack(lacking[:1], data)}; it fits data={fitting(wanted, lacking=lacking[0])}"
+        found = fitting(wanted, lacking=lacking[0])
+        yield f"model={_called(module, name)} {_lack(lacking[:1], data)}; it fits data={found}"
         return
     for condition in asked:
         lacking = [need for need in needs_with[condition] if not data.has(need)]
