@@ -99,7 +99,7 @@ def test_a_users_own_metric_is_one_file(package: Path, ckpt: Path, tmp_path: Pat
     [
         (["metric=[ownpackage.mean_level]"], TrustError, r"ownpackage.mean_level.MeanLevel.* add trust=\[ownpackage\]"),
         (["metric=[ownpackage.mean_levl]"], ConfigError, r"mean_levl: is no module that Python finds"),
-        (["metric=[ownpackage.__init__]"], ConfigError, r"holds no class of that name"),
+        (["metric=[ownpackage.__init__]"], ConfigError, r"holds no class or function of that name"),
         (["metric.mean_level.n=0"], ConfigError, r"metric.mean_level.n: .*greater than 0 \(got 0\)"),
         (["+metric.mean_level.m=1"], ConfigError, r"unknown key metric.mean_level.m"),
         (["metric.mean_level._target_=genlab.data.digits"], ConfigError, r"genlab.data.digits is no metric"),
