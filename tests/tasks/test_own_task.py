@@ -144,7 +144,7 @@ def test_a_model_that_cannot_do_it_says_what_it_lacks_and_can(package: Path, tmp
     [
         (["task=ownpackage.fade_out"], TrustError, r"ownpackage.fade_out.FadeOut.* add trust=\[ownpackage\]"),
         (["task=ownpackage.fade_outt"], ConfigError, r"fade_outt: is no module that Python finds"),
-        (["task=ownpackage.__init__"], ConfigError, r"holds no class of that name; .*\(Task\) into a file"),
+        (["task=ownpackage.__init__"], ConfigError, r"holds no class or function of that name; .*\(Task\) into a file"),
         (["factor=0.0"], ConfigError, r"factor: .*greater than 0 \(got 0.0\)"),
         (["factr=0.1"], ConfigError, r"unknown key factr; did you mean factor\?"),
         (["+more=1"], ConfigError, r"unknown key more"),
