@@ -216,7 +216,8 @@ def _print(records: list[Record], loaded: Loaded, run_dir: Path) -> None:
         right = name in {"value", "± s.e. or 95%", "K", "n"}
         table.add_column(name, justify="right" if right else "left", no_wrap=name == "metric")
     for r in records:
-        metric = f"{r.metric} (given y)" if r.conditional else r.metric
+        given = "y" if r.conditional is True else "c"
+        metric = f"{r.metric} (given {given})" if r.conditional else r.metric
         table.add_row(
             metric, decimals(r.value), r.uncertainty(), r.unit, r.kind, str(r.num_particles or "-"), str(r.n), r.split
         )

@@ -91,7 +91,8 @@ def arrange(runs: Sequence[Run], *, more: Sequence[Column] = ()) -> list[Group]:
 def describe(scope: tuple[Hashable, ...]) -> tuple[str, str]:
     """A group's title, and why it stands apart."""
     _, kind, particles, conditional, split = scope
-    given = ", given the label" if conditional else ""
+    what = "label" if conditional is True else conditional
+    given = f", given the {what}" if what else ""
     tail = "" if split in {None, "test"} else f", {split} split"
     if kind == FAILED:
         return "Not scored", "Nothing could be measured on these; each says why."
@@ -107,8 +108,8 @@ def describe(scope: tuple[Hashable, ...]) -> tuple[str, str]:
             "beside a likelihood, and none is made up."
         )
     label = (
-        " They score p(x | y): the label is information that the others have to pay for, so these numbers do not "
-        "compare with those of p(x)."
+        f" They score p(x | {'y' if conditional is True else 'c'}): the {what} is information that the others have to "
+        "pay for, so these numbers do not compare with those of p(x)."
         if conditional
         else ""
     )

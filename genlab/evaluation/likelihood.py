@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, distributed
 
 from genlab.data.batches import Batch, ordered
-from genlab.data.spaces import Split
+from genlab.data.spaces import Label, Split
 from genlab.errors import ConfigError
 from genlab.evaluation.record import Record
 from genlab.evaluation.statistics.estimate import influence
@@ -102,6 +102,11 @@ def _total(table: dict[str, Tensor]) -> Tensor:
     return torch.stack(list(table.values())).sum(0)
 
 
+def _conditional(model: GenerativeModel) -> bool | str:
+    """As `Record.conditional` has it."""
+    return model.given is not None and (isinstance(model.given, Label) or model.given.kind)
+
+
 def mean_and_error(values: Tensor) -> tuple[float, float | None]:
     """Mean and its standard error, ``(N,) float64``; of a single example nothing is known of the error: None."""
     n = len(values)
@@ -151,7 +156,7 @@ def nll(
         split=split_name,
         seed=seed,
         num_particles=particles,
-        conditional=model.given is not None,
+        conditional=_conditional(model),
         terms={name: column.mean().item() for name, column in table.items()},
         method=model.method if isinstance(model, GridNormalised) else None,
         influence=influence(_total(table)),
@@ -211,6 +216,6 @@ def elbo(
         split=split_name,
         seed=seed,
         num_particles=1,
-        conditional=model.given is not None,
+        conditional=_conditional(model),
         terms={name: column.mean().item() for name, column in table.items()},
     )

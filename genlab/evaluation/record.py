@@ -25,7 +25,7 @@ class Record:
         split: "train", "val" or "test".
         seed: of the Monte Carlo noise and of nothing else.
         num_particles: importance samples per example; None where nothing is sampled.
-        conditional: True when it scores ``p(x | y)`` rather than ``p(x)``.
+        conditional: True when it scores ``p(x | y)``, given the label, rather than ``p(x)``; "vector" given a vector.
         terms: the parts that add up to it, in the same unit.
         checkpoint: the file that was scored.
         method: how it was computed where that is a matter of choice, e.g. the grid of a normaliser.
@@ -46,7 +46,7 @@ class Record:
     split: str
     seed: int
     num_particles: int | None = None
-    conditional: bool = False
+    conditional: bool | str = False
     terms: dict[str, float] = field(default_factory=dict)
     checkpoint: str | None = None
     method: str | None = None
@@ -100,7 +100,8 @@ class Record:
     def __str__(self) -> str:
         sign = {"exact": "=", "upper bound": "<=", "lower bound": ">=", "estimate": "~"}[self.kind]
         kind = self.kind + (f", K={self.num_particles}" if self.num_particles else "")
-        given = " given the label" if self.conditional else ""
+        what = "label" if self.conditional is True else self.conditional
+        given = f" given the {what}" if what else ""
         number = f"{decimals(self.value)} {self.uncertainty()}".rstrip()
         return f"{self.metric}{given} {sign} {number} {self.unit} ({kind}, n={self.n})"
 

@@ -170,7 +170,7 @@ def test_data_without_labels_are_refused_in_one_sentence(build: Callable) -> Non
 
 
 def test_data_without_a_vector_are_refused() -> None:
-    with pytest.raises(ConfigError, match=r"model.condition=vector needs data whose type has a vector"):
+    with pytest.raises(ConfigError, match=r"^model.condition=vector needs a vector .*, this data has none"):
         realnvp(LABELLED, condition="vector")
 
 
