@@ -12,7 +12,7 @@ from typing import Any
 
 from genlab.data.fits import facts
 from genlab.errors import ConfigError
-from genlab.signatures.described import Described, held
+from genlab.signatures.described import Described, described, held
 
 MODELS, OBJECTIVES = "genlab.models", "genlab.objectives"
 
@@ -32,8 +32,11 @@ def refusal(objective: Described, model: Described, data: frozenset[str]) -> str
     if lacking is None:
         return None
     others = [name for name, each in held(OBJECTIVES, says="needs").items() if lack(each, model, data) is None]
-    said = _sentence(objective.called, lacking.replace(" | ", " or "), f"model={model.called}", data)
-    return f"{said}; model={model.called} fits objective={_either(others)}"
+    return (
+        f"objective={objective.called} needs a model that is {lacking.replace(' | ', ' or ')}, "
+        f"model={model.called} is not; it fits model={_either(_trained(objective, data))}; "
+        f"model={model.called} fits objective={_either(others)}"
+    )
 
 
 def require(objective: Any, model: object) -> None:
@@ -44,12 +47,14 @@ def require(objective: Any, model: object) -> None:
     """
     for need in objective.needs:
         if not isinstance(model, need):
-            name, wanted = type(objective).__module__.rpartition(".")[2], getattr(need, "__name__", str(need))
-            wanted = " or ".join(part.rpartition(".")[2] for part in wanted.split(" | "))
-            spec = getattr(model, "spec", None)
-            raise ConfigError(
-                _sentence(name, wanted, type(model).__name__, frozenset() if spec is None else facts(spec))
-            )
+            wanted = getattr(need, "__name__", str(need)).split(" | ")
+            spec, is_not = getattr(model, "spec", None), f"{type(model).__name__} is not"
+            said = f"needs a model that is {' or '.join(part.rpartition('.')[2] for part in wanted)}, {is_not}"
+            each = described(type(objective).__module__, type(objective).__name__)
+            if each is None:  # of no file: nothing can be read of it
+                raise ConfigError(f"objective={type(objective).__name__} {said}")
+            models = _trained(each, frozenset() if spec is None else facts(spec))
+            raise ConfigError(f"objective={each.called} {said}; it fits model={_either(models)}")
 
 
 def lack(objective: Described, model: Described, data: frozenset[str]) -> str | None:
@@ -70,14 +75,9 @@ def possible(model: Described, data: frozenset[str]) -> list[frozenset[str]]:
     return [each for each in kinds if each & wanted] if wanted else kinds
 
 
-def _sentence(objective: str, wanted: str, model: str, data: frozenset[str]) -> str:
-    each = held(OBJECTIVES, says="needs").get(objective)
-    models = (
-        []
-        if each is None
-        else [name for name, other in held(MODELS, says="needs").items() if lack(each, other, data) is None]
-    )
-    return f"objective={objective} needs a model that is {wanted}, {model} is not; it fits model={_either(models)}"
+def _trained(objective: Described, data: frozenset[str]) -> list[str]:
+    """Genlab's models that an objective trains."""
+    return [name for name, each in held(MODELS, says="needs").items() if lack(objective, each, data) is None]
 
 
 def _either(names: Iterable[str]) -> str:
