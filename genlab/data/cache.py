@@ -25,6 +25,7 @@ MAP_FROM = 256 << 20
 TRAILER = struct.Struct("<8sIQ")
 MARK = b"genlab\0\1"
 CHUNK = 1 << 22
+PART = 1 << 24  # bytes of a mapped array that are looked at together
 
 log = logging.getLogger("genlab")
 
@@ -83,6 +84,27 @@ def _kept(
                 return mapped
             break
     return array
+
+
+def chosen(x: np.ndarray, rows: np.ndarray, path: Path) -> np.ndarray:
+    """``x[rows]``; where ``x`` is mapped from ``path``, through the cache and a part after the other.
+
+    Args:
+        x: ``(N, ...)``.
+        rows: ascending indices.
+        path: the file of ``x``.
+    """
+    if not isinstance(x, np.memmap):
+        return x[rows]
+    step = max(1, PART // max(1, x[0].nbytes))
+
+    def blocks() -> Iterator[np.ndarray]:
+        for start in range(0, len(rows), step):
+            yield x[rows[start : start + step]]
+
+    made, shape = Rows(x.dtype, x.shape[1:], len(rows), blocks), (len(rows), *x.shape[1:])
+    key = ("chosen", hashlib.sha256(rows.tobytes()).hexdigest(), file_keys([path], base=path.parent))
+    return decoded(key, path.parent, lambda: made, check=lambda array: (array.dtype, array.shape) == (x.dtype, shape))
 
 
 def file_keys(files: Iterable[Path], *, base: Path) -> list[tuple[str, int, int]]:

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from pydantic import Field
 
+from genlab.data.cache import MAP_FROM, PART, chosen
 from genlab.data.dataset import Dataset, DataSpec, Split
 from genlab.data.images.parts import data_name
 from genlab.data.spaces import Frames, Image, Space, Tokens, Vector, Video, Waveform
@@ -65,6 +66,9 @@ def arrays(
 
     A ``.npy`` file is ``x`` alone. An ``.npz`` file may say what is which split: ``x_train``, ``y_train``, ``x_val``,
     ... Otherwise 90 % of the examples, by ``seed``, are trained on, 5 % are validation and 5 % test.
+
+    A large ``.npy`` file of bytes, or of float32 with ``levels=null`` or ``auto``, stays on the disk: its splits are
+    written beside it once, and mapped.
 
     Args:
         root: the file.
@@ -140,7 +144,7 @@ def read(path: Path) -> Arrays:
     if not path.is_file():
         raise DataError(f"data.root={path} is no file: give a .npy or .npz file")
     try:
-        held = np.load(path, allow_pickle=False)
+        held = np.load(path, allow_pickle=False, mmap_mode="r" if path.stat().st_size > MAP_FROM else None)
         if isinstance(held, np.ndarray):
             return {"x": held}
         with held:
@@ -188,8 +192,11 @@ def _by_seed(found: Arrays, path: Path, *, seed: int) -> dict[str, Arrays]:
     if "x" not in found:
         raise DataError(f"{path}: no x among {', '.join(found)}")
     _same_length(found, str(path))
-    index = _dealt(len(found["x"]), (FRACTION, FRACTION), seed=seed, path=path)
-    return {part: {key: each[rows] for key, each in found.items()} for part, rows in zip(PARTS, index, strict=True)}
+    index = dict(zip(PARTS, _dealt(len(found["x"]), (FRACTION, FRACTION), seed=seed, path=path), strict=True))
+    splits = {part: {key: each[rows] for key, each in found.items() if key != "x"} for part, rows in index.items()}
+    for part, rows in index.items():
+        splits[part]["x"] = chosen(found["x"], rows, path)
+    return splits
 
 
 def _dealt(n: int, fractions: tuple[float, ...], *, seed: int, path: Path) -> list[np.ndarray]:
@@ -229,7 +236,8 @@ def _levels(values: list[np.ndarray], kind: str, levels: int | str | None, path:
             raise DataError(f"{path}: tokens are integers, x is {values[0].dtype}; give integers")
         return None, []
     for x in values:
-        if not whole and not (np.isfinite(x).all() and (x == np.round(x)).all()):
+        parts = np.array_split(x, max(1, x.nbytes // PART))
+        if not whole and not all(np.isfinite(part).all() and (part == np.round(part)).all() for part in parts):
             raise DataError(f"{path}: data.levels={levels}, but x is not of integers; use data.levels=null")
     low, high = int(min(x.min() for x in values)), int(max(x.max() for x in values))
     if low < 0:

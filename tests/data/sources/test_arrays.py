@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from genlab.data import arrays
+from genlab.data import arrays, mapped
 from genlab.data.spaces import Frames, Image, Tokens, Vector, Video, Waveform
 from genlab.errors import ConfigError, DataError
 
@@ -127,3 +127,26 @@ def test_a_file_of_something_else_is_refused(tmp_path, made):
     for wrong in ({"kind": "graph"}, {"levels": 1}, {"rate": 8000}):
         with pytest.raises(ConfigError, match=f"data.{next(iter(wrong))}="):
             arrays(root=made(x=integers(8, 8)), **wrong)
+
+
+@pytest.mark.parametrize("kind", ["image", "vector"])
+def test_a_large_file_stays_on_the_disk(made, kind, monkeypatch):
+    x = integers(3, 8, 6, dtype=np.uint8) if kind == "image" else R.randn(N, 10).astype(np.float32)
+    root = made(x=x)
+    kept = arrays(root=root, kind=kind)
+    monkeypatch.setattr("genlab.data.sources.arrays.MAP_FROM", 1)
+    monkeypatch.setattr("genlab.data.cache.PART", 1000)
+    monkeypatch.setattr("genlab.data.cache.MAP_FROM", 1)
+    monkeypatch.setattr("genlab.data.cache.Rows.whole", None)
+    for _ in range(2):
+        data = arrays(root=root, kind=kind)
+        assert data.spec == kept.spec
+        for part in ("train", "val", "test"):
+            split = getattr(data, part)
+            assert torch.equal(split.x, getattr(kept, part).x)
+            at = split.x.data_ptr()
+            assert any(begin <= at < begin + len(pages) for begin, pages in mapped._maps.items())
+    other = arrays(root=root, kind=kind, seed=1)
+    assert not torch.equal(other.train.x, kept.train.x)
+    np.save(root, x[::-1])  # another file of the same name
+    assert not torch.equal(arrays(root=root, kind=kind).train.x, kept.train.x)
