@@ -27,6 +27,9 @@ from genlab.training.game import GameLoss
 PARTICLES = 1
 """Validation during training is the plain ELBO; the run's end scores both splits with ``test.num_particles``."""
 
+AT_ONCE, VALUES_AT_ONCE = 1000, 1 << 22
+"""Examples that a validation scores together, and numbers that they may have together."""
+
 
 def attach(descent: Descent, *, meta: dict[str, Any], begun: float) -> Checkpoints:
     """Give the run its callbacks, in the order in which a step is answered; the last of them, which keeps it all.
@@ -46,7 +49,7 @@ def attach(descent: Descent, *, meta: dict[str, Any], begun: float) -> Checkpoin
             descent.data,
             split="val",
             num_particles=PARTICLES,
-            batch_size=1000,
+            batch_size=max(1, min(AT_ONCE, VALUES_AT_ONCE // descent.data.spec.dim)),
             seed=config["seed"],
             progress=lambda batches, total: checkpoints.watch(batches, trainer, module),
         )

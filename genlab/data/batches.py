@@ -12,6 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from genlab.data.mapped import ask, gather
 from genlab.data.spaces import Split
 from genlab.errors import DataError
 from genlab.seeding import derive
@@ -154,22 +155,29 @@ class BatchLoader:
         return epoch, seen + self.rank * self.batch_size
 
     def __iter__(self) -> Iterator[Batch]:
-        order, order_b, current = None, None, -1
+        order, order_b, current, asked = None, None, -1, False
         split = self.split
         flat, shape = split.x.flatten(1), split.x.shape[1:]
         for step in range(self.start, self.num_steps):
             epoch, first = self.begin(step)
             if order is None or epoch != current:
-                order, current = self.permutation(epoch, size=len(split)), epoch
+                order, current, asked = self.permutation(epoch, size=len(split)), epoch, False
                 if split.x_b is not None and not self.paired:
                     order_b = self.permutation(epoch, size=len(split.x_b), domain="b")
             index = order[first : first + self.batch_size]
+            if not asked:
+                ask(flat, index)
             # rows of bytes: twice as fast as indexing pictures
-            x = self._transformed(flat.index_select(0, index).view(-1, *shape), self.transform, step=step)
+            rows = flat.index_select(0, index)
+            # what the next step needs comes from the disk while this one is taken
+            following = first + self.step_size
+            ask(flat, order[following : following + self.batch_size])
+            asked = True
+            x = self._transformed(rows.view(-1, *shape), self.transform, step=step)
             x_b = None
             if split.x_b is not None:
                 index_b = index if order_b is None else around(order_b, first, len(index))
-                x_b = self._transformed(split.x_b[index_b], self.transform_b, step=step, domain="b")
+                x_b = self._transformed(gather(split.x_b, index_b), self.transform_b, step=step, domain="b")
             yield Batch(x, x_b=x_b, **beside(split, index))
 
     def transform_seed(self, step: int, *, domain: str = "a") -> int:
@@ -204,4 +212,4 @@ def around(order: Tensor, first: int, count: int) -> Tensor:
 def ordered(split: Split, *, batch_size: int, rank: int = 0, world_size: int = 1) -> Iterator[tuple[Tensor, Batch]]:
     """The split once, in order, unpadded: ``(indices, batch)`` of this rank's every ``world_size``-th example."""
     for index in torch.arange(rank, len(split), world_size).split(batch_size):
-        yield index, Batch(split.x[index], **beside(split, index))
+        yield index, Batch(gather(split.x, index), **beside(split, index))

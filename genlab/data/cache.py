@@ -9,16 +9,16 @@ import os
 import secrets
 import struct
 import zlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
 
 from genlab.data.fetch.roots import is_writable
+from genlab.data.mapped import mapped
 from genlab.files import foreign
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
 
 MAP_FROM = 256 << 20
 # After the array: a mark, the CRC-32 of all that is before, and the number of those bytes.
@@ -30,10 +30,40 @@ PART = 1 << 24  # bytes of a mapped array that are looked at together
 log = logging.getLogger("genlab")
 
 
+@dataclass(frozen=True)
+class Rows:
+    """An array that is made some rows at a time: a large one goes to its file as it comes, and is never in memory.
+
+    Attributes:
+        dtype: of its values.
+        shape: of a row.
+        most: rows that it can have.
+        blocks: makes the rows in order, ``(any number, *shape)`` at a time; called again where a disk has refused them.
+    """
+
+    dtype: np.dtype
+    shape: tuple[int, ...]
+    most: int
+    blocks: Callable[[], Iterator[np.ndarray]]
+
+    @property
+    def large(self) -> bool:
+        """Whether memory is spared."""
+        return self.most * math.prod(self.shape) * self.dtype.itemsize > MAP_FROM
+
+    def whole(self) -> np.ndarray:
+        """All in memory."""
+        array, count = np.empty((self.most, *self.shape), self.dtype), 0
+        for block in self.blocks():
+            array[count : count + len(block)] = block
+            count += len(block)
+        return array[:count]
+
+
 def decoded(
     key_parts: Iterable[object],
     source_dir: Path,
-    build: Callable[[], np.ndarray],
+    build: Callable[[], np.ndarray | Rows],
     *,
     check: Callable[[np.ndarray], bool] | None = None,
 ) -> np.ndarray:
@@ -66,7 +96,7 @@ def kept(
 def _kept(
     key_parts: Iterable[object],
     places: list[Path],
-    build: Callable[[], np.ndarray],
+    build: Callable[[], np.ndarray | Rows],
     check: Callable[[np.ndarray], bool] | None,
 ) -> np.ndarray:
     digest = hashlib.sha256()
@@ -77,13 +107,17 @@ def _kept(
         array = _read(place / name)
         if array is not None and (check is None or check(array)):
             return array
-    array = np.ascontiguousarray(build())
+    made = build()
+    if isinstance(made, Rows) and not made.large:
+        made = made.whole()
+    if isinstance(made, np.ndarray):
+        made = np.ascontiguousarray(made)
     for place in places:
-        if is_writable(place) and _write(place / name, array):
-            if array.nbytes > MAP_FROM and (mapped := _read(place / name)) is not None:
-                return mapped
+        if is_writable(place) and _write(place / name, made):
+            if (isinstance(made, Rows) or made.nbytes > MAP_FROM) and (array := _read(place / name)) is not None:
+                return array
             break
-    return array
+    return made.whole() if isinstance(made, Rows) else made
 
 
 def chosen(x: np.ndarray, rows: np.ndarray, path: Path) -> np.ndarray:
@@ -149,7 +183,7 @@ def _read(path: Path) -> np.ndarray | None:
             if kind.hasobject or min(shape, default=0) < 0 or start + math.prod(shape) * kind.itemsize != length:
                 return None
             if length > MAP_FROM:
-                return np.memmap(file, dtype=kind, mode="c", offset=start, shape=shape)
+                return mapped(file, dtype=kind, shape=shape, start=start)
             return np.frombuffer(file.read(length - start), dtype=kind).reshape(shape).copy()
     except (OSError, ValueError, MemoryError):
         return None
@@ -172,13 +206,16 @@ def _header(file: BinaryIO) -> tuple[tuple[int, ...], np.dtype, int]:
     return shape, kind, file.tell()
 
 
-def _write(path: Path, array: np.ndarray) -> bool:
+def _write(path: Path, made: np.ndarray | Rows) -> bool:
     """Write atomically; False (and a line in the log) where the disk refuses, for a cache is a convenience."""
     part = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with part.open("x+b") as file:
-            np.save(file, array, allow_pickle=False)
+            if isinstance(made, Rows):
+                _save(file, made)
+            else:
+                np.save(file, made, allow_pickle=False)
             length = file.tell()
             file.seek(0)
             crc = _crc(file, length)
@@ -193,6 +230,24 @@ def _write(path: Path, array: np.ndarray) -> bool:
     finally:
         part.unlink(missing_ok=True)
     return True
+
+
+def _save(file: BinaryIO, rows: Rows) -> None:
+    """As ``np.save``; how many rows there are is known, and written, at the end."""
+
+    def begin(count: int) -> int:
+        file.seek(0)
+        header = {"shape": (count, *rows.shape), "fortran_order": False}
+        np.lib.format.write_array_header_1_0(file, {**header, "descr": np.lib.format.dtype_to_descr(rows.dtype)})
+        return file.tell()
+
+    start, count = begin(rows.most), 0
+    for block in rows.blocks():
+        file.write(np.ascontiguousarray(block, rows.dtype).data)
+        count += len(block)
+    end = file.tell()
+    assert begin(count) == start, "NumPy leaves room for the digits of the first axis"
+    file.seek(end)
 
 
 def _crc(file: BinaryIO, length: int) -> int:

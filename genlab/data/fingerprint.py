@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from genlab.data.mapped import ask, gather
 from genlab.data.spaces import Dataset
 
 WHOLE = 4 << 20
@@ -59,10 +60,12 @@ def changed(held: object, now: Mapping[str, Mapping[str, Any]]) -> str | None:
 
 def _sample(values: Tensor) -> str | list[list[float]]:
     if values.is_floating_point():
-        rows = values[:: max(1, -(-len(values) // REAL_ROWS))].flatten(1) if len(values) else values.flatten(1)
+        step = max(1, -(-len(values) // REAL_ROWS))
+        ask(values, torch.arange(0, len(values), step))
+        rows = values[::step].flatten(1) if len(values) else values.flatten(1)
         return rows[:, :: max(1, -(-rows.shape[1] // REAL_NUMBERS))].double().tolist()
     few = values.numel() * values.element_size() <= WHOLE
-    rows = values if few else values[torch.arange(ROWS) * len(values) // ROWS]
+    rows = values if few else gather(values, torch.arange(ROWS) * len(values) // ROWS)
     found = hashlib.sha256(repr((tuple(values.shape), str(values.dtype))).encode())
     found.update(rows.contiguous().numpy().tobytes())
     return found.hexdigest()

@@ -8,6 +8,7 @@ import torch
 
 from genlab.data.batches import beside
 from genlab.data.dataset import Dataset, Split
+from genlab.data.mapped import gather
 from genlab.seeding import derive
 
 
@@ -17,7 +18,7 @@ def subset(split: Split, limit: int, *, seed: int) -> Split:
         return replace(split, x_b=None, y_b=None)
     order = torch.randperm(len(split), generator=torch.Generator().manual_seed(derive(seed, "subset")))
     index = order[:limit].sort().values
-    return Split(split.x[index], **beside(split, index))
+    return Split(gather(split.x, index), **beside(split, index))
 
 
 def training_subset(data: Dataset, limit: int, *, seed: int) -> Split:

@@ -6,8 +6,9 @@ from concurrent.futures import ProcessPoolExecutor
 import numpy as np
 import pytest
 
-from genlab.data import cache
+from genlab.data import cache, mapped
 from genlab.data.cache import decoded, file_keys
+from genlab.errors import DataError
 
 
 class Build:
@@ -172,7 +173,7 @@ def test_large_arrays_are_mapped_and_the_file_is_safe(source, monkeypatch):
     monkeypatch.setattr(cache, "MAP_FROM", 1000)
     for _ in range(2):
         array = decoded(("k",), source, Build(ARRAY))
-        assert isinstance(array, np.memmap)
+        assert any(at <= array.ctypes.data < at + len(pages) for at, pages in mapped._maps.items())
         assert np.array_equal(array, ARRAY)
         array[:] = 0
     assert np.array_equal(decoded(("k",), source, Build(None)), ARRAY)
@@ -192,3 +193,45 @@ def test_concurrent_runs(source):
     with ProcessPoolExecutor(4) as pool:
         assert all(pool.map(_worker, [(source, seed) for seed in range(4)]))
     assert len(os.listdir(source / ".genlab-cache")) == 20
+
+
+def _rows(blocks, *, most=10):
+    return cache.Rows(np.dtype(np.uint8), (240,), most, blocks)
+
+
+@pytest.mark.parametrize("map_from", [cache.MAP_FROM, 1], ids=["whole", "as they come"])
+@pytest.mark.parametrize("kept", [10, 7, 0])
+def test_rows_make_the_file_that_the_array_makes(source, monkeypatch, map_from, kept):
+    decoded(("array",), source, Build(ARRAY[:kept]))
+    (expected,) = _files(source)
+    monkeypatch.setattr(cache, "MAP_FROM", map_from)
+    blocks = [ARRAY[:3], ARRAY[:0], ARRAY[3:kept]] if kept > 3 else []
+    array = decoded(("rows",), source, lambda: _rows(lambda: iter(blocks)))
+    assert np.array_equal(array, ARRAY[:kept])
+    (made,) = set(_files(source)) - {expected}
+    assert made.read_bytes() == expected.read_bytes()
+
+
+def test_rows_that_no_disk_takes_are_in_memory(source, monkeypatch, caplog):
+    monkeypatch.setattr(cache, "MAP_FROM", 1)
+
+    def full(file, rows):
+        file.write(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(cache, "_save", full)
+    assert np.array_equal(decoded(("k",), source, lambda: _rows(lambda: iter([ARRAY]))), ARRAY)
+    assert "No space left" in caplog.text
+    assert _files(source) == []
+
+
+def test_rows_that_cannot_be_made_leave_no_file(source, monkeypatch):
+    monkeypatch.setattr(cache, "MAP_FROM", 1)
+
+    def blocks():
+        yield ARRAY[:3]
+        raise DataError("a bad picture")
+
+    with pytest.raises(DataError, match="a bad picture"):
+        decoded(("k",), source, lambda: _rows(blocks))
+    assert os.listdir(source / ".genlab-cache") == []

@@ -9,24 +9,25 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
-from genlab.data.cache import decoded, file_keys
+from genlab.data.cache import Rows, decoded, file_keys
 from genlab.data.images.convert import BAD, FULL, KINDS, BadPictureError, Facts
 from genlab.data.images.read import Crop, measure, read_picture
 from genlab.errors import DataError
 from genlab.process.printable import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
 VERSION = 2  # part of the cache key: raise it when the same files decode to other pixels
 DARK = 0.5  # share of the full range below which pictures of more than 8 bits look alike
 BLOCK = 64  # files that a thread takes at a time
+AHEAD = 16  # blocks that may wait in memory until those before them are written
 NOTES = {
     "grey": "grey, repeated to 3 channels",
     "colour": "colour, converted to grey",
@@ -67,27 +68,31 @@ def decode(files: Sequence[Path], crop: Crop, *, base: Path, skip_bad: bool) -> 
         DataError: if files are bad and `skip_bad` is false, naming the first of them and how many there are; if none
             is readable.
     """
-    memory: dict[str, np.ndarray] = {}
-
-    def build(part: Literal["pixels", "facts"]) -> np.ndarray:
-        if part not in memory:  # what is asked for first brings the other along
-            memory["pixels"], memory["facts"] = _decode_all(files, crop, base=base, skip_bad=skip_bad)
-        return memory.pop(part)
-
     keys = (VERSION, crop, file_keys(files, base=base))
+    found: list[np.ndarray] = []  # the pixels, where the facts were not known and all was read
+
+    def pixels(facts: np.ndarray, check: Callable[[np.ndarray], bool]) -> np.ndarray:
+        blocks = partial(_blocks, files, crop, facts, base=base, skip_bad=skip_bad)
+        rows = Rows(np.dtype(np.uint8), crop.shape, len(files), blocks)
+        return decoded((*keys, "pixels"), base, lambda: rows, check=check)
+
+    def facts_and_pixels() -> np.ndarray:
+        facts = np.full((len(files), FACTS), np.nan)
+        found.append(pixels(facts, lambda _: False))
+        return facts
 
     def right_facts(array: np.ndarray) -> bool:
         # Bad files found under skip_bad are in the cache; without it they must be told, so they are read again.
         fits = array.dtype == np.float64 and array.shape == (len(files), FACTS) and bool((array[:, 0] <= BAD).all())
         return fits and (skip_bad or not bool((array[:, 0] == BAD).any()))
 
-    facts = decoded((*keys, "facts"), base, partial(build, "facts"), check=right_facts)
+    facts = decoded((*keys, "facts"), base, facts_and_pixels, check=right_facts)
     kept = facts[:, 0] != BAD
 
     def right_pixels(array: np.ndarray) -> bool:
         return array.dtype == np.uint8 and array.shape == (int(kept.sum()), *crop.shape)
 
-    x = decoded((*keys, "pixels"), base, partial(build, "pixels"), check=right_pixels)
+    x = found[0] if found else pixels(np.empty_like(facts), right_pixels)
     if len(x) == 0:
         raise DataError(f"{base}: none of {len(files)} files is a readable picture")
     return Decoded(x, kept, tuple(_notes(facts, files, crop, base=base)))
@@ -100,29 +105,32 @@ def as_tensor(array: np.ndarray) -> torch.Tensor:
         return torch.from_numpy(array)
 
 
-def _decode_all(files: Sequence[Path], crop: Crop, *, base: Path, skip_bad: bool) -> tuple[np.ndarray, np.ndarray]:
-    pixels = np.empty((len(files), *crop.shape), np.uint8)
-    facts = np.full((len(files), FACTS), np.nan)
+def _blocks(
+    files: Sequence[Path], crop: Crop, facts: np.ndarray, *, base: Path, skip_bad: bool
+) -> Iterator[np.ndarray]:
+    """The readable files' pixels, some at a time, in order; what is known of each file goes to its row of ``facts``.
+
+    Raises:
+        DataError: files are bad and `skip_bad` is false, when all have been looked at.
+    """
     reasons: dict[int, str] = {}
 
-    def read(start: int) -> None:
+    def read(start: int) -> np.ndarray:
+        pixels = []
         for index in range(start, min(start + BLOCK, len(files))):
             try:
-                pixels[index], found = read_picture(files[index], crop)
+                picture, found = read_picture(files[index], crop)
+                pixels.append(picture)
             except BadPictureError as error:
                 reasons[index], found = str(error), Facts("bad")
             facts[index] = KINDS.index(found.kind), found.pages, found.low, found.high
+        return np.stack(pixels) if pixels else np.empty((0, *crop.shape), np.uint8)
 
     with _pool() as pool:
-        for _ in pool.map(read, range(0, len(files), BLOCK)):
-            pass
+        for start in range(0, len(files), BLOCK * AHEAD):
+            yield from pool.map(read, range(start, min(start + BLOCK * AHEAD, len(files)), BLOCK))
     if reasons and not skip_bad:
         raise DataError(bad_message(reasons, files, base=base, remedy="set data.skip_bad=true"))
-    kept = np.flatnonzero(facts[:, 0] != BAD)
-    if len(kept) < len(files):
-        for new, old in enumerate(kept):  # in place: a second copy might not fit into memory
-            pixels[new] = pixels[old]
-    return pixels[: len(kept)], facts
 
 
 def bad_message(reasons: dict[int, str], files: Sequence[Path], *, base: Path, remedy: str) -> str:
