@@ -16,7 +16,7 @@ from tests.docs.pages import COMMANDS, FILES, write_example
 
 
 def test_the_example_of_a_package_trains_samples_and_evaluates(tmp_path):
-    assert len(FILES) == 4
+    assert len(FILES) == 6
     write_example(tmp_path)
     mine = [words for words in COMMANDS if "trust=[mypackage]" in words]
     assert len(mine) >= 4
@@ -34,7 +34,7 @@ def test_the_example_of_a_package_trains_samples_and_evaluates(tmp_path):
             timeout=120,
         )
         assert done.returncode == 0, done.stderr
-    (summary,) = tmp_path.glob("outputs/eval/factorised-stripes/*/summary.json")
+    (summary,) = tmp_path.glob("outputs/eval/mypackage.factorised-mypackage.stripes/*/summary.json")
     assert '"kind": "exact"' in summary.read_text()
     assert len(list(tmp_path.glob("outputs/sample/factorised-stripes/*/fade_out.npz"))) == 1
 
@@ -43,7 +43,7 @@ def test_the_example_is_refused_without_trust(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write_example(tmp_path)
     with pytest.raises(TrustError):
-        compose.compose("train", ["--config-dir=myconfigs", "model=factorised", "data=stripes"])
+        compose.compose("train", ["--config-dir=myconfigs", "model=factorised"])
 
 
 def test_its_files_are_yaml():
