@@ -143,7 +143,7 @@ class Described:
         )
 
 
-@functools.cache
+@syntax.remembered
 def described(module: str, name: str | None = None) -> Described | None:
     """A class or function of a module; None: there is none.
 

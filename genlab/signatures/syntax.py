@@ -5,17 +5,31 @@ from __future__ import annotations
 import ast
 import functools
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from genlab.errors import ConfigError
+
+T = TypeVar("T")
+P = ParamSpec("P")
 
 PACKAGE = Path(__file__).resolve().parents[1]
 
 Made = ast.ClassDef | ast.FunctionDef
 Place = tuple[Made, str]
 """A class or function, and the module that it is written in."""
+
+
+def remembered(look: Callable[Concatenate[str, P], T]) -> Callable[Concatenate[str, P], T]:
+    """``look``, which keeps what it finds of genlab's own modules; a user's may change meanwhile."""
+    kept: Any = functools.cache(look)
+
+    @functools.wraps(look)
+    def found(name: str, /, *args: P.args, **named: P.kwargs) -> T:
+        return (kept if name.startswith(f"{PACKAGE.name}.") else look)(name, *args, **named)
+
+    return found
 
 
 def source(module: str) -> Path | None:
@@ -40,7 +54,7 @@ def source(module: str) -> Path | None:
     return Path(spec.origin) if spec.origin is not None and spec.origin.endswith(".py") else None
 
 
-@functools.cache
+@remembered
 def body(module: str) -> tuple[ast.stmt, ...] | None:
     """What stands in a module; None: there is none.
 

@@ -36,12 +36,13 @@ def test_the_example_of_a_package_trains_samples_and_evaluates(tmp_path):
         assert done.returncode == 0, done.stderr
     (summary,) = tmp_path.glob("outputs/eval/mypackage.factorised-mypackage.stripes/*/summary.json")
     assert '"kind": "exact"' in summary.read_text()
-    assert len(list(tmp_path.glob("outputs/sample/factorised-stripes/*/fade_out.npz"))) == 1
+    assert len(list(tmp_path.glob("outputs/sample/mypackage.factorised-mypackage.stripes/*/fade_out.npz"))) == 1
 
 
 def test_the_example_is_refused_without_trust(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write_example(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(TrustError):
         compose.compose("train", ["--config-dir=myconfigs", "model=factorised"])
 

@@ -18,7 +18,7 @@ from genlab.config.compose import compose
 from genlab.config.schema import metrics as schema
 from genlab.errors import ConfigError, TrainingError, TrustError
 from genlab.metrics import METRICS
-from genlab.signatures import described, syntax
+from genlab.signatures import described
 from genlab.storage import checkpoint
 
 QUIET = Console(quiet=True)
@@ -68,8 +68,6 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (folder / "mean_level.py").write_text(OWN)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(sys, "modules", dict(sys.modules))
-    for each in (described.described, described.held, syntax.body):
-        each.cache_clear()
     importlib.invalidate_caches()
     return folder
 
@@ -148,3 +146,13 @@ def test_the_source_of_each_metric_says_what_its_class_does() -> None:
         schema.options(each).model_validate(each.defaults())
     with pytest.raises(ValidationError, match="greater than or equal to 4"):
         schema.options(held["js"]).model_validate({"resolution": 3})
+
+
+def test_a_file_that_is_written_or_changed_later_is_found(package: Path) -> None:
+    words = ["metric=[ownpackage.later]", "trust=[ownpackage]"]
+    with pytest.raises(ConfigError, match="is no module that Python finds"):
+        asked(*words)
+    for n in (50, 70):
+        (package / "later.py").write_text(OWN.replace("MeanLevel", "Later").replace("= 50", f"= {n}"))
+        importlib.invalidate_caches()
+        assert asked(*words)["metric"]["later"]["n"] == n

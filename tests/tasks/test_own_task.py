@@ -24,7 +24,6 @@ from genlab.config.compose import compose
 from genlab.config.schema import metrics as schema
 from genlab.config.schema.verbs import Sample
 from genlab.errors import ConfigError, TrainingError, TrustError
-from genlab.signatures import described, syntax
 from genlab.signatures.described import held
 from genlab.storage import checkpoint
 from genlab.tasks import TASKS
@@ -93,8 +92,6 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (folder / "fade_out.py").write_text(OWN)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(sys, "modules", dict(sys.modules))
-    for each in (described.described, described.held, syntax.body):
-        each.cache_clear()
     importlib.invalidate_caches()
     return folder
 

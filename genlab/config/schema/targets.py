@@ -15,7 +15,7 @@ from pydantic import create_model
 from genlab.config.schema.nodes import External, Node, Positive, Target
 from genlab.errors import ConfigError
 from genlab.objectives.trainable import FITTED
-from genlab.signatures import names
+from genlab.signatures import names, syntax
 from genlab.signatures.described import MISSING, Described, described, held
 from genlab.signatures.syntax import PACKAGE
 
@@ -70,7 +70,6 @@ def found(target: str) -> tuple[str, Described] | None:
     return None
 
 
-@functools.cache
 def own(target: str) -> Described | None:
     """A user's own class or function, if its options can be read; nothing of it is imported."""
     module, _, name = target.rpartition(".")
@@ -97,7 +96,7 @@ def options(each: Described, base: type[Node] = Node) -> type[Node]:
     return create_model(each.name, __base__=base, **fields)  # type: ignore[call-overload]
 
 
-@functools.cache
+@syntax.remembered
 def of_target(target: str, node: str) -> type[Node]:
     """The schema of a node with this target."""
     each = signature(target)
