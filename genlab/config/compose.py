@@ -153,7 +153,7 @@ def run_hydra(verb: str, argv: list[str], task: Callable[[DictConfig], Any], *, 
         except raised as error:
             if error in failed:
                 raise
-            raise hints.translated(error, lambda: _known_keys(verb, overrides), verb=verb) from error
+            raise hints.translated(error, lambda: _known_keys(verb, overrides, flags), verb=verb) from error
 
 
 def _noting(task: Callable[[DictConfig], Any], failed: list[Exception]) -> Callable[[DictConfig], Any]:
@@ -206,7 +206,7 @@ def _hydra(argv: list[str]) -> Iterator[None]:
             os.environ["HYDRA_FULL_ERROR"] = saved[1]
 
 
-def _known_keys(verb: str, overrides: list[str]) -> list[str]:
+def _known_keys(verb: str, overrides: list[str], flags: list[str]) -> list[str]:
     """Keys that could have been meant: those of the config as it is without any setting of a value."""
     names: list[str] = []
     groups = [word for word in overrides if "." not in word.partition("=")[0] and "," not in word]
@@ -215,7 +215,8 @@ def _known_keys(verb: str, overrides: list[str]) -> list[str]:
     def keep(config: DictConfig) -> None:
         names.extend(schema.keys(OmegaConf.to_container(config, resolve=False)))  # type: ignore[arg-type]
 
-    with _hydra(["genlab", *[f"{key}={value}" for key, value in QUIET.items()], *groups]):
+    folders = [word for word in flags if word.startswith("--config-dir=")]
+    with _hydra(["genlab", *folders, *[f"{key}={value}" for key, value in QUIET.items()], *groups]):
         try:
             hydra_main(config_path=str(config_dir()), config_name=verb, version_base="1.3")(keep)()
         except (*_RAISED, *_STUMBLES, GenlabError):

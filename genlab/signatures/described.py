@@ -1,9 +1,9 @@
 """What a class or function offers, read from its source without importing it: name, first sentence, options, needs.
 
-An option is a keyword-only argument of a class's ``__init__`` or of a function, annotated with int, float, bool, str,
-``Literal[...]``, ``Sequence[...]``, a name of `genlab.signatures.ranges`, ``Annotated[int, Field(gt=0)]``, another name
-for such a type, or such types joined by ``|``; it has a default. An ``__init__`` that is inherited counts. Only a
-function may leave out a default: then the option has to be given.
+An option is a keyword-only argument of a class's ``__init__`` or of a function, or a field of a dataclass, annotated
+with int, float, bool, str, ``Literal[...]``, ``Sequence[...]``, a name of `genlab.signatures.ranges`,
+``Annotated[int, Field(gt=0)]``, another name for such a type, or such types joined by ``|``; it has a default. An
+``__init__`` that is inherited counts. Only a function may leave out a default: then the option has to be given.
 """
 
 from __future__ import annotations
@@ -202,6 +202,9 @@ def _arguments(node: Made, module: str, where: str) -> tuple[Arguments, Made, st
     """Those of a function or a class's constructor, whose they are, and the module of that."""
     if isinstance(node, ast.FunctionDef):
         return _signature(node.args, where, function=True), node, module
+    if any("dataclass" in ast.unparse(each) for each in node.decorator_list):
+        fields = [item for item in node.body if isinstance(item, ast.AnnAssign)]
+        return {ast.unparse(item.target): (item.annotation, item.value) for item in fields}, node, module
     for item in node.body:
         if isinstance(item, ast.FunctionDef) and item.name == "__init__":
             return _signature(item.args, where), node, module

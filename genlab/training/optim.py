@@ -5,15 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Annotated, Literal
 
 import torch
+from pydantic import Field
 from torch import nn
 from torch.optim import Optimizer
+
+from genlab.signatures.ranges import NonNegative, NonNegativeFloat, PositiveFloat, Unit
 
 
 @dataclass(frozen=True)
 class OptimiserRecipe:
-    """What `configure` builds from.
+    """An optimiser with its schedule; the schema of the nodes ``optim`` and ``players.NAME`` is read from here.
 
     Attributes:
         name: "adam", "adamw", "adamax" or "sgd" (with momentum ``betas[0]``).
@@ -25,12 +29,12 @@ class OptimiserRecipe:
         warmup_steps: the learning rate grows linearly from 0 over these steps.
     """
 
-    name: str = "adam"
-    lr: float = 1e-3
-    betas: Sequence[float] = (0.9, 0.999)
-    weight_decay: float = 0.0
-    schedule: str = "constant"
-    warmup_steps: int = 0
+    name: Literal["adam", "adamw", "adamax", "sgd"] = "adam"
+    lr: PositiveFloat = 1e-3
+    betas: Annotated[Sequence[Unit], Field(min_length=2, max_length=2)] = (0.9, 0.999)
+    weight_decay: NonNegativeFloat = 0.0
+    schedule: Literal["constant", "cosine", "linear", "constant_linear"] = "constant"
+    warmup_steps: NonNegative = 0
 
     def build(self, parameters: Iterable[nn.Parameter], *, fused: bool) -> Optimizer:
         """The optimiser; ``fused`` updates all tensors in one kernel where PyTorch has one."""

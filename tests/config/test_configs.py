@@ -12,16 +12,19 @@ import os
 import numpy as np
 import pytest
 from PIL import Image
+from pydantic import ValidationError
 from rich.console import Console
 
 from genlab import build
 from genlab.commands import evaluate, sample, train, translate
 from genlab.config import listing, schema
 from genlab.config.compose import capture, compose
+from genlab.config.schema import verbs
 from genlab.config.schema.targets import fitted
 from genlab.data.spaces import Split
 from genlab.errors import ConfigError, DataError
 from genlab.storage import checkpoint
+from genlab.training.optim import OptimiserRecipe
 
 MODELS, DATA = list(listing.choices("model")), list(listing.choices("data"))
 OTHERS = ("trainer", "callbacks", "logger", "experiment")
@@ -274,3 +277,11 @@ def test_a_gpu_has_the_precision_that_makes_a_model_faster():
     assert composed(*experiment, "trainer.precision=32-true")["trainer"]["precision"] == "32-true"
     with pytest.raises(ConfigError, match="follows from trainer= and model="):
         compose("train", ["speed=gpu-ebm"])
+
+
+def test_the_settings_of_an_optimiser_are_its_own_fields() -> None:
+    assert list(verbs.Optim.model_fields) == [field.name for field in dataclasses.fields(OptimiserRecipe)]
+    assert verbs.Optim().model_dump() == {**dataclasses.asdict(OptimiserRecipe()), "betas": [0.9, 0.999]}
+    for wrong in ({"lr": 0.0}, {"betas": [0.9]}, {"betas": [0.9, 1.0]}, {"name": "adma"}, {"momentum": 0.9}):
+        with pytest.raises(ValidationError):
+            verbs.Optim.model_validate(wrong)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
@@ -11,27 +11,22 @@ from genlab.config.schema.metrics import PACKAGE, Metrics
 from genlab.config.schema.nodes import (
     Node,
     NonNegative,
-    NonNegativeFloat,
     Positive,
     PositiveFloat,
     Seed,
     Shown,
     Text,
-    Unit,
 )
+from genlab.config.schema.targets import options
 from genlab.config.schema.tasks import TaskName
-from genlab.signatures.described import held
+from genlab.signatures.described import described, held
 
+if TYPE_CHECKING:
 
-class Optim(Node):
-    """Optimiser and learning-rate schedule."""
-
-    name: Literal["adam", "adamw", "adamax", "sgd"]
-    lr: PositiveFloat
-    betas: Annotated[list[Unit], Field(min_length=2, max_length=2)]
-    weight_decay: NonNegativeFloat
-    schedule: Literal["constant", "cosine", "linear", "constant_linear"]
-    warmup_steps: NonNegative
+    class Optim(Node):
+        """Optimiser and learning-rate schedule: the fields of `genlab.training.optim.OptimiserRecipe`."""
+else:
+    Optim = options(described("genlab.training.optim", "OptimiserRecipe"))
 
 
 class Trainer(Node):
