@@ -1,5 +1,7 @@
 """Speed against the floor, as ratios measured in one run: ``python scripts/bench.py [startup] [loader] [epoch]``.
 
+The other benchmarks are started the same way, with options of their own: ``python scripts/bench.py cpu``, `OTHERS`.
+
 Nothing else should run on the machine. MNIST is read from ``$GENLAB_DATA``. Prints one line per figure; times are
 medians. Never a test: a loaded machine would fail it for no fault of the code.
 """
@@ -10,6 +12,7 @@ import argparse
 import json
 import os
 import pty
+import runpy
 import statistics
 import subprocess
 import sys
@@ -20,6 +23,7 @@ from pathlib import Path
 GENLAB = str(Path(sys.executable).with_name("genlab"))
 BATCH = 128
 STEPS = 429
+OTHERS = ("cpu", "curves", "families", "games", "gpu", "stream")
 SHAPES = {"784-400-20": ([400], 20), "784-500-500-50": ([500, 500], 50)}
 
 BARE = """
@@ -185,6 +189,11 @@ def epoch(*, rounds: int, epochs: int) -> None:
 
 def main() -> None:
     """Run the named benchmarks, all of them when none is named."""
+    if sys.argv[1:2] and sys.argv[1] in OTHERS:
+        script = Path(__file__).with_name(f"bench_{sys.argv[1]}.py")
+        sys.argv = [str(script), *sys.argv[2:]]
+        runpy.run_path(str(script), run_name="__main__")
+        return
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("what", nargs="*", help="startup, loader, epoch")
     parser.add_argument("--rounds", type=int, default=3)

@@ -1,4 +1,4 @@
-"""Data larger than memory: ``python scripts/bench_stream.py [--gb 8] [--limit 2] [--folder /big/disk]``.
+"""Data larger than memory: ``python scripts/bench.py stream [--gb 8] [--limit 2] [--folder /big/disk]``.
 
 A file of random pictures (64x64, RGB) is generated through the cache of decoded data, and read at random: by the loader
 and by plain reads of the same rows, in turn, each with no page of the file in memory at its beginning. Then ``genlab
