@@ -1,7 +1,7 @@
 """Arrays that stay in their file: mapped, and the rows of a batch asked of the disk before they are read.
 
 A row that is read without a word makes the system fetch megabytes around it: on a disk with a read-ahead of 8 MiB,
-random rows of 12 kB came 50 times slower than asked for one batch at a time, and 150 bytes were read for one.
+random rows of 12 kB cost 150 bytes read for one that is used.
 """
 
 from __future__ import annotations
