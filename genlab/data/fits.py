@@ -34,6 +34,7 @@ SOURCES = "genlab.data.sources"
 
 DOUBLED = "a size that doubling reaches"
 PARTS = "two dimensions or more"
+FEW = "three dimensions or fewer"
 
 PHRASES = {
     "one set": "one set of examples",
@@ -114,7 +115,7 @@ def known(source: Described, options: Mapping[str, Any]) -> Known | None:
         words.add(f"{options['size']}x{options['size']}")
     certain, may = _derived(words), {*_may(source)}
     if not any(_SIZE.fullmatch(word) or _COUNT.fullmatch(word) for word in words):
-        may |= {DOUBLED, PARTS}
+        may |= {DOUBLED, PARTS, FEW}
     return Known(certain, certain | may)
 
 
@@ -225,6 +226,8 @@ def _lack(needs: list[str], data: Known) -> str:
 
 def _has(words: list[str], data: Known) -> str:
     """What data has of the sort of words that it lacks."""
+    if FEW in words:
+        return "more dimensions, of real values"  # the need is FEW, or else integers
     for sort in SORTS:
         if {*words} & {*sort}:
             return next((PHRASES[word] for word in sort if word in data.facts), "others")
@@ -246,4 +249,6 @@ def _derived(words: Iterable[str]) -> frozenset[str]:
             found.add(DOUBLED)
         if (size and int(size[1]) * int(size[2]) > 1) or (count and int(count[1]) > 1):
             found.add(PARTS)
+        if count and int(count[1]) <= 3:
+            found.add(FEW)
     return frozenset(found)

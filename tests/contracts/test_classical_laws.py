@@ -430,8 +430,11 @@ def test_settings_that_do_not_fit_are_refused() -> None:
         NaiveBayes(DataSpec((2,), None, 3))
     with pytest.raises(ConfigError, match=r"model\.bins=9: this data has 2 levels"):
         histogram(TINY, bins=9)
-    with pytest.raises(ConfigError, match="for up to 3 dimensions, not 4"):
-        histogram(DataSpec((4,), None))
+    for build in (histogram, knn):
+        with pytest.raises(ConfigError, match=r"three dimensions or fewer .* more dimensions, .* fits data=.*toy2d"):
+            build(DataSpec((4,), None))
+    with pytest.raises(ConfigError, match=r"two dimensions or more, this data has fewer; it fits data=.*toy2d"):
+        ppca(DataSpec((1,), None))
     with pytest.raises(ConfigError, match=r"model\.latent_dim=2: this data has 2 dimensions"):
         ppca(PLANE, latent_dim=2)
     with pytest.raises(ConfigError, match=r"data\.size"):

@@ -96,6 +96,8 @@ QUICK = {
     ("kde", "waveform"),
     ("kde", "bytes"),
     ("histogram", "integers"),
+    ("histogram", "vectors"),
+    ("ppca", "number"),
     ("naive_bayes", "vectors"),
 }
 PAIRS = [

@@ -30,9 +30,6 @@ from genlab.ops.bars import Progress, no_bar
 MAX_CELLS = 2**24
 """Cells at most: 64 MiB."""
 
-MAX_DIM = 3
-"""A grid with 64 bins a side has 2^18 cells in three dimensions, 2^24 in four."""
-
 TAIL_WIDTH = 2.0
 """Standard deviations of the second term, in those of the training points."""
 
@@ -42,10 +39,6 @@ class CellDensity(Fitted, ExactLikelihood):
 
     Args:
         spec: real vectors of up to three dimensions.
-        name: as in ``model=NAME``.
-
-    Raises:
-        ConfigError: more dimensions.
     """
 
     box: Tensor
@@ -53,12 +46,8 @@ class CellDensity(Fitted, ExactLikelihood):
     tail: Tensor
     log_tail_mass: Tensor
 
-    def __init__(self, spec: DataSpec, *, name: str) -> None:
+    def __init__(self, spec: DataSpec) -> None:
         super().__init__()
-        if spec.dim > MAX_DIM:
-            raise ConfigError(
-                f"model={name} is a grid over real vectors, for up to {MAX_DIM} dimensions, not {spec.dim}"
-            )
         self.spec = spec
         self.learned("box", 2, spec.dim)  # lowest and highest corner
         self.learned("log_mass", *[0] * spec.dim)  # log probabilities of the cells, of one number of cells per side
@@ -125,7 +114,7 @@ class GridHistogram(CellDensity):
     def __init__(
         self, spec: DataSpec, *, bins: int | Literal["auto"] = "auto", smoothing: float | Literal["auto"] = "auto"
     ) -> None:
-        super().__init__(spec, name="histogram")
+        super().__init__(spec)
         if isinstance(bins, int) and bins**spec.dim > MAX_CELLS:
             raise ConfigError(
                 f"model.bins={bins}: {bins}^{spec.dim} cells do not fit in memory; give at most "

@@ -11,7 +11,8 @@ from genlab.models.classical.cells import GridHistogram
 from genlab.models.classical.tables import NaiveBayes, PixelHistogram
 from genlab.signatures.ranges import Positive, PositiveFloat
 
-needs = ("one set", "image | vector | waveform | video", "vector | integers")
+needs = ("one set", "image | vector | waveform | video", "vector | integers", "three dimensions or fewer | integers")
+# of reals on a grid: with 64 cells a side it has 2^18 of them in three dimensions, 2^24 in four
 needs_with = {"condition=label": ("image", "labels")}
 
 

@@ -32,7 +32,8 @@ from genlab.ops.bars import Progress, no_bar
 from genlab.ops.distances import chunks, squared_distances
 from genlab.signatures.ranges import Positive
 
-needs = ("one set", "image | vector | waveform | video", "vector | integers")
+needs = ("one set", "image | vector | waveform | video", "vector | integers", "three dimensions or fewer | integers")
+# of reals on a grid: with 64 cells a side it has 2^18 of them in three dimensions, 2^24 in four
 
 
 AUTO_K = 10
@@ -129,7 +130,7 @@ class KNNOnGrid(CellDensity):
     def __init__(
         self, spec: DataSpec, *, k: int | Literal["auto"] = "auto", max_points: int | Literal["auto"] = "auto"
     ) -> None:
-        super().__init__(spec, name="knn")
+        super().__init__(spec)
         self.k = k
         self.max_points = read_points(max_points, dim=spec.dim)
 

@@ -27,7 +27,7 @@ from genlab.models.classical.dequantised_fit import DequantisedFit
 from genlab.ops.bars import Progress
 from genlab.signatures.ranges import Positive
 
-needs = ("one set", "image | vector | waveform | video", "vector | integers")
+needs = ("one set", "image | vector | waveform | video", "vector | integers", "two dimensions or more")
 
 
 EXACT_DIM = 4096
@@ -66,10 +66,6 @@ class PPCA(RealDensity, EncodesLatents, DecodesLatents):
     ) -> None:
         super().__init__()
         self.spec = spec
-        if spec.dim < 2:
-            raise ConfigError(
-                "model=ppca needs two dimensions or more, this data has one; it fits data=toy2d and pictures"
-            )
         if isinstance(latent_dim, int) and latent_dim >= spec.dim:
             raise ConfigError(f"model.latent_dim={latent_dim}: this data has {spec.dim} dimensions; give fewer")
         self.asked = latent_dim
