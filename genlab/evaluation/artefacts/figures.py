@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from genlab.data.spaces import DataSpec
-from genlab.evaluation.artefacts.grids import grid, render
+from genlab.evaluation.artefacts.grids import dot, grid, render
 
 BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
 YELLOW, BLUE, VERMILLION, PURPLE = "#F0E442", "#0072B2", "#D55E00", "#CC79A7"
@@ -105,7 +105,7 @@ def pairs(clouds: Mapping[str, Tensor]) -> np.ndarray:
                 if i == j:
                     panel.stairs(np.histogram(x[:, i], edges)[0] / max(1, len(x)), edges, color=colour, label=name)
                 elif j < i:
-                    panel.scatter(x[:, j], x[:, i], s=1.0, color=colour, linewidths=0)
+                    panel.scatter(x[:, j], x[:, i], s=dot(len(x)), color=colour, linewidths=0)
             panel.set_axis_on() if j <= i else panel.set_axis_off()
             if i == drawn - 1:
                 panel.set_xlabel(f"x {j + 1}", fontsize=7)

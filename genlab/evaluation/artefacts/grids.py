@@ -169,10 +169,15 @@ def plane(
         if density is not None:
             axes.imshow(density, origin="lower", extent=bounds, cmap="viridis", vmin=0, vmax=top)
         elif scatter is not None:
-            axes.scatter(scatter[:, 0], scatter[:, 1], s=1.0, color="#0072B2", linewidths=0)
+            axes.scatter(scatter[:, 0], scatter[:, 1], s=dot(len(scatter)), color="#0072B2", linewidths=0)
         axes.set(xlim=bounds[:2], ylim=bounds[2:], title=title, aspect="equal")
         axes.tick_params(labelsize=7)
     return render(figure)
+
+
+def dot(n: int) -> float:
+    """Area of each of n points in square points of type: that of thousands hides no shape, that of few can be seen."""
+    return min(16.0, max(1.0, 1000 / max(1, n)))
 
 
 def scatter(clouds: Sequence[Tensor], *, bounds: tuple[float, float, float, float]) -> np.ndarray:
@@ -182,6 +187,6 @@ def scatter(clouds: Sequence[Tensor], *, bounds: tuple[float, float, float, floa
     figure = Figure(figsize=(2.4 * len(clouds), 2.4), dpi=100, layout="constrained")
     for i, cloud in enumerate(clouds):
         axes = figure.add_subplot(1, len(clouds), i + 1)
-        axes.scatter(cloud[:, 0], cloud[:, 1], s=1.0, color="#0072B2", linewidths=0)
+        axes.scatter(cloud[:, 0], cloud[:, 1], s=dot(len(cloud)), color="#0072B2", linewidths=0)
         axes.set(xlim=bounds[:2], ylim=bounds[2:], xticks=[], yticks=[], aspect="equal")
     return render(figure)

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from genlab.data.spaces import DataSpec
-from genlab.evaluation.artefacts.grids import encoded, grid, stacked
+from genlab.evaluation.artefacts.grids import dot, encoded, grid, scatter, stacked
 
 GREY = DataSpec((1, 3, 3), 256)
 EMPTY = 64
@@ -43,3 +43,11 @@ def test_a_grid_is_filled_row_by_row() -> None:
 def test_what_is_no_picture_is_not_written(shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match=r"not \(H, W, 3\) or \(H, W, 1\)"):
         encoded(np.zeros(shape, np.uint8))
+
+
+def test_few_points_are_seen_and_many_stay_small():
+    few, many = torch.zeros(1, 2), torch.rand(5000, 2) * 2 - 1
+    drawn = scatter([few], bounds=(-1.0, 1.0, -1.0, 1.0))
+    blue = (drawn[..., 2].astype(int) - drawn[..., 0]) > 100
+    assert 10 < blue.sum() < 200  # a dot, not a trace of one
+    assert dot(len(many)) == 1.0
