@@ -20,7 +20,7 @@ def likelihood_or_energy(loaded: Loaded) -> str | None:
     """What ranks examples."""
     model = loaded.model
     ranks = has_likelihood(model) or (isinstance(model, UnnormalisedDensity) and model.given is None)
-    return None if ranks else "a likelihood or an energy"
+    return None if ranks else "a likelihood, or an energy without a condition"
 
 
 def likelihood_of_classes(loaded: Loaded) -> str | None:

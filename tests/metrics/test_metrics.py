@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import json
 import math
+import types
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from genlab.metrics import METRICS, Subject, _divergence, _needs, diversity, ood
 from genlab.metrics import _features as features
 from genlab.metrics import _inception as inception
 from genlab.metrics import subject as common
+from genlab.models import EBM
 from genlab.models.capabilities import ExactLikelihood, GenerativeModel
 from genlab.restore import Loaded, load
 from genlab.storage import checkpoint
@@ -491,3 +493,9 @@ def test_a_run_ends_with_what_the_metrics_tell_of_it_unasked(trained: dict[str, 
     found = {each["metric"]: each["value"] for each in records}
     assert found["active_units"] == summary["latents"]["active"]
     assert found["posterior_kl"] == pytest.approx(summary["latents"]["kl"], rel=1e-6)
+
+
+def test_an_energy_that_is_given_a_condition_is_told_what_it_lacks_to_rank():
+    model = EBM(DataSpec((2,), None, 3), hidden=[4], condition="label")
+    loaded: Any = types.SimpleNamespace(model=model)
+    assert _needs.likelihood_or_energy(loaded) == "a likelihood, or an energy without a condition"
