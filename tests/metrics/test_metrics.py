@@ -496,6 +496,6 @@ def test_a_run_ends_with_what_the_metrics_tell_of_it_unasked(trained: dict[str, 
 
 
 def test_an_energy_that_is_given_a_condition_is_told_what_it_lacks_to_rank():
-    model = EBM(DataSpec((2,), None, 3), hidden=[4], condition="label")
+    model = EBM(DataSpec((5,), None, 3), hidden=[4], condition="label")
     loaded: Any = types.SimpleNamespace(model=model)
     assert _needs.likelihood_or_energy(loaded) == "a likelihood, or an energy without a condition"
