@@ -139,16 +139,28 @@ def model(node: Mapping[str, Any], spec: DataSpec, *, trust: Sequence[str]) -> n
     """The model of a ``model`` node for data of type ``spec``; weights from PyTorch's random state.
 
     Raises:
+        ConfigError: a user's own lacks a method that its bases promise; else as `construct`.
         TrainingError: it does not fit into memory.
     """
     try:
-        return construct(node, spec, trust=trust)
+        made = construct(node, spec, trust=trust)
+        if node["_target_"] not in TARGETS:
+            _check_promises(made, node["_target_"])
+        return made
     except (MemoryError, RuntimeError, TypeError) as error:
         if not out_of_memory(error):
             raise
         sizes = {f"model.{key}={value}": _largest(value) for key, value in node.items()}
         largest = max(sizes, key=sizes.__getitem__, default="model")
         raise TrainingError(f"{largest}: the model does not fit into memory; try less") from error
+
+
+def _check_promises(made: nn.Module, target: str) -> None:
+    """Refuse a model with abstract methods: `nn.Module` has no metaclass that does."""
+    kind = type(made)
+    missing = [name for name in dir(kind) if getattr(getattr(kind, name, None), "__isabstractmethod__", False)]
+    if missing:
+        raise ConfigError(f"_target_={target}: {kind.__name__} promises {', '.join(missing)} by its bases: define it")
 
 
 def _largest(value: Any) -> float:

@@ -25,6 +25,7 @@ from genlab.comparison.page import About, columns, of_table, page
 from genlab.comparison.recorded import Run, read
 from genlab.comparison.value import ERRORS, Value
 from genlab.config.schema.metrics import PACKAGE, own
+from genlab.config.trust import as_word
 from genlab.errors import CheckpointError, GenlabError
 from genlab.files import plainyaml
 from genlab.process import signals
@@ -60,7 +61,8 @@ def run(run_dir: Path, config: Mapping[str, Any], *, console: Console) -> int:
     usable = [each for group in groups for row in group.rows for each in row.runs if each.error is None]
     if usable:
         verb = "translate" if usable[0].facts.get("translates") else "sample"
-        print(f"next     genlab {verb} ckpt={printable(shlex.quote(usable[0].where))}")
+        words = ["genlab", verb, f"ckpt={usable[0].where}", *as_word(config["trust"])]
+        print(f"next     {printable(shlex.join(words))}")
     return 0 if any(each.error is None for each in found) else CheckpointError.exit_code
 
 

@@ -207,7 +207,11 @@ def computed(metric: Metric, subject: Subject) -> list[Record]:
     """
     target = f"{type(metric).__module__}.{type(metric).__name__}"
     with build.told(target, TrainingError) if is_own(metric) else nullcontext():
-        return list(metric.compute(subject))
+        found = list(metric.compute(subject))
+        for each in found:
+            if not isinstance(each, Record):
+                raise TypeError(f"compute gave a {type(each).__name__}, not a Record (genlab.metrics.subject.record)")
+        return found
 
 
 def _print(records: list[Record], loaded: Loaded, run_dir: Path) -> None:

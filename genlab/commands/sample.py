@@ -99,6 +99,8 @@ def draw(loaded: Loaded, config: Mapping[str, Any], *, folder: Path) -> Drawn:
         )
     with torch.no_grad(), _told(task):
         drawn = task.draw(work)
+        if not isinstance(drawn, Drawn):
+            raise TypeError(f"draw gave a {type(drawn).__name__}, not a genlab.tasks.Drawn")
     if "y" in drawn.arrays and loaded.spec.classes is not None:
         drawn.arrays["classes"] = np.array(loaded.spec.classes)
     return drawn

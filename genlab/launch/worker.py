@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
@@ -11,7 +12,7 @@ from typing import Any
 from rich.console import Console
 
 from genlab.config.schema import VERBS, validate
-from genlab.config.trust import check_claim
+from genlab.config.trust import as_word, check_claim
 from genlab.errors import ConfigError
 from genlab.files import plainyaml
 from genlab.runs import directory, ranks
@@ -48,7 +49,7 @@ def run(
     """Do what ``run_dir/config.yaml`` says, print where the artefacts are; the exit status. See `perform`."""
     verb, made = perform(run_dir, trust=trust, config=config, begin=begin)
     if verb == "train" and ranks.global_rank() == 0:
-        _report_training(Path(run_dir), made)
+        _report_training(Path(run_dir), made, trust=trust)
     return int(made) if verb == "compare" else 0
 
 
@@ -122,7 +123,7 @@ def starts_ranks(verb: str, config: Mapping[str, Any]) -> bool:
     return nodes != 1 or (len(devices) if isinstance(devices, list) else devices) != 1
 
 
-def _report_training(run_dir: Path, summary: Mapping[str, Any]) -> None:
+def _report_training(run_dir: Path, summary: Mapping[str, Any], *, trust: Sequence[str]) -> None:
     from genlab.evaluation.record import Record
 
     shown = _relative(run_dir)
@@ -148,7 +149,7 @@ def _report_training(run_dir: Path, summary: Mapping[str, Any]) -> None:
         key.removesuffix("_picture"): _relative(Path(p)) for key, p in summary.items() if key.endswith("_picture")
     }
     verb = "translate" if "translation" in summary else "sample"
-    lines["next"] = f"genlab {verb} ckpt={shown}"
+    lines["next"] = shlex.join(["genlab", verb, f"ckpt={shown}", *as_word(trust)])
     width = max(16, *map(len, lines))
     for name, value in lines.items():
         print(f"{name:<{width}} {value}")

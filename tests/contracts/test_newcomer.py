@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -209,6 +210,65 @@ def test_a_file_of_settings_makes_them_a_choice_like_any_other(home: Path) -> No
     assert done.returncode == 0, done.stderr
     (path,) = home.glob("others/train/sprinkle-digits/*/config.yaml")
     assert "_target_: newcomer.scaled.Scaled" in path.read_text()
+
+
+SILENT = """
+from genlab.models.capabilities import ExactLikelihood
+
+
+class Silent(ExactLikelihood):
+    def __init__(self, spec):
+        super().__init__()
+        self.spec = spec
+
+    def log_prob(self, x, c=None):
+        return x.sum(1)
+"""
+NUMBER = """
+from genlab.metrics import Metric
+
+
+class Number(Metric):
+    def compute(self, subject):
+        yield 3.0
+"""
+MAPPING = """
+from genlab.tasks import Task
+
+
+class Mapping(Task):
+    def draw(self, work):
+        return {"x": 3}
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "message"),
+    [
+        (["train", "model=newcomer.silent", "data=toy2d"], 2, "Silent promises sample by its bases: define it"),
+        (["eval", "metric=[newcomer.number]"], 5, "compute gave a float, not a Record"),
+        (["sample", "task=newcomer.mapping"], 5, "draw gave a dict, not a genlab.tasks.Drawn"),
+    ],
+)
+def test_what_their_parts_leave_out_is_no_bug_of_genlabs(
+    words: list[str], status: int, message: str, home: Path, run: Path
+) -> None:
+    for name, text in {"silent": SILENT, "number": NUMBER, "mapping": MAPPING}.items():
+        (home / f"newcomer/{name}.py").write_text(text)
+    done = genlab(home, *words, *([] if words[0] == "train" else [f"ckpt={run}"]), TRUST)
+    assert done.returncode == status, done.stderr
+    assert message in done.stderr
+    assert "a bug in genlab" not in done.stderr
+
+
+def test_the_end_of_a_run_names_a_command_that_may_load_it(home: Path) -> None:
+    few = ["trainer=cpu", "trainer.max_steps=2", "logger=csv", "outputs=next"]
+    done = genlab(home, "train", "model=newcomer.sprinkle", *few, TRUST)
+    assert done.returncode == 0, done.stderr
+    words = shlex.split(next(line for line in done.stdout.splitlines() if line.startswith("next ")))[1:]
+    assert words[:2] == ["genlab", "sample"]
+    assert words[-1] == TRUST
+    assert genlab(home, *words[1:], "n=4", "outputs=next").returncode == 0
 
 
 def test_they_are_listed(home: Path) -> None:
