@@ -24,12 +24,14 @@ __version__ = "0.1.0"
 __all__ = ["Comparison", "Run", "Samples", "__version__", "compare", "evaluate", "load", "sample", "train"]
 
 
-def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    import importlib  # not an import statement: the layers below, which ask for __version__, know nothing of launch
+if not TYPE_CHECKING:  # for whom any name would do, a misspelt one too
 
-    return getattr(importlib.import_module("genlab.launch.interface"), name)
+    def __getattr__(name: str) -> Any:
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        import importlib  # not an import statement: the layers below, which ask for __version__, know nothing of launch
+
+        return getattr(importlib.import_module("genlab.launch.interface"), name)
 
 
 def __dir__() -> list[str]:

@@ -161,6 +161,8 @@ def _unknown(word: str, verb: str, flags: Mapping[str, bool]) -> str:
     name = word.partition("=")[0]
     known = [f"--{flag}" for flag in flags] + [*_HYDRA, "--help", "--debug", "--version"]
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.7)
+    if name in near:
+        return f"{name} stands alone on a command line"
     setting = name.lstrip("-") or "key"
     hint = f"did you mean {near[0]}?" if near else f"settings have no dashes: genlab {verb} {setting}=VALUE"
     return f"unknown flag {name}; {hint}"

@@ -142,6 +142,8 @@ def test_faults_are_exceptions_and_leave_nothing(tmp_path, monkeypatch):
         genlab.train("trainer=ddp")
     with pytest.raises(ConfigError, match="command line"):
         genlab.train("-m", "seed=0,1")
+    with pytest.raises(ConfigError, match="--help stands alone on a command line"):
+        genlab.train("--help")
     with pytest.raises(ConfigError, match="nllx"):
         genlab.evaluate("nllx", "ckpt=last")
     with pytest.raises(CheckpointError, match="no training run"):
@@ -227,3 +229,34 @@ def test_import_is_light_and_names_are_there():
     assert done.stdout.strip() == "[]"
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = genlab.nothing
+
+
+USER = """
+import genlab
+from torch import Tensor, nn
+
+run = genlab.load("last")
+drawn: Tensor = run.sample(64)
+model: nn.Module = run.model
+values: list[float] = [each.value for each in run.evaluate("nll")]
+run.sampel(3)
+genlab.trian()
+"""
+
+
+def test_it_says_that_it_has_types():
+    assert Path(genlab.__file__).with_name("py.typed").is_file()
+
+
+@pytest.mark.slow
+def test_a_users_code_is_checked_against_its_types(tmp_path):
+    (tmp_path / "user.py").write_text(USER)
+    words = ["user.py", "--no-error-summary", "--hide-error-context", "--follow-imports=silent"]
+    done = subprocess.run(
+        [sys.executable, "-m", "mypy", *words], cwd=tmp_path, capture_output=True, text=True, timeout=300
+    )
+    said = [line.partition(": ")[2] for line in done.stdout.splitlines()]
+    assert [line.partition("; ")[0] for line in said] == [
+        'error: "Run" has no attribute "sampel"',
+        'error: Module has no attribute "trian"',
+    ]
