@@ -139,7 +139,7 @@ class Described:
             return self._type(name, *alias)
         raise ConfigError(
             f"{self.target}: {name}: {ast.unparse(node)} is no type of an option; "
-            "use int, float, bool, str, Literal[...] or a name of genlab.config.ranges"
+            "use int, float, bool, str, Literal[...] or a name of genlab.signatures.ranges"
         )
 
 
