@@ -24,9 +24,10 @@ from genlab.comparison.groups import Group, Row, arrange
 from genlab.comparison.page import About, columns, of_table, page
 from genlab.comparison.recorded import Run, read
 from genlab.comparison.value import ERRORS, Value
+from genlab.config import filled
 from genlab.config.schema.metrics import PACKAGE, own
 from genlab.config.trust import as_word
-from genlab.errors import CheckpointError, GenlabError
+from genlab.errors import CheckpointError, ConfigError, GenlabError
 from genlab.files import plainyaml
 from genlab.process import signals
 from genlab.process.printable import printable
@@ -49,7 +50,8 @@ def run(run_dir: Path, config: Mapping[str, Any], *, console: Console) -> int:
         row that says why.
     """
     spare = run_dir / "scores"
-    found = [scored(read(entry), config, spare=spare, console=console) for entry in directory.read_json(run_dir / RUNS)]
+    runs = map(read, directory.read_json(run_dir / RUNS))
+    found = [as_today(scored(run, config, spare=spare, console=console)) for run in runs]
     groups = arrange(found, more=_further(config["metric"]))
     about = About(_title(found), _command(run_dir), _made())
     html, flat, plain = (run_dir / name for name in NAMES)
@@ -91,6 +93,14 @@ def scored(run: Run, config: Mapping[str, Any], *, spare: Path, console: Console
     warned = [each["warning"] for each in records.get("nll", []) if each.get("warning")]
     notes = tuple(dict.fromkeys([*run.notes, *scores.notes, *warned]))
     return replace(run, facts=facts, records=records, lacks=lacks, pictures=pictures, notes=notes)
+
+
+def as_today(run: Run) -> Run:
+    """The run with the settings that this version would have written: one of before is told apart by no new option."""
+    try:
+        return replace(run, config=filled.today(run.config))
+    except ConfigError:  # a class of the user's own that has changed since
+        return run
 
 
 def _asked(metric: Mapping[str, Any]) -> list[str]:

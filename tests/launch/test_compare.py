@@ -26,7 +26,9 @@ from rich.console import Console
 
 from genlab.cli.main import VERBS, main
 from genlab.commands import basis, scores, train
+from genlab.commands.compare import as_today
 from genlab.commands.compare import run as compare_runs
+from genlab.comparison.recorded import Run
 from genlab.comparison.value import ERRORS
 from genlab.config.compose import compose
 from genlab.errors import CheckpointError, ConfigError
@@ -532,3 +534,14 @@ def test_a_metric_of_a_users_own_and_one_without_a_place_are_columns(outputs, tm
     _, _, again = compared(tmp_path, *words)
     assert again["vae"]["cells"]["mean_level"]["number"] == pytest.approx(2 * both["number"])
     assert again["vae"]["cells"]["nll"] == cells["vae"]["nll"]
+
+
+@pytest.mark.parametrize(
+    ("name", "before"),
+    [("naive_bayes", {"_target_": "genlab.models.NaiveBayes"}), ("vae", {"_target_": "genlab.models.VAE"})],
+)
+def test_a_run_of_before_is_told_apart_by_no_option_that_is_new(name, before):
+    now = compose("train", [f"model={name}"]).config
+    old = {**now, "model": {**{key: each for key, each in now["model"].items() if key != "condition"}, **before}}
+    assert Run(name, None, old).trained != Run(name, None, now).trained
+    assert as_today(Run(name, None, old)).trained == Run(name, None, now).trained
