@@ -130,7 +130,7 @@ class VAE(LatentBound, ApproximatePosterior, DecodesLatents):
         latent_dim: dimensions of z; "auto" is 20 for pictures and D for D-dimensional vectors.
         hidden: widths of the MLP's hidden layers in the encoder; the decoder mirrors them. Empty: linear maps;
             "auto": two of 500 for pictures, three of 128 for vectors.
-        network: "mlp", "conv", or "auto" (see `MLP_MAX_DIM`).
+        network: "mlp", "conv", or "auto": "conv" for pictures in colour or of more than 1024 numbers.
         channels: width of the convolutional networks at full resolution.
         likelihood: "bernoulli", "discretised_logistic", "gaussian", or "auto" (what fits the data).
         variance: of the Gaussian likelihood, "network" or "shared".
