@@ -159,8 +159,9 @@ def _label(loaded: Loaded, label: int | str | None) -> int | None:
         return None
     if not isinstance(loaded.model.given, Label):
         raise ConfigError(
-            f"label={label}: {type(loaded.model).__name__} is not class-conditional; train with model.condition=label, "
-            "or with model=cvae, conditional_dcgan, conditional_gated_pixelcnn or naive_bayes"
+            f"label={label}: {type(loaded.model).__name__} is not class-conditional; train with model=cvae, "
+            "conditional_dcgan, conditional_gated_pixelcnn or naive_bayes, or with "
+            "model.condition=label where a model has it"
         )
     return class_index(label, loaded.spec)
 

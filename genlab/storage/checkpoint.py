@@ -139,6 +139,8 @@ def latest(folder: Path, *, report: Callable[[str], None] = say) -> Path:
             raise CheckpointError(f"no checkpoint in {folder} can be read: {damaged[0]}")
         others = sorted(path.name for path in Path(folder).glob("*.ckpt"))
         remedy = f"give a file: {', '.join(others[:3])}" if others else "give a run directory or a .ckpt file"
+        if folder.name == "checkpoints" and not others:
+            remedy = f"its run was stopped before it wrote one; genlab train resume={folder.parent} goes on with it"
         raise CheckpointError(f"{folder} is a directory without a step checkpoint: {remedy}")
     if damaged or found[1] == best:
         why = damaged[0] if damaged else f"{folder} has no step checkpoint"

@@ -205,7 +205,7 @@ def test_a_replay_buffer_smaller_than_a_batch_is_refused() -> None:
     model = plane_ebm()
     with pytest.raises(ConfigError, match="give at least 33"):
         replayed(model)(model, Batch(torch.randn(33, 2)), step=0)
-    with pytest.raises(ConfigError, match="use model=ebm"):
+    with pytest.raises(ConfigError, match="it fits model=ebm"):
         ContrastiveDivergence().prepare(VAE(PLANE, hidden=[4]))
 
 

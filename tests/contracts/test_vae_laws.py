@@ -195,9 +195,9 @@ def test_iwae_with_one_particle_is_the_elbo_in_expectation() -> None:
 @pytest.mark.parametrize(
     ("spec", "settings", "message"),
     [
-        (DataSpec((1, 8, 8), 17), {"likelihood": "gaussian"}, "no likelihood of 17-level data"),
-        (DataSpec((1, 8, 8), 17), {"likelihood": "bernoulli"}, "needs binary data"),
-        (DataSpec((2,), None), {"likelihood": "discretised_logistic"}, "needs integer data"),
+        (DataSpec((1, 8, 8), 17), {"likelihood": "gaussian"}, "likelihood=gaussian needs real values"),
+        (DataSpec((1, 8, 8), 17), {"likelihood": "bernoulli"}, "needs binary values"),
+        (DataSpec((2,), None), {"likelihood": "discretised_logistic"}, "needs integer values"),
         (DataSpec((2,), None), {"network": "conv"}, "needs images"),
         (DataSpec((3, 8, 8), 256, None, "unpaired"), {}, "one set of examples"),
     ],

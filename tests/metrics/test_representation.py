@@ -179,7 +179,7 @@ def test_energies_have_errors_and_the_split_that_was_asked_for(score: Score) -> 
             ["metric=ood", "metric.ood.data=digits"],
             "is 1x8x8 of 17 levels, the model's data is 2 real; .*noise",
         ),
-        ("flow", ["metric=ood", "metric.ood.data=dimmed"], "made of pictures, this data is vectors"),
+        ("flow", ["metric=ood", "metric.ood.data=dimmed"], "is made of levels, this data is real"),
         ("vae", ["metric=ood", "metric.ood.data=dimed"], "metric.ood.data=dimed: choose from .*did you mean dimmed"),
         ("vae", ["metric=ood", "metric.ood.max_examples=29"], "at least 30 examples of each kind, there are 29"),
         (
@@ -209,7 +209,16 @@ def test_all_is_everything_that_the_model_can_have(score: Score) -> None:
     of_samples = {"fcd", "kernel", "precision", "recall", "density", "coverage", "diversity", "memorisation", "near"}
     cost = {"training", "sampling", "parameters", "peak"}
     likelihoods = {"nll", "bpd", "elbo"}
-    assert {name.partition("_")[0] for name in found} == {*likelihoods, "probe", "knn", "ood", *of_samples, *cost}
+    latents = {"active", "posterior"}
+    assert {name.partition("_")[0] for name in found} == {
+        *likelihoods,
+        *latents,
+        "probe",
+        "knn",
+        "ood",
+        *of_samples,
+        *cost,
+    }
     flow = score("flow", *words, "metric.ood.max_examples=9")
     of_points = {"kl", "reverse", "js", "tv", "sliced", "mmd", "diversity", "memorisation", "near"}
     assert {name.partition("_")[0] for name in flow} == {"nll", *of_points, *cost}  # too few to tell what is strange

@@ -145,7 +145,10 @@ def test_a_users_metric_that_raises_is_told_once_and_does_not_end_the_run(
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["validation.metrics=[nl]"], r"validation.metrics.0: no such metric; choose from bayes, .*did you mean nll"),
+        (
+            ["validation.metrics=[nl]"],
+            r"validation.metrics.0: no such metric; choose from active_units, .*did you mean nll",
+        ),
         (["validation.best=mdm"], r"validation.best: no such metric; .*did you mean mmd"),
         ([*GAN, "validation.best=nll"], r"validation: metric nll needs a likelihood; \w+ cannot have it"),
         (["validation.metrics=[fcd]"], r"validation: metric fcd needs labelled pictures"),

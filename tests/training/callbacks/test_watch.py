@@ -95,8 +95,8 @@ def test_a_collapsed_generator_is_reported(
 ) -> None:
     generate = GAN.generate
 
-    def constant(self: GAN, z: Tensor) -> Tensor:
-        return generate(self, z).mean(0, keepdim=True).expand(len(z), -1)
+    def constant(self: GAN, z: Tensor, c: Tensor | None = None) -> Tensor:
+        return generate(self, z, c).mean(0, keepdim=True).expand(len(z), -1)
 
     monkeypatch.setattr(GAN, "generate", constant)
     summary, _ = trained(config, run_dir("a"))
