@@ -181,15 +181,19 @@ def _way(source: Described, needs: list[str], lacking: str) -> str | None:
     plain = known(source, source.defaults())
     assert plain is not None
     gives_with, may_give = source.says("gives_with") or {}, _may(source)
+    always = _derived(source.says("gives") or ())
     ways: list[str] = []
     for need in needs:
         alternatives = need.split(" | ")
         if need == lacking == DOUBLED and "size" in source.arguments:
             ways.append("data.size=8, 16, 32, 64 or 128")
             continue
-        if any(word in plain.facts for word in alternatives):
+        if any(word in always for word in alternatives):
             continue
         options = [condition for condition, words in gives_with.items() if {*words} & {*alternatives}]
+        if any(word in plain.facts for word in alternatives):  # as long as an option is what it is by default
+            ways += [f"data.{condition}" for condition in options[:1]]
+            continue
         files = [how for word, how in may_give.items() if word in alternatives]
         if files:
             ways += [how for how in files[:1] if how]
@@ -220,8 +224,12 @@ def _instead(
 
 
 def _lack(needs: list[str], data: Known) -> str:
-    words = [" or ".join(PHRASES.get(word, word) for word in need.split(" | ")) for need in needs]
+    words = [_either([PHRASES.get(word, word) for word in need.split(" | ")]) for need in needs]
     return f"needs {' and '.join(words)}, this data has {_has(needs[0].split(' | '), data)}"
+
+
+def _either(words: list[str]) -> str:
+    return " or ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
 def _has(words: list[str], data: Known) -> str:

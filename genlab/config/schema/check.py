@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, get_args
 
 from pydantic import ValidationError
@@ -147,8 +147,25 @@ def _problems(
     try:
         schema.model_validate(value)
     except ValidationError as error:
-        for item in error.errors():
-            yield _describe(item, prefix, known, verb)
+        yield from _joined(_describe(item, prefix, known, verb) for item in error.errors())
+
+
+def _joined(sentences: Iterable[str]) -> Iterator[str]:
+    """One sentence for all that a key with several types could have been."""
+    last: str | None = None
+    for sentence in sentences:
+        before, now = (None if each is None else _WRONG.fullmatch(each) for each in (last, sentence))
+        if before and now and (before["key"], before["got"]) == (now["key"], now["got"]):
+            last = f"{before['key']}: input should be {before['what']} or {now['what']} {now['got']}"
+            continue
+        if last is not None:
+            yield last
+        last = sentence
+    if last is not None:
+        yield last
+
+
+_WRONG = re.compile(r"(?P<key>[\w.]+): input should be (?P<what>.*) (?P<got>\(got .*\))", re.DOTALL)
 
 
 def _describe(item: Any, prefix: tuple[str, ...], known: list[str], verb: str) -> str:

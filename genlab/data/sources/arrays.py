@@ -51,7 +51,7 @@ gives_with = {
     "levels=null": ("reals",),
     "levels=2": ("binary",),
 }
-may_give = ("labels", "vector condition", "integers", "binary", "reals")  # what the file holds
+may_give = {"labels": "y in the file", "vector condition": "c in the file", "integers": "", "binary": "", "reals": ""}
 
 
 def arrays(
