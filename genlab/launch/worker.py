@@ -131,6 +131,8 @@ def _report_training(run_dir: Path, summary: Mapping[str, Any], *, trust: Sequen
     lines["parameters"] = f"{summary['parameters']:,}"
     if "test" in summary:
         lines["test"] = Record(**summary["test"])
+    if summary.get("validation"):
+        lines["validation"] = "; ".join(str(Record(**each)) for each in summary["validation"])
     if summary.get("rollbacks"):
         lines["rollbacks"] = f"{len(summary['rollbacks'])} (after steps {', '.join(map(str, summary['rollbacks']))})"
     if summary.get("warnings"):

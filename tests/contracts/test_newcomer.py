@@ -170,6 +170,7 @@ def run(home: Path) -> Path:
     words += ["objective.factor=3.0", "data.num=100", "trainer=cpu", "trainer.max_steps=20", "logger=csv"]
     done = genlab(home, "train", *words, "validation.metrics=[newcomer.brightness]", "validation.max_examples=20")
     assert done.returncode == 0, done.stderr
+    assert "validation       brightness" in done.stdout
     (found,) = home.glob("outputs/train/*/*/")
     return found
 
