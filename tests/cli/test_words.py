@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from genlab.cli.main import main
-from genlab.config.schema import suggest
 from tests.cli.test_cli_faults import refused as refused
 
 GROUPS = ("model", "data", "trainer", "callbacks", "logger", "experiment")
@@ -66,14 +65,6 @@ def test_a_hint_says_what_can_be_done(line, said, refused):
     assert found.startswith(said)
     if said.startswith("unknown key") and ";" not in said:
         assert found == said  # nothing is near
-
-
-def test_a_key_is_never_its_own_suggestion():
-    known = ["data", "data.root", "data.batch_size", "objective.beta", "optim.lr"]
-    assert suggest("data", known) == ""
-    assert suggest("optim.lr", known) == ""
-    assert suggest("data.subset", known) == ""
-    assert suggest("data.rot", known) == "; did you mean data.root?"
 
 
 def test_null_is_no_experiment(capsys):

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from genlab.data.batches import Batch
 from genlab.data.dataset import DataSpec, Split
@@ -82,6 +82,16 @@ def off_identity(model: GenerativeModel) -> GenerativeModel:
         for parameter in model.parameters():
             parameter += 0.05 * torch.randn(parameter.shape)
     return model
+
+
+def perturbed(make: Callable[[], nn.Module]) -> nn.Module:
+    """In double precision, away from the identity and from all symmetric values."""
+    torch.manual_seed(0)
+    module = make().double().eval()
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter += 0.3 * torch.randn(parameter.shape)
+    return module
 
 
 def _realnvp(spec: DataSpec) -> GenerativeModel:

@@ -22,7 +22,7 @@ from genlab.models.classical.base import Fitted
 from genlab.models.classical.cells import TAIL_WIDTH
 from genlab.models.classical.dequantised_fit import PARTICLES_AT_ONCE
 from genlab.models.classical.tables import log_table
-from genlab.ops.distances import DIRECT, squared_distances
+from genlab.ops.distances import DIRECT
 
 PLANE = DataSpec((2,), None)
 TINY = DataSpec((1, 2, 2), 2, 3)
@@ -278,12 +278,6 @@ def test_ppca_in_many_dimensions_has_the_same_answer(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(sys.modules["genlab.models.classical.ppca"], "EXACT_DIM", 3)  # a function has its name
     randomised = fit(ppca(DataSpec((12,), None), latent_dim=2), train).log_prob(train.x)
     assert torch.allclose(exact, randomised, atol=1e-3)
-
-
-@pytest.mark.parametrize("dim", [1, 3, DIRECT, DIRECT + 1, 40])
-def test_squared_distances_are_squared_distances(dim: int) -> None:
-    a, b = (3 + torch.randn(n, dim, generator=seeded(n)) for n in (7, 5))
-    assert torch.allclose(squared_distances(a, b), (a[:, None] - b).square().sum(-1), rtol=1e-3, atol=1e-4)
 
 
 # -- dequantisation ----------------------------------------------------------------------------------------------------

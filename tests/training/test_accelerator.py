@@ -8,8 +8,6 @@ from typing import Any
 import pytest
 import torch
 
-from genlab.ops.float32 import float32_products
-from genlab.ops.graphs import Repeated, cause, first_line
 from genlab.training import accelerator
 
 OPTIONS = {"precision": "bf16-mixed", "accumulate_grad_batches": 1}
@@ -47,33 +45,3 @@ def test_nothing_is_set_up_where_there_is_no_gpu() -> None:
     before = torch.are_deterministic_algorithms_enabled()
     accelerator.set_up(torch.device("cpu"), deterministic=not before)
     assert torch.are_deterministic_algorithms_enabled() == before
-
-
-def test_products_are_as_exact_as_before_afterwards() -> None:
-    before = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
-    with float32_products(exact=False):
-        assert (torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32) == ("high", True)
-        with float32_products(exact=True):
-            assert (torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32) == ("highest", False)
-        assert torch.get_float32_matmul_precision() == "high"
-    assert (torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32) == before
-
-
-def test_a_function_is_repeated_on_the_cpu_as_it_is() -> None:
-    state = torch.zeros(2)
-    again = Repeated(lambda: state.add_(1), device=torch.device("cpu"))
-    for _ in range(3):
-        again()
-    assert state.tolist() == [3, 3]
-
-
-def test_the_first_of_a_chain_of_errors_is_what_is_told() -> None:
-    def fail() -> None:
-        try:
-            raise RuntimeError("a look at a value\nand more")
-        finally:
-            raise RuntimeError("capture invalidated")
-
-    with pytest.raises(RuntimeError) as caught:
-        fail()
-    assert first_line(cause(caught.value)) == "a look at a value"
