@@ -1,4 +1,4 @@
-"""The import rules of pyproject.toml hold, and bite; modules stay small."""
+"""The import rules of pyproject.toml hold, and bite; modules stay small; every package has tests where it lies."""
 
 from __future__ import annotations
 
@@ -179,3 +179,30 @@ def test_a_shared_name_would_be_seen(tmp_path, monkeypatch):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     assert two_meanings(modules) == ["genlab/nn/chain.py and genlab/bijectors/chain.py"]
+
+
+def untested(modules, tests: Path) -> list[str]:
+    """The packages without a test in the folder of their path; the laws of a family of models lie together."""
+    missing = []
+    for folder in sorted({path.parent.relative_to(ROOT / "genlab") for path in modules}):
+        found = list((tests / folder).glob("test_*.py"))
+        if folder.parent == Path("models"):
+            found += (tests / "contracts").glob(f"test_{folder.name}*_laws.py")
+        if not found:
+            missing.append(folder.as_posix())
+    return missing
+
+
+def test_the_tests_mirror_the_packages():
+    assert untested(MODULES, ROOT / "tests") == []
+
+
+def test_a_package_without_tests_would_be_seen(tmp_path, monkeypatch):
+    monkeypatch.setitem(globals(), "ROOT", tmp_path)
+    packages = ("ops", "nn", "config", "config/schema", "models", "models/vae", "models/gan", "models/flow")
+    holds = ("ops/test_a.py", "nn/helper.py", "config/test_a.py", "models/gan/test_a.py", "contracts/test_vae_laws.py")
+    for path in (tmp_path / "tests" / name for name in holds):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    modules = [tmp_path / "genlab" / name / "__init__.py" for name in packages]
+    assert untested(modules, tmp_path / "tests") == ["config/schema", "models", "models/flow", "nn"]
