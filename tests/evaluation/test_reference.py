@@ -67,7 +67,7 @@ def test_a_run_that_ends_in_nonsense_says_so(
     summary = train.run(run, config(*words), console=Console(quiet=True))
     assert "nll is worse than independent normal distributions" in summary["test"]["warning"]
     assert [each["step"] for each in summary["warnings"]] == [4]
-    worker._report_training(run, summary)
+    worker._report_training(run, summary, trust=[])
     shown = capsys.readouterr().out
     assert "test nll is worse than independent normal distributions" in shown
     assert max(map(len, shown.split())) < 400
@@ -125,5 +125,5 @@ def test_a_collapsed_posterior_is_told(config: Callable, run_dir: Callable, caps
 
     (told,) = [each["message"] for each in of_records(shrunk) if "latents" in each["message"]]
     assert told.startswith("none of the 3 latents is in use (KL 0.002 nats)")
-    worker._report_training(run, summary)
+    worker._report_training(run, summary, trust=[])
     assert "of 3 in use, KL" in capsys.readouterr().out
