@@ -18,7 +18,7 @@ from genlab.config.listing import HELD, classes
 from genlab.errors import ConfigError
 from genlab.signatures.described import Described, described
 from genlab.signatures.names import where
-from genlab.signatures.syntax import PACKAGE, source
+from genlab.signatures.syntax import PACKAGE, is_path, source
 
 ALL = "all"
 
@@ -55,7 +55,7 @@ def store_own(group: str, names: Iterable[str]) -> None:
         ConfigError: there is no such module, it holds no class that is named as it is, or its options are none.
     """
     for name in names:
-        if "." in name and all(part.isidentifier() for part in name.split(".")):
+        if is_path(name):
             found = own(group, name)
             if group == TASK:
                 from genlab.config.schema import tasks, verbs  # pydantic takes 0.1 s

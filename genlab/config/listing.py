@@ -115,18 +115,21 @@ def own(package: str) -> dict[str, dict[str, str]]:
         modules.append(".".join((package, *path.relative_to(root.parent).with_suffix("").parts)))
     found: dict[str, dict[str, str]] = {}
     for module in modules:
-        each = described(module)
-        group = None if each is None else _group(each)
-        if each is not None and group is not None:
+        group = _group(module)
+        each = None if group is None else described(module)
+        if group is not None and each is not None:
             found.setdefault(group, {})[module] = each.about
     return found
 
 
-def _group(each: Described) -> str | None:
-    """The config group of a class or function."""
-    if each.says("gives") is not None and not each.says("needs"):
+def _group(module: str) -> str | None:
+    """The config group of what a module holds; None: a helper of the others, whose arguments are no options."""
+    node = syntax.named_as_file(module)
+    if node is None:
+        return None
+    if syntax.said(module, node.name, "gives") is not None and syntax.said(module, node.name, "needs") is None:
         return "data"
-    kinds = frozenset().union(*each.kinds())
+    kinds = frozenset().union(*syntax.made_kinds(node, module))
     return next((group for kind, group in BASES.items() if kind in kinds), None)
 
 

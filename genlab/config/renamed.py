@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from genlab.models import EARLIER
+
 MODELS: dict[str, dict[str, Any]] = {
-    "genlab.models.ConditionalVAE": {"_target_": "genlab.models.VAE", "condition": "label"},
-    "genlab.models.ConditionalDCGAN": {"_target_": "genlab.models.DCGAN", "condition": "label"},
-    "genlab.models.ConditionalGatedPixelCNN": {"_target_": "genlab.models.GatedPixelCNN", "condition": "label"},
+    **{f"genlab.models.{name}": {"_target_": f"genlab.models.{now}", **more} for name, (now, more) in EARLIER.items()},
     "genlab.models.NaiveBayes": {"_target_": "genlab.models.histogram", "condition": "label"},
 }
 """By the ``_target_`` of before: its name, and the options that it was another name for."""

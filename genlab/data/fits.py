@@ -224,11 +224,12 @@ def _instead(
 
 
 def _lack(needs: list[str], data: Known) -> str:
-    words = [_either([PHRASES.get(word, word) for word in need.split(" | ")]) for need in needs]
+    words = [either([PHRASES.get(word, word) for word in need.split(" | ")]) for need in needs]
     return f"needs {' and '.join(words)}, this data has {_has(needs[0].split(' | '), data)}"
 
 
-def _either(words: list[str]) -> str:
+def either(words: list[str]) -> str:
+    """Alternatives in a sentence: ``images, vectors or videos``."""
     return " or ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 

@@ -25,12 +25,15 @@ if TYPE_CHECKING:
     from genlab.models.translation.pix2pix import Pix2Pix
     from genlab.models.vae.vae import VAE
 
+EARLIER = {
+    "ConditionalDCGAN": ("DCGAN", {"condition": "label"}),
+    "ConditionalGatedPixelCNN": ("GatedPixelCNN", {"condition": "label"}),
+    "ConditionalVAE": ("VAE", {"condition": "label"}),
+}
+"""Names of before: which class each is, and the options that it is another name for."""
+
 __all__, __getattr__, __dir__ = lazy(
     __name__,
     __file__,
-    given={
-        "ConditionalDCGAN": ("DCGAN", {"condition": "label"}),
-        "ConditionalGatedPixelCNN": ("GatedPixelCNN", {"condition": "label"}),
-        "ConditionalVAE": ("VAE", {"condition": "label"}),
-    },
+    given=EARLIER,
 )

@@ -97,10 +97,7 @@ class Described:
     def kinds(self) -> list[frozenset[str]]:
         """The names of the class and all its bases; of a function, those of each class that it may return."""
         place = syntax.made(self.name, self.module)
-        if place is None or isinstance(place[0], ast.ClassDef):
-            return [syntax.kinds(self.name, self.module)]
-        returned = place[0].returns
-        return [] if returned is None else [syntax.kinds(name, place[1]) for name in syntax.alternatives(returned)]
+        return [syntax.kinds(self.name, self.module)] if place is None else syntax.made_kinds(*place)
 
     def _default(self, name: str, value: ast.expr | None) -> Any:
         if value is None:

@@ -32,6 +32,11 @@ def remembered(look: Callable[Concatenate[str, P], T]) -> Callable[Concatenate[s
     return found
 
 
+def is_path(name: str) -> bool:
+    """Whether ``name`` is the path of a module in a package: ``mypackage.mymodule``."""
+    return "." in name and all(part.isidentifier() for part in name.split("."))
+
+
 def source(module: str) -> Path | None:
     """The file of a module, found without running any code of it or of its packages; None: there is none."""
     first, *rest = module.split(".")
@@ -129,6 +134,13 @@ def kinds(name: str, module: str) -> frozenset[str]:
     if place is None or not isinstance(place[0], ast.ClassDef):
         return frozenset({name})
     return frozenset({place[0].name}).union(*(kinds(base.name, where) for base, where in bases(place[0], place[1])))
+
+
+def made_kinds(node: Made, module: str) -> list[frozenset[str]]:
+    """`kinds` of a class; of a function, those of each class that it may return."""
+    if isinstance(node, ast.ClassDef):
+        return [kinds(node.name, module)]
+    return [] if node.returns is None else [kinds(name, module) for name in alternatives(node.returns)]
 
 
 def said(module: str, name: str, word: str) -> ast.expr | None:

@@ -135,6 +135,17 @@ defaults:
 model:
   _target_: newcomer.sprinkle.Sprinkle
 """
+HELPER = '''
+"""What the newcomer's parts use, and no part itself."""
+from torch import nn
+
+
+class Network(nn.Sequential):
+    """Two layers."""
+
+    def __init__(self, inputs, outputs):
+        super().__init__(nn.Linear(inputs, outputs), nn.Linear(outputs, outputs))
+'''
 FILES = {
     "newcomer/__init__.py": "",
     "newcomer/sprinkle.py": MODEL,
@@ -142,6 +153,7 @@ FILES = {
     "newcomer/brightness.py": METRIC,
     "newcomer/stripes.py": DATA,
     "newcomer/fade.py": TASK,
+    "newcomer/network.py": HELPER,
     "configs/model/sprinkle.yaml": YAML,
 }
 TRUST = "trust=[newcomer]"
@@ -278,6 +290,7 @@ def test_they_are_listed(home: Path) -> None:
     for name in ("sprinkle", "scaled", "brightness", "stripes", "fade"):
         assert f"  newcomer.{name}  " in done.stdout
     assert "models of newcomer  (model=NAME)" in done.stdout
+    assert "network" not in done.stdout
     assert "metrics" not in genlab(home, "list", "models", "newcomer").stdout
     done = genlab(home, "list", "newcomr")
     assert done.returncode == 2

@@ -20,6 +20,7 @@ from genlab.errors import ConfigError, TrainingError, TrustError
 from genlab.metrics import METRICS
 from genlab.signatures import described
 from genlab.storage import checkpoint
+from tests.own import own_package
 
 QUIET = Console(quiet=True)
 OWN = '''
@@ -62,14 +63,7 @@ def ckpt(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A package of a user's own, with one metric in one file."""
-    folder = tmp_path / "ownpackage"
-    folder.mkdir()
-    (folder / "__init__.py").write_text("")
-    (folder / "mean_level.py").write_text(OWN)
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(sys, "modules", dict(sys.modules))
-    importlib.invalidate_caches()
-    return folder
+    return own_package(tmp_path, monkeypatch, {"mean_level.py": OWN})
 
 
 def asked(*words: str) -> dict[str, Any]:

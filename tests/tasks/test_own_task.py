@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import re
 import sys
@@ -27,6 +26,7 @@ from genlab.errors import ConfigError, TrainingError, TrustError
 from genlab.signatures.described import held
 from genlab.storage import checkpoint
 from genlab.tasks import TASKS
+from tests.own import own_package
 
 QUIET = Console(quiet=True)
 OWN = '''
@@ -86,14 +86,7 @@ def ckpt(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A package of a user's own, with one task in one file."""
-    folder = tmp_path / "ownpackage"
-    folder.mkdir()
-    (folder / "__init__.py").write_text("")
-    (folder / "fade_out.py").write_text(OWN)
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(sys, "modules", dict(sys.modules))
-    importlib.invalidate_caches()
-    return folder
+    return own_package(tmp_path, monkeypatch, {"fade_out.py": OWN})
 
 
 def asked(*words: str) -> dict[str, Any]:

@@ -20,6 +20,8 @@ from genlab.errors import ConfigError
 _BRANCH = re.compile(r"(int|float|bool|str|none|constrained-\w+|nullable\[.*|(function-\w+|list|literal)\[.*)")
 """What pydantic adds to the place of a value that may be of several types: which of them it speaks of."""
 
+_WRONG = re.compile(r"(?P<key>[\w.]+): input should be (?P<what>.*) (?P<got>\(got .*\))", re.DOTALL)
+
 _FIRST = ("model.", "data.", "objective.", "optim.", "trainer.")
 """Whose keys are meant rather than those of the rest."""
 
@@ -163,9 +165,6 @@ def _joined(sentences: Iterable[str]) -> Iterator[str]:
         last = sentence
     if last is not None:
         yield last
-
-
-_WRONG = re.compile(r"(?P<key>[\w.]+): input should be (?P<what>.*) (?P<got>\(got .*\))", re.DOTALL)
 
 
 def _describe(item: Any, prefix: tuple[str, ...], known: list[str], verb: str) -> str:

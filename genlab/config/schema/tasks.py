@@ -10,15 +10,17 @@ from pydantic import AfterValidator
 from genlab.config.arguments import nearest
 from genlab.config.schema.nodes import Node, Text
 from genlab.config.schema.targets import options
+from genlab.data.fits import either
 from genlab.errors import ConfigError
 from genlab.signatures.described import Described, described, held
+from genlab.signatures.syntax import is_path
 
 PACKAGE = "genlab.tasks"
 
 
 def _known(value: str) -> str:
     names = list(held(PACKAGE))
-    if value in names or ("." in value and all(part.isidentifier() for part in value.split("."))):
+    if value in names or is_path(value):
         return value
     raise ValueError(f"no such task; choose from {', '.join(names)}{nearest(value, names)}")
 
@@ -41,7 +43,7 @@ def of(name: object) -> Described | None:
 def takers(option: str) -> str:
     """The tasks of genlab's that have an option, ``complete or inpaint``; empty: none has it."""
     names = [name for name, each in held(PACKAGE).items() if option in each.arguments]
-    return " or ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+    return either(names)
 
 
 def with_options(base: type[Node], config: Mapping[str, Any]) -> type[Node]:

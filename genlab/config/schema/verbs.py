@@ -20,6 +20,7 @@ from genlab.config.schema.nodes import (
 from genlab.config.schema.targets import options
 from genlab.config.schema.tasks import TaskName
 from genlab.signatures.described import described, held
+from genlab.signatures.syntax import is_path
 
 if TYPE_CHECKING:
 
@@ -105,7 +106,7 @@ class Test(Node):
 
 def _metric(value: str) -> str:
     names = list(held(PACKAGE))
-    if value in names or ("." in value and all(part.isidentifier() for part in value.split("."))):
+    if value in names or is_path(value):
         return value
     raise ValueError(f"no such metric; choose from {', '.join(names)}{nearest(value, names)}")
 
