@@ -9,7 +9,6 @@ from torch import nn
 
 from genlab.data.spaces import Dataset
 from genlab.evaluation.collapse import COLLAPSED, message
-from genlab.metrics import METRICS
 
 
 def measured(model: nn.Module, data: Dataset, *, seed: int) -> dict[str, Any]:
@@ -18,6 +17,8 @@ def measured(model: nn.Module, data: Dataset, *, seed: int) -> dict[str, Any]:
     Raises:
         TrainingError: a number that is not finite.
     """
+    from genlab.metrics import METRICS  # the start of a run need not wait for them
+
     found: dict[str, Any] = {}
     for metric in METRICS.values():
         found |= metric.at_end(model, data, seed=seed)
