@@ -26,7 +26,7 @@ class Batch(NamedTuple):
         y: ``(B,) int64`` labels, or None.
         x_b: domain B of a translation set.
         c: ``(B, *condition.shape)``, a condition that is no label.
-        lengths: ``(B,) int64`` of ragged examples; ``x`` is 0 from there on.
+        lengths: ``(B,) int64`` of ragged examples; ``x`` is 0 from there on, see `genlab.data.lengths`.
     """
 
     x: Tensor
@@ -34,13 +34,6 @@ class Batch(NamedTuple):
     x_b: Tensor | None = None
     c: Tensor | None = None
     lengths: Tensor | None = None
-
-    @property
-    def mask(self) -> Tensor | None:
-        """``(B, L) bool``: what is of the example, not padding; None where all examples have the same length."""
-        if self.lengths is None:
-            return None
-        return torch.arange(self.x.shape[1], device=self.x.device) < self.lengths[:, None]
 
     def to(self, device: torch.device) -> Batch:
         """The same batch on ``device``."""

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from genlab.data.doubling import doublings
-from genlab.data.spaces import Image
+from genlab.data.spaces import Image, Waveform
 from genlab.errors import ConfigError
 from genlab.signatures.described import Described, described, held
 
@@ -35,6 +35,7 @@ SOURCES = "genlab.data.sources"
 DOUBLED = "a size that doubling reaches"
 PARTS = "two dimensions or more"
 FEW = "three dimensions or fewer"
+RECORDINGS = "recordings"
 
 PHRASES = {
     "one set": "one set of examples",
@@ -44,7 +45,8 @@ PHRASES = {
     "vector": "vectors",
     "table": "tables",
     "tokens": "tokens",
-    "waveform": "waveforms",
+    "waveform": "waveforms of one length",
+    RECORDINGS: "recordings of any length",
     "frames": "sequences of frames",
     "video": "videos",
     "integers": "integer values",
@@ -56,7 +58,7 @@ PHRASES = {
 
 SORTS = (
     ("one set", "unpaired", "pairs"),
-    ("image", "vector", "table", "tokens", "waveform", "frames", "video"),
+    ("image", "vector", "table", "tokens", "waveform", RECORDINGS, "frames", "video"),
     ("binary", "integers", "reals"),
 )
 """Layouts, kinds of space, and values: what a data set has in place of what it lacks."""
@@ -86,7 +88,8 @@ class Known:
 def facts(spec: DataSpec) -> frozenset[str]:
     """The words that hold of data of a type."""
     space = spec.space
-    words = {_LAYOUTS[spec.layout], space.kind, *values(space.levels)}
+    kind = RECORDINGS if isinstance(space, Waveform) and space.ragged else space.kind
+    words = {_LAYOUTS[spec.layout], kind, *values(space.levels)}
     if isinstance(space, Image):
         words.add(f"{space.height}x{space.width}")
     else:

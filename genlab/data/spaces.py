@@ -7,11 +7,11 @@ space it is, by ``match`` or `functools.singledispatch`.
 from __future__ import annotations
 
 import importlib
-import math
-from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Literal
 
+from genlab.data.base_space import AnySpace, Fixed
+from genlab.data.base_space import Unit as Unit
 from genlab.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -25,63 +25,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Unit:
-    """What a likelihood is divided by and called.
-
-    Attributes:
-        name: of the quotient, "bits/dim".
-        count: how many of them an example has; of a ragged space the longest example.
-        nats: whether the quotient stays in nats: its natural size where values are real, or a step has many values.
-    """
-
-    name: str
-    count: float
-    nats: bool = False
-
-    @property
-    def scale(self) -> float:
-        """What nats of an example are multiplied by."""
-        return 1.0 / (self.count * (1.0 if self.nats else math.log(2)))
-
-
-class _Space(ABC):
-    kind: ClassVar[str]
-    values: ClassVar[str] = "numbers"
-
-    @property
-    @abstractmethod
-    def shape(self) -> tuple[int, ...]:
-        """Of one example; of the longest one where the space is ragged."""
-
-    @property
-    def dim(self) -> int:
-        """Number of values of an example."""
-        return math.prod(self.shape)
-
-    @property
-    def dtype(self) -> torch.dtype:
-        """What examples and samples consist of: float32, or the smallest integers that hold all levels."""
-        import torch
-
-        levels: int | None = getattr(self, "levels", None)
-        if levels is None:
-            return torch.float32
-        return next(
-            kind for top, kind in ((256, torch.uint8), (2**15, torch.int16), (2**31, torch.int32)) if levels <= top
-        )
-
-    @property
-    def unit(self) -> Unit:
-        """What a likelihood is divided by."""
-        return Unit("bits/dim", self.dim)
-
-
-class _Fixed(_Space):
-    ragged: ClassVar[bool] = False
-
-
-@dataclass(frozen=True)
-class Image(_Fixed):
+class Image(Fixed):
     """A picture ``(C, H, W)``."""
 
     channels: int
@@ -99,7 +43,7 @@ class Image(_Fixed):
 
 
 @dataclass(frozen=True)
-class Vector(_Fixed):
+class Vector(Fixed):
     """``(D,)`` numbers, real or of integer levels."""
 
     dimensions: int
@@ -114,7 +58,7 @@ class Vector(_Fixed):
 
 
 @dataclass(frozen=True)
-class Table(_Fixed):
+class Table(Fixed):
     """A row ``(D,) float32``: a column of categories holds their index.
 
     Attributes:
@@ -144,13 +88,29 @@ class Table(_Fixed):
 
 
 @dataclass(frozen=True)
-class Tokens(_Space):
-    """``(L,)`` numbers of a vocabulary, each of which stands for so many ``characters`` on average."""
+class Tokens(AnySpace):
+    """``(L,)`` numbers of a vocabulary.
+
+    Attributes:
+        length: L; of the longest example where they are ragged.
+        vocabulary: how many there are.
+        ragged: whether examples have lengths of their own.
+        characters: that a token stands for on average, where `symbols` do not say it of each.
+        coding: how text becomes tokens: its characters, the bytes of its UTF-8, or pieces of these (byte-pair
+            encoding); "numbers" where it is no text.
+        symbols: what each token writes: a character, or bytes, each of which is a character of Latin-1. None: numbers.
+        merges: of byte-pair encoding, the pairs ``"left right"`` that are joined, in order.
+        end: the token that ends an example and comes nowhere before; None: nothing says where an example ends.
+    """
 
     length: int
     vocabulary: int
     ragged: bool = False
     characters: float = 1.0
+    coding: Literal["numbers", "characters", "bytes", "bpe"] = "numbers"
+    symbols: tuple[str, ...] | None = None
+    merges: tuple[str, ...] | None = None
+    end: int | None = None
 
     kind = "tokens"
     values = "tokens"
@@ -167,18 +127,29 @@ class Tokens(_Space):
 
     @property
     def unit(self) -> Unit:
-        """Bits per character, whatever the tokens are: vocabularies can be compared."""
-        return Unit("bits/character", self.length * self.characters)
+        """Bits per character, whatever the tokens are, so that vocabularies can be compared; of bytes per byte."""
+        return Unit("bits/byte" if self.coding == "bytes" else "bits/character", self.length * self.characters)
 
 
 @dataclass(frozen=True)
-class Waveform(_Fixed):
-    """``(C, L)`` samples of sound; ``rate`` of them a second, None where it is not known."""
+class Waveform(AnySpace):
+    """``(C, L)`` samples of sound.
+
+    Attributes:
+        length: L; of the longest recording where they are ragged.
+        channels: C.
+        levels: number of integer values, None of real ones in [-1, 1].
+        rate: samples a second, None where it is not known.
+        companding: how levels lie between -1 and 1: evenly, or by the mu-law (ITU-T G.711, mu = levels - 1).
+        ragged: whether recordings have lengths of their own.
+    """
 
     length: int
     channels: int = 1
     levels: int | None = None
     rate: int | None = None
+    companding: Literal["linear", "mu-law"] = "linear"
+    ragged: bool = False
 
     kind = "waveform"
     values = "samples"
@@ -195,13 +166,24 @@ class Waveform(_Fixed):
 
 
 @dataclass(frozen=True)
-class Frames(_Space):
-    """``(L, W)``: a sequence of vectors, such as a piano roll (88 keys, two levels)."""
+class Frames(AnySpace):
+    """``(L, W)``: a sequence of vectors, such as a piano roll (88 keys, two levels).
+
+    Attributes:
+        length: L; of the longest example where they are ragged.
+        width: W.
+        levels: number of integer values, None of real ones.
+        ragged: whether examples have lengths of their own.
+        first_key: of a piano roll, the MIDI number of the first value (21 is the lowest key of a piano); else None.
+        rate: frames a second, None where it is not known.
+    """
 
     length: int
     width: int
     levels: int | None
     ragged: bool = True
+    first_key: int | None = None
+    rate: float | None = None
 
     kind = "frames"
 
@@ -217,7 +199,7 @@ class Frames(_Space):
 
 
 @dataclass(frozen=True)
-class Video(_Fixed):
+class Video(Fixed):
     """``(F, C, H, W)``: a fixed number of pictures in order."""
 
     frames: int
@@ -241,7 +223,7 @@ class Video(_Fixed):
 
 
 @dataclass(frozen=True)
-class Label(_Fixed):
+class Label(Fixed):
     """One of ``num_classes``: a condition, never data. A batch of them is ``(B,) int64``."""
 
     num_classes: int

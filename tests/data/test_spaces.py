@@ -9,7 +9,7 @@ import math
 import pytest
 import torch
 
-from genlab.data.batches import Batch, BatchLoader, ordered
+from genlab.data.batches import BatchLoader, ordered
 from genlab.data.dataset import DataSpec, Split
 from genlab.data.spaces import Frames, Image, Label, Table, Tokens, Vector, Video, Waveform, of_levels
 from genlab.errors import ConfigError
@@ -105,10 +105,8 @@ def test_conditions_and_lengths_come_with_their_examples():
         assert torch.equal(batch.x, x[batch.y])
         assert torch.equal(batch.c[:, 0].long(), batch.y)
         assert torch.equal(batch.lengths, batch.y % 5 + 1)
-        assert torch.equal(batch.mask.sum(1), batch.lengths)
         again = batch.to(torch.device("cpu"))
         assert torch.equal(again.lengths, batch.lengths)
-    assert Batch(x).mask is None
 
 
 def test_a_likelihood_is_told_in_the_unit_of_its_space():

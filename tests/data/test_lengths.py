@@ -1,0 +1,43 @@
+"""Lengths of examples, and how many units they have."""
+
+from __future__ import annotations
+
+import torch
+
+from genlab.data import lengths
+from genlab.data.spaces import Frames, Image, Tokens, Waveform
+
+LONG = torch.tensor([1, 3, 4])
+
+
+def test_what_is_of_an_example_lies_along_its_time_axis():
+    inside = torch.tensor([[1, 0, 0, 0], [1, 1, 1, 0], [1, 1, 1, 1]]).bool()
+    assert torch.equal(lengths.mask(LONG, 4), inside)
+    assert torch.equal(lengths.within(Tokens(4, 9, ragged=True), torch.zeros(3, 4), LONG), inside)
+    frames = lengths.within(Frames(4, 2, 2), torch.zeros(3, 4, 2), LONG)
+    assert torch.equal(frames, inside[:, :, None].expand(3, 4, 2))
+    sound = lengths.within(Waveform(4, levels=256, ragged=True), torch.zeros(3, 1, 4), LONG)
+    assert torch.equal(sound, inside[:, None])
+    assert lengths.within(Tokens(4, 9), torch.zeros(3, 4), None).all()
+
+
+def test_units_are_counted_as_the_space_counts_them():
+    assert lengths.units(Frames(4, 2, 2), torch.zeros(3, 4, 2), LONG).tolist() == [1, 3, 4]
+    assert lengths.units(Waveform(4, levels=256, ragged=True), torch.zeros(3, 1, 4), LONG).tolist() == [1, 3, 4]
+    assert lengths.units(Tokens(4, 9, characters=2.5), torch.zeros(3, 4), None).tolist() == [10, 10, 10]
+    assert lengths.units(Image(3, 2, 2, 256), torch.zeros(1, 3, 2, 2), None).tolist() == [12]
+
+
+def test_a_piece_of_text_counts_the_characters_that_it_writes():
+    # e with an accent is two bytes of UTF-8, which two pieces share: it counts once, where it begins
+    space = Tokens(3, 4, coding="bpe", symbols=("a", "the ", "\xc3", "\xa9"), ragged=True)
+    x = torch.tensor([[1, 2, 3], [0, 1, 0], [2, 3, 0]], dtype=torch.uint8)
+    assert lengths.units(space, x, torch.tensor([3, 2, 2])).tolist() == [5, 5, 1]
+    letters = Tokens(3, 2, coding="characters", symbols=("a", "\u00e9"))
+    assert lengths.units(letters, x[:, :1] * 0 + 1, None).tolist() == [1, 1, 1]
+
+
+def test_a_drawn_example_ends_with_its_first_end():
+    x = torch.tensor([[5, 0, 0, 0], [0, 1, 2, 3], [1, 2, 3, 4]])
+    assert lengths.ended(Tokens(4, 9, ragged=True, end=0), x).tolist() == [2, 1, 4]
+    assert lengths.ended(Tokens(4, 9, ragged=True), x) is None
