@@ -15,6 +15,7 @@ from genlab.data.batches import Batch
 from genlab.data.spaces import Label, Split
 from genlab.evaluation.likelihood import per_example
 from genlab.models.capabilities import ExactLikelihood, GenerativeModel, LikelihoodBound
+from genlab.models.conditions import lengths
 from genlab.ops.bars import Progress
 
 
@@ -53,7 +54,7 @@ def class_log_likelihoods(
         for label in range(classes):
             y = torch.full((len(batch.x),), label, device=batch.x.device)
             if isinstance(model, ExactLikelihood):
-                found[str(label)] = model.log_prob(batch.x, y)
+                found[str(label)] = model.log_prob(batch.x, y, **lengths(model, batch))
                 continue
             assert isinstance(model, LikelihoodBound)
             for generator, state in zip(generators, states, strict=True):

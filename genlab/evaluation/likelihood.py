@@ -24,7 +24,7 @@ from genlab.models.capabilities import (
     ItemisedBound,
     LikelihoodBound,
 )
-from genlab.models.conditions import condition
+from genlab.models.conditions import condition, log_prob
 from genlab.models.grid_normalised import GridNormalised
 from genlab.ops.bars import Progress
 from genlab.ops.eval_mode import evaluating
@@ -132,7 +132,7 @@ def nll(
         particles, kind = None, "exact"
 
         def values(model: GenerativeModel, batch: Batch, generators: list[torch.Generator]) -> dict[str, Tensor]:
-            return {"model": -model.log_prob(batch.x, condition(model, batch))}  # type: ignore[operator]
+            return {"model": -log_prob(model, batch)}
     elif isinstance(model, LikelihoodBound):
         particles, kind = num_particles, "upper bound"
 

@@ -39,6 +39,7 @@ from genlab.models.capabilities import (
     LikelihoodBound,
     UnnormalisedDensity,
 )
+from genlab.models.conditions import log_prob
 from genlab.ops.bars import Progress
 from genlab.seeding import derive
 
@@ -129,7 +130,7 @@ def negative_log_likelihoods(
 
     def values(model: GenerativeModel, batch: Batch, generators: list[torch.Generator]) -> dict[str, Tensor]:
         if isinstance(model, ExactLikelihood):
-            return {"model": -model.log_prob(batch.x)}
+            return {"model": -log_prob(model, batch)}
         assert isinstance(model, LikelihoodBound)
         return {"model": -model.log_prob_bound(batch.x, num_particles, generator=generators)}
 

@@ -7,6 +7,7 @@ a density read at integer pixels is not a likelihood of the picture.
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -85,6 +86,52 @@ class Autoregressive(ItemisedLikelihood):
         Each value is drawn given all values before it, drawn or kept. If the kept pixels come first in the order, this
         is a draw from their exact conditional; otherwise it is the usual approximation, in which a pixel does not know
         the kept pixels that come after it.
+        """
+
+
+class Sequential(Autoregressive):
+    """Factorises over the steps of a sequence, ``p(x) = prod_t p(x_t | x_<t)``, and goes on from a beginning.
+
+    A step is a token, a sample of sound, a frame, a pixel's channel. Of ragged data ``lengths`` says where each example
+    ends; a length is given, and not modelled, unless a token of its own ends an example (`Tokens.end`).
+    """
+
+    @abstractmethod
+    def log_prob(self, x: Tensor, c: Tensor | None = None, *, lengths: Tensor | None = None) -> Tensor:
+        """``(B,)`` nats per example; ``lengths (B,) int64``: what comes after them is padding."""
+
+    @abstractmethod
+    def log_prob_per_dim(self, x: Tensor, c: Tensor | None = None, *, lengths: Tensor | None = None) -> Tensor:
+        """Terms in nats, ``(B, *event_shape)``, 0 in the padding; `log_prob` is their sum."""
+
+    @abstractmethod
+    def draw(
+        self,
+        n: int,
+        c: Tensor | None = None,
+        *,
+        length: int | None = None,
+        prompt: Tensor | None = None,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        generator: torch.Generator | None = None,
+        progress: Progress | None = None,
+        heard: Callable[[Tensor], None] | None = None,
+    ) -> Tensor:
+        """``n`` draws step by step, ``(n, *event_shape)`` but for ``length`` steps in place of the data's.
+
+        Args:
+            n: how many.
+            c: the condition of each.
+            length: steps of the whole, the prompt's included; None: as many as the data's examples have.
+            prompt: ``(P, ...)`` or ``(n, P, ...)`` typed steps that all of them begin with.
+            temperature: logits are divided by it: 1 is the model itself.
+            top_k: only the k likeliest values of a step are drawn.
+            top_p: only the likeliest values are drawn that together have at least this probability.
+            generator: of the random numbers; an example's do not depend on the others.
+            progress: shows a bar.
+            heard: is given the values ``(n, ...)`` of each step as it is drawn, the prompt's first.
         """
 
 

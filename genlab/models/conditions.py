@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from genlab.data.spaces import DataSpec, Label, Space
 from genlab.errors import ConfigError
+from genlab.models.capabilities import Sequential
 
 Condition = Literal["label", "vector"]
 """Values of a family's option ``condition``, beside None; of a family that takes classes only, "label"."""
@@ -21,6 +22,10 @@ Condition = Literal["label", "vector"]
 
 class Examples(Protocol):
     """Data in memory: a batch or a split."""
+
+    @property
+    def x(self) -> Tensor:
+        """``(B, *event_shape)``."""
 
     @property
     def y(self) -> Tensor | None:
@@ -96,6 +101,17 @@ def condition(model: nn.Module, examples: Examples) -> Tensor | None:
     if found is None:
         raise ValueError(f"{type(model).__name__} is given a {given.kind} of each example, these have none")
     return found
+
+
+def lengths(model: nn.Module, examples: Examples) -> dict[str, Tensor]:
+    """What a model of sequences is also given of ragged examples, by keyword; nothing for others."""
+    found = getattr(examples, "lengths", None)
+    return {"lengths": found} if found is not None and isinstance(model, Sequential) else {}
+
+
+def log_prob(model: nn.Module, examples: Examples) -> Tensor:
+    """``log p(x | c)`` of a model that knows it exactly, ``(B,)`` nats, of a batch or a split."""
+    return model.log_prob(examples.x, condition(model, examples), **lengths(model, examples))  # type: ignore[operator]
 
 
 def rows(c: Tensor | None, index: Tensor | slice) -> Tensor | None:

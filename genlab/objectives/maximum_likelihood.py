@@ -6,7 +6,8 @@ from torch import nn
 
 from genlab.data.batches import Batch
 from genlab.models.capabilities import ExactLikelihood, LikelihoodBound
-from genlab.objectives.base import Loss, Objective, Step, condition
+from genlab.models.conditions import condition, log_prob
+from genlab.objectives.base import Loss, Objective, Step
 
 
 class MaximumLikelihood(Objective):
@@ -20,6 +21,6 @@ class MaximumLikelihood(Objective):
     def forward(self, model: nn.Module, batch: Batch, *, step: Step) -> Loss:
         """The loss; its one term ``nll`` (or ``bound``) is the loss itself."""
         exact = isinstance(model, ExactLikelihood)
-        score = model.log_prob if exact else model.elbo
-        value = -score(batch.x, condition(model, batch)).mean()  # type: ignore[operator]
+        score = log_prob(model, batch) if exact else model.elbo(batch.x, condition(model, batch))  # type: ignore[operator]
+        value = -score.mean()
         return Loss(value, {"nll" if exact else "bound": value.detach()})

@@ -32,6 +32,8 @@ SETTINGS = {
     "celeba": ["data.size=8"],
 }
 SMALL = {
+    "rnn": ["model.width=8"],
+    "transformer": ["model.width=8", "model.heads=2", "model.layers=1"],
     "ebm": [
         "model.hidden=[8]",
         "model.channels=2",

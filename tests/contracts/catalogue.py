@@ -17,10 +17,12 @@ from genlab.models import (
     DCGAN,
     EBM,
     GAN,
+    RNN,
     VAE,
     GatedPixelCNN,
     NaiveBayes,
     PixelCNN,
+    Transformer,
     gmm,
     histogram,
     kde,
@@ -178,6 +180,22 @@ def _conditional_ebm(kind: str) -> Callable[[DataSpec], EBM]:
     return build
 
 
+def _rnn(spec: DataSpec) -> RNN:
+    return RNN(spec, layers=2, width=12)
+
+
+def _conditional_rnn(spec: DataSpec) -> RNN:
+    return RNN(spec, cell="gru", layers=1, width=12, condition="label")
+
+
+def _transformer(spec: DataSpec) -> Transformer:
+    return Transformer(spec, layers=2, heads=2, width=12)
+
+
+def _conditional_transformer(spec: DataSpec) -> Transformer:
+    return Transformer(spec, layers=1, heads=2, width=12, positions="learned", condition="label")
+
+
 def _contrast() -> ContrastiveDivergence:
     return ContrastiveDivergence(steps=2, replay_size=64)
 
@@ -252,6 +270,10 @@ CATALOGUE = [
     Case("gated-pixelcnn-mixture-rgb", RGB, _gated_mixture, MaximumLikelihood),
     Case("conditional-pixelcnn-rgb", RGB, _conditional_pixelcnn, MaximumLikelihood),
     Case("conditional-gated-pixelcnn-binary", BINARY, _conditional_gated, MaximumLikelihood),
+    Case("rnn-binary", BINARY, _rnn, MaximumLikelihood),
+    Case("transformer-grey", GREY, _transformer, MaximumLikelihood),
+    Case("conditional-rnn-grey", GREY, _conditional_rnn, MaximumLikelihood),
+    Case("conditional-transformer-rgb", RGB, _conditional_transformer, MaximumLikelihood),
     Case("ebm-binary", BINARY, _ebm, _contrast),
     Case("ebm-grey", GREY, _ebm, _contrast),
     Case("ebm-rgb", RGB, _ebm, _contrast),
