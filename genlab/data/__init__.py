@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from genlab.data.sources.digits import digits
     from genlab.data.sources.fashion_mnist import fashion_mnist
     from genlab.data.sources.image_folder import image_folder
+    from genlab.data.sources.jsb_chorales import jsb_chorales
     from genlab.data.sources.mnist import mnist
+    from genlab.data.sources.music import music
+    from genlab.data.sources.nottingham import nottingham
     from genlab.data.sources.paired import paired
     from genlab.data.sources.toy2d import DENSITIES, toy2d
     from genlab.data.sources.unpaired import unpaired

@@ -90,7 +90,7 @@ def arrays(
         raise ConfigError(f"data.rate={rate} is of waveforms, this is data.kind={kind}")
     path = Path(root).expanduser()
     found = read(path)
-    splits = _by_name(found, path) if any(name.startswith("x_") for name in found) else _by_seed(found, path, seed=seed)
+    splits = divided(found, path, seed=seed)
     for part in PARTS:
         splits[part]["x"] = _laid_out(splits[part]["x"], kind, f"{path}, x of {part}")
     values = [splits[part]["x"] for part in PARTS]
@@ -163,6 +163,12 @@ def read(path: Path) -> Arrays:
         if array.ndim == 0 or len(array) == 0:
             raise DataError(f"{path}: {name} holds no examples")
     return found
+
+
+def divided(found: Arrays, path: Path, *, seed: int) -> dict[str, Arrays]:
+    """The arrays of each split: as their names say, else by ``seed``; DataError where they do not go together."""
+    named = any(name.startswith("x_") for name in found)
+    return _by_name(found, path) if named else _by_seed(found, path, seed=seed)
 
 
 def _by_name(found: Arrays, path: Path) -> dict[str, Arrays]:
