@@ -63,11 +63,14 @@ MODELS = {
     "ppca": [],
     "knn": [],
     "naive_bayes": [],
+    "rnn": ["model.width=8", "model.layers=1"],
+    "transformer": ["model.width=8", "model.heads=2", "model.layers=1"],
 }
 """By name: what makes it small."""
 
 IMAGES = {"grey", "colour", "binary"}
 FIXED = {*IMAGES, "number", "plane", "vectors", "integers", "waveform", "bytes", "video"}
+STEPPED = {*IMAGES, "integers", "bytes", "symbols", "words", "rolls"}
 COUNTED = FIXED - {"waveform"}  # a density of reals is fitted to vectors only
 
 FITS = {
@@ -81,6 +84,8 @@ FITS = {
     "ppca": COUNTED - {"number"},
     "knn": COUNTED - {"vectors"},
     "naive_bayes": IMAGES,
+    "rnn": STEPPED,
+    "transformer": STEPPED,
 }
 """By model: the spaces that it models; the others are refused."""
 
@@ -99,6 +104,8 @@ QUICK = {
     ("histogram", "vectors"),
     ("ppca", "number"),
     ("naive_bayes", "vectors"),
+    *(("rnn", space) for space in ("bytes", "symbols", "words", "rolls", "plane")),
+    *(("transformer", space) for space in ("integers", "words", "rolls")),
 }
 PAIRS = [
     pytest.param(model, space, id=f"{model}-{space}", marks=() if (model, space) in QUICK else pytest.mark.slow)

@@ -50,7 +50,7 @@ class Steps(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """See the class."""
         if self.embedding is not None:
-            return self.embedding(x.int() if x.dtype == torch.uint8 else x)
+            return self.embedding(x if x.dtype == torch.int64 else x.int())
         assert self.linear is not None
         x = x[..., None] if self.single else x
         return self.linear(x.to(self.linear.weight.dtype) * (2 / self.scale) - 1)
