@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from genlab.models.pixelcnn.gated_pixelcnn import GatedPixelCNN
     from genlab.models.pixelcnn.pixelcnn import PixelCNN
     from genlab.models.sequence.rnn import RNN
+    from genlab.models.sequence.tcn import TCN
     from genlab.models.sequence.transformer import Transformer
     from genlab.models.translation.cyclegan import CycleGAN
     from genlab.models.translation.pix2pix import Pix2Pix

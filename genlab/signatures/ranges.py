@@ -54,6 +54,12 @@ Share = Annotated[float, Field(gt=0, lt=1)]
 Kernel = Annotated[int, Field(ge=3), AfterValidator(_odd)]
 """Side of a kernel of more than a point, which has a centre."""
 
+Taps = Annotated[int, Field(ge=2)]
+"""Steps that a convolution over time reads."""
+
+Doublings = Annotated[int, Field(gt=0, le=16)]
+"""Layers of which each reaches twice as far as the one before."""
+
 Text = Annotated[str, Field(min_length=1)]
 Folder = Annotated[str | os.PathLike[str], PlainValidator(_path)]
 """Where files lie; in a config a text."""

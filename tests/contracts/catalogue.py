@@ -18,6 +18,7 @@ from genlab.models import (
     EBM,
     GAN,
     RNN,
+    TCN,
     VAE,
     GatedPixelCNN,
     NaiveBayes,
@@ -184,6 +185,10 @@ def _rnn(spec: DataSpec) -> RNN:
     return RNN(spec, layers=2, width=12)
 
 
+def _tcn(spec: DataSpec) -> TCN:
+    return TCN(spec, levels=3, kernel_size=2, width=12, condition=None if spec.levels == 2 else "label")
+
+
 def _conditional_rnn(spec: DataSpec) -> RNN:
     return RNN(spec, cell="gru", layers=1, width=12, condition="label")
 
@@ -271,6 +276,8 @@ CATALOGUE = [
     Case("conditional-pixelcnn-rgb", RGB, _conditional_pixelcnn, MaximumLikelihood),
     Case("conditional-gated-pixelcnn-binary", BINARY, _conditional_gated, MaximumLikelihood),
     Case("rnn-binary", BINARY, _rnn, MaximumLikelihood),
+    Case("tcn-binary", BINARY, _tcn, MaximumLikelihood),
+    Case("conditional-tcn-grey", GREY, _tcn, MaximumLikelihood),
     Case("transformer-grey", GREY, _transformer, MaximumLikelihood),
     Case("conditional-rnn-grey", GREY, _conditional_rnn, MaximumLikelihood),
     Case("conditional-transformer-rgb", RGB, _conditional_transformer, MaximumLikelihood),

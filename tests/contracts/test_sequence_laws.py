@@ -19,6 +19,7 @@ from genlab.models.conditions import condition
 from genlab.models.sequence import in_steps
 from genlab.models.sequence.base import SequenceModel
 from genlab.models.sequence.rnn import RNN
+from genlab.models.sequence.tcn import TCN
 from genlab.models.sequence.transformer import Transformer
 
 SPACES = {
@@ -56,6 +57,7 @@ CASES = [
     Case("lstm", lambda spec: RNN(spec, layers=2, width=8)),
     Case("gru", lambda spec: RNN(spec, cell="gru", layers=1, width=8)),
     Case("elman", lambda spec: RNN(spec, cell="rnn", layers=1, width=8)),
+    Case("tcn", lambda spec: TCN(spec, levels=2, kernel_size=3, width=8)),
     Case("transformer", lambda spec: Transformer(spec, layers=2, heads=2, width=8)),
     Case("learned positions", lambda spec: Transformer(spec, layers=1, heads=2, width=8, positions="learned")),
 ]
@@ -220,7 +222,7 @@ def test_the_condition_changes_what_is_said(case, kind, monkeypatch):
 
 def _conditional(build, spec, kind):
     made = build(spec)
-    small = {"layers": 1, "width": 8}
+    small = {"levels" if isinstance(made, TCN) else "layers": 1, "width": 8}
     more = {"heads": 2} if isinstance(made, Transformer) else {}
     return type(made)(spec, **small, **more, condition=kind).eval()
 
