@@ -115,11 +115,11 @@ class DataSpec:
 
     def difference(self, now: DataSpec) -> str:
         """What makes data of type ``now`` other data than these, ``num_classes was 2 and is None``; empty: nothing."""
-        old, new = self.to_dict(), now.to_dict()
-        compared = ("event_shape", "levels", "num_classes", "layout", "space", "condition")
-        return ", ".join(
-            f"{name} was {old.get(name)} and is {new.get(name)}" for name in compared if old.get(name) != new.get(name)
-        )
+        plainly = ("num_classes", "layout")
+        found = [*_differences(self.space, now.space, "space")]
+        found += [_was(name, getattr(self, name), getattr(now, name)) for name in plainly]
+        found += _differences(self.condition, now.condition, "condition")
+        return ", ".join(filter(None, found))
 
     @classmethod
     def from_dict(cls, value: dict) -> DataSpec:
@@ -136,6 +136,25 @@ class DataSpec:
             space=None if space is None else from_plain(space),
             condition=None if condition is None else from_plain(condition),
         )
+
+
+def _differences(old: Space | None, new: Space | None, name: str) -> list[str]:
+    """Of spaces of one kind each property that differs, else their kinds."""
+    if old is None or new is None or old.kind != new.kind:
+        return [_was(name, *(None if space is None else space.kind for space in (old, new)))]
+    of = "" if name == "space" else f"{name}'s "
+    return [_was(f"{of}{each.name}", getattr(old, each.name), getattr(new, each.name)) for each in fields(old)]
+
+
+def _was(name: str, old: object, new: object) -> str:
+    """``name was ... and is ...``, of many values no more than how many; empty: it is the same."""
+    if old == new:
+        return ""
+    if isinstance(old, tuple) and isinstance(new, tuple) and len(old) == len(new):
+        other = sum(one != another for one, another in zip(old, new, strict=True))
+        return f"{other} of {len(old)} {name} are others"
+    was, now = (f"{len(each)} values" if isinstance(each, tuple) else each for each in (old, new))
+    return f"{name} was {was} and is {now}"
 
 
 @dataclass(frozen=True)

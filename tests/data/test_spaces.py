@@ -87,9 +87,33 @@ def test_a_uniform_model_scores_the_bits_of_its_levels():
 
 def test_other_differences_are_named():
     one, other = (DataSpec(space=Waveform(8, rate=rate)) for rate in (8000, 16000))
-    assert "space was" in one.difference(other)
+    assert one.difference(other) == "rate was 8000 and is 16000"
     assert one.difference(one) == ""
     assert of_levels(Waveform(8), 4).levels == 4
+
+
+def test_a_difference_is_short_and_names_no_more_than_what_differs():
+    text = Tokens(64, 65, coding="characters", symbols=tuple(map(chr, range(65))))
+    ours = DataSpec(space=text, num_classes=2, condition=Vector(2))
+    others = {
+        "length was 64 and is 8": DataSpec(
+            space=dataclasses.replace(text, length=8), num_classes=2, condition=Vector(2)
+        ),
+        "2 of 65 symbols are others, num_classes was 2 and is None, condition was vector and is None": DataSpec(
+            space=dataclasses.replace(text, symbols=("é", "è", *text.symbols[2:]))
+        ),
+        "vocabulary was 65 and is 66, symbols was 65 values and is 66 values": DataSpec(
+            space=dataclasses.replace(text, vocabulary=66, symbols=(*text.symbols, "é")),
+            num_classes=2,
+            condition=Vector(2),
+        ),
+        "space was tokens and is image, condition's dimensions was 2 and is 3": DataSpec(
+            (1, 8, 8), 17, 2, condition=Vector(3)
+        ),
+    }
+    for said, other in others.items():
+        assert ours.difference(other) == said
+    assert DataSpec((1, 8, 8), 17).difference(DataSpec((1, 8, 9), 17)) == "width was 8 and is 9"
 
 
 def test_conditions_and_lengths_come_with_their_examples():
