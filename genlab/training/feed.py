@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from genlab.data.batches import Batch, BatchLoader, around
+from genlab.data.overlapping import memory, moved
 from genlab.data.spaces import Split
 
 SHARE = 0.5
@@ -58,7 +59,7 @@ class Resident(Feed):
         split = loader.split
         self.device = device
         self.shape = split.x.shape[1:]
-        self.x = split.x.flatten(1).to(device)
+        self.x = moved(split.x.flatten(1), device)
         beside = {"y": split.y, "c": split.c, "lengths": split.lengths}
         self.beside = {name: None if part is None else part.to(device) for name, part in beside.items()}
         self.x_b = None if split.x_b is None else split.x_b.flatten(1).to(device)
@@ -149,7 +150,7 @@ def fits(split: Split, device: torch.device) -> bool:
     """Whether the split takes at most `SHARE` of the device's free memory."""
     if device.type == "cpu":
         return True
-    size = sum(part.nbytes for part in (split.x, split.y, split.x_b, split.c, split.lengths) if part is not None)
+    size = sum(memory(part) for part in (split.x, split.y, split.x_b, split.c, split.lengths) if part is not None)
     return size <= SHARE * torch.cuda.mem_get_info(device)[0]
 
 
