@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from genlab.data.sources.fashion_mnist import fashion_mnist
     from genlab.data.sources.image_folder import image_folder
     from genlab.data.sources.jsb_chorales import jsb_chorales
+    from genlab.data.sources.lines import lines
     from genlab.data.sources.mnist import mnist
     from genlab.data.sources.music import music
     from genlab.data.sources.nottingham import nottingham

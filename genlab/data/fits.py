@@ -116,6 +116,8 @@ def known(source: Described, options: Mapping[str, Any]) -> Known | None:
         words |= {*more} if holds(condition, options) else set()
     if isinstance(options.get("size"), int):
         words.add(f"{options['size']}x{options['size']}")
+    if "tokens" in words and isinstance(options.get("length"), int):
+        words.add(f"{options['length']} dimensions")
     certain, may = _derived(words), {*_may(source)}
     if not any(_SIZE.fullmatch(word) or _COUNT.fullmatch(word) for word in words):
         may |= {DOUBLED, PARTS, FEW}

@@ -99,7 +99,7 @@ class Tokens(AnySpace):
         coding: how text becomes tokens: its characters, the bytes of its UTF-8, or pieces of these (byte-pair
             encoding); "numbers" where it is no text.
         symbols: what each token writes: a character, or bytes, each of which is a character of Latin-1. None: numbers.
-        merges: of byte-pair encoding, the pairs ``"left right"`` that are joined, in order.
+        merges: of byte-pair encoding, the pairs of tokens that are joined, in order: ``"116 104"`` makes "th".
         end: the token that ends an example and comes nowhere before; None: nothing says where an example ends.
     """
 

@@ -16,7 +16,7 @@ from genlab.data.dataset import DataSpec
 from genlab.data.fits import DOUBLED, FEW, PARTS, PHRASES, SORTS, facts, fitting, known
 from genlab.errors import ConfigError
 
-BUNDLED = ("digits", "toy2d", "unpaired_digits")
+BUNDLED = ("digits", "text", "toy2d", "unpaired_digits")
 """Data sets that need no download."""
 
 MODELS = list(listing.choices("model"))
@@ -111,5 +111,5 @@ def test_what_fits_is_computed_with_what_must_be_set() -> None:
     assert "celeba with data.label=..." in labelled
     assert "image_folder with one folder per class" in labelled
     assert "toy2d" not in labelled
-    assert fitting(["one set", "tokens"]) == "arrays with data.kind=tokens"
+    assert fitting(["one set", "tokens"]) == "arrays with data.kind=tokens, lines, text"
     assert fitting(["pairs", "tokens"]) == "none of genlab's own"

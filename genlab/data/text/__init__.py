@@ -1,0 +1,1 @@
+"""Text: its files, how it becomes tokens, and a novel that needs no file."""
