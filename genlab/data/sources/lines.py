@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -12,13 +12,12 @@ from pydantic import Field
 from torch import Tensor
 
 from genlab.data.dataset import Dataset, DataSpec, Split
-from genlab.data.fetch.download import fetch, verify
-from genlab.data.fetch.roots import data_root
 from genlab.data.images.parts import data_name
 from genlab.data.lengths import mask
 from genlab.data.spaces import Tokens
 from genlab.data.text import reading, vocabularies
 from genlab.data.text.coding import encoded
+from genlab.data.text.known import Known, place
 from genlab.data.text.vocabularies import Coding
 from genlab.errors import ConfigError, DataError
 from genlab.signatures.ranges import Folder, Positive
@@ -32,23 +31,6 @@ FEWEST = 10
 """Lines, so that every split has one."""
 
 END = "\n"
-
-
-@dataclass(frozen=True)
-class Known:
-    """A file that can be fetched.
-
-    Attributes:
-        file: below the folder of data sets.
-        url: where it is.
-        sha256: of its content.
-        home: where a person finds it.
-    """
-
-    file: str
-    url: str
-    sha256: str
-    home: str
 
 
 KNOWN = {
@@ -112,18 +94,7 @@ def _place(root: Folder | None, known: str | None, *, download: bool) -> Path:
         if root is None:
             raise ConfigError("data.root is missing: give a text file, a folder of them or a .zip of one")
         return Path(root).expanduser()
-    if known not in KNOWN:
-        raise ConfigError(f"data.known={known}: there is {', '.join(KNOWN)}")
-    if root is not None and Path(root).expanduser().is_file():
-        return Path(root).expanduser()
-    one = KNOWN[known]
-    path = data_root(root, download=download, need=f"{one.file} from {one.home}") / one.file
-    if path.exists():
-        verify(path, sha256=one.sha256)
-        return path
-    if not download:
-        raise DataError(f"{path} is missing: put {path.name} from {one.home} there, or set data.download=true")
-    return fetch([one.url], path, sha256=one.sha256)
+    return place(KNOWN, known, root, download=download)
 
 
 def _kept(found: reading.Found, *, strict: bool, longest: int) -> tuple[list[str], list[str]]:

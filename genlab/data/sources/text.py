@@ -17,6 +17,7 @@ from genlab.data.images.parts import data_name
 from genlab.data.spaces import Tokens
 from genlab.data.text import reading, vocabularies
 from genlab.data.text.coding import encoded
+from genlab.data.text.known import Known, place
 from genlab.data.text.vocabularies import Coding
 from genlab.errors import ConfigError, DataError
 from genlab.signatures.ranges import Folder, Positive
@@ -25,6 +26,15 @@ gives = ("one set", "tokens", "integers")
 
 NOVEL = Path(reading.__file__).with_name("persuasion.txt")
 """Jane Austen's "Persuasion", chapters 1 to 21; its origin is told beside it."""
+
+KNOWN = {
+    "tinyshakespeare": Known(
+        "tinyshakespeare/input.txt",
+        "https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt",
+        "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed",
+        "https://github.com/karpathy/char-rnn",
+    )
+}
 
 Cut = Literal["90/5/5", "nanogpt"]
 CUTS: dict[Cut, tuple[int, ...]] = {"90/5/5": (90, 95, 100), "nanogpt": (90, 100)}
@@ -37,6 +47,8 @@ WORDS = {"bytes": "bytes", "characters": "characters", "bpe": "tokens"}
 def text(
     *,
     root: Folder | None = None,
+    known: Literal["tinyshakespeare"] | None = None,
+    download: bool = True,
     coding: Coding = "bytes",
     length: Positive = 256,
     stride: Positive = 16,
@@ -54,7 +66,11 @@ def text(
 
     Args:
         root: a text file in UTF-8, a folder of ``.txt`` files (one after the other, in the order of their names), or a
-            ``.zip`` of one text; None: a bundled novel.
+            ``.zip`` of one text; None: a bundled novel. With `known` it may be the folder that holds the data sets,
+            too, and None is ``$GENLAB_DATA`` or ``~/.cache/genlab``.
+        known: a text that is read there: "tinyshakespeare" (``tinyshakespeare/input.txt``), 1.1 million characters of
+            plays, of A. Karpathy's char-rnn, 2015, https://github.com/karpathy/char-rnn.
+        download: fetch it if it is missing.
         coding: what a token is: a byte, a character, or a piece of a word (byte-pair encoding).
         length: tokens of an example.
         stride: tokens from the beginning of a training example to that of the next.
@@ -67,7 +83,11 @@ def text(
     """
     if split not in CUTS:
         raise ConfigError(f"data.split={split}: give {' or '.join(CUTS)}")
-    found = reading.read(NOVEL if root is None else Path(root).expanduser())
+    if known is not None:
+        where = place(KNOWN, known, root, download=download)
+    else:
+        where = NOVEL if root is None else Path(root).expanduser()
+    found = reading.read(where)
     space, streams = _coded(found, coding, length=length, ends=CUTS[split], most=vocabulary)
     what = WORDS[coding]
     short = min(map(len, streams))
@@ -77,7 +97,7 @@ def text(
         raise DataError(f"{found.where}: {part} has {short} {what}, data.length={length}: give a longer text{less}")
     held = [Split(_side_by_side(stream, length)) for stream in streams[1:]]
     return Dataset(
-        name=data_name(found.where if found.where.is_dir() else found.where.with_suffix("")),
+        name=known or data_name(found.where if found.where.is_dir() else found.where.with_suffix("")),
         spec=DataSpec(space=space),
         train=Split(streams[0].unfold(0, length, stride)),
         val=held[0],

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from genlab.data.lengths import ended, mask, units
-from genlab.data.sources import lines as module
 from genlab.data.sources.lines import KNOWN, lines
+from genlab.data.text import known as module
 from genlab.data.text.coding import encoded, written
 from genlab.errors import ConfigError, DataError
 

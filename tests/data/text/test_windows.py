@@ -245,6 +245,19 @@ def test_tinyshakespeare_is_cut_as_nanogpt_cuts_it(need) -> None:
     assert written(data.spec.space, stream(data.val.x)) == whole[1_003_854:][: 435 * 256]
 
 
+def test_a_known_text_is_the_original_and_has_a_name(need, tmp_path) -> None:
+    folder = need("tinyshakespeare")
+    data = text(known="tinyshakespeare", root=str(folder), coding="characters", split="nanogpt")
+    assert data.name == "tinyshakespeare"
+    assert data.spec.space.vocabulary == 65
+    (tmp_path / "tinyshakespeare").mkdir()
+    (tmp_path / "tinyshakespeare" / "input.txt").write_text("another")
+    with pytest.raises(DataError, match=r"input\.txt"):
+        text(known="tinyshakespeare", root=str(tmp_path))
+    with pytest.raises(DataError, match="char-rnn"):
+        text(known="tinyshakespeare", root=str(tmp_path / "nowhere"), download=False)
+
+
 def test_dickens_is_read_from_its_archive(need) -> None:
     data = text(root=str(need("silesia_dickens") / "silesia_dickens" / "dickens.zip"))
     assert data.notes[0] == "bytes: train 9,173,201, val 509,622, test 509,623; vocabulary 256."
