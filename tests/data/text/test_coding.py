@@ -103,16 +103,16 @@ def test_words_are_the_text_and_never_long() -> None:
 
 def test_pieces_are_those_of_the_library(spaces) -> None:
     """Of random text with few letters, where pairs overlap and a piece comes about in several ways."""
-    tokenizers = pytest.importorskip("tokenizers", reason="tokenizers is part of the extra text")
+    from tokenizers import Tokenizer, models
+
     drawn = random.Random(0)
     noise = "".join(drawn.choice("aaabbc é\n") for _ in range(20_000))
     for text, vocabulary in [(TEXT, 420), (noise, 700)]:
         pairs = pieces.learned([text], vocabulary)
         symbols = pieces.symbols_of(pairs)
         number = {symbol: token for token, symbol in enumerate(symbols)}
-        library = tokenizers.Tokenizer(
-            tokenizers.models.BPE(vocab=number, merges=[(symbols[left], symbols[right]) for left, right in pairs])
-        )
+        merges = [(symbols[left], symbols[right]) for left, right in pairs]
+        library = Tokenizer(models.BPE(vocab=number, merges=merges))
         ours = pieces.Pieces(symbols, [f"{left} {right}" for left, right in pairs])
         assert len(symbols) > 300
         for part in (text, noise[::-1], noise.replace("a", "b")):
