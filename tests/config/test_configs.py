@@ -25,13 +25,13 @@ MODELS, DATA = list(listing.choices("model")), list(listing.choices("data"))
 OTHERS = ("trainer", "callbacks", "logger", "experiment")
 OWN = ("arrays", "image_folder", "music", "paired", "unpaired")
 DOWNLOADED = ("binarized_mnist", "celeba", "cifar10", "fashion_mnist", "mnist")
-FETCHED = ("jsb_chorales", "nottingham")
+FETCHED = ("jsb_chorales", "names", "nottingham", "tinyshakespeare")
 """Those that the user puts there."""
 
 SETTINGS = {
     "toy2d": ["data.num_train=64", "data.num_val=16", "data.num_test=16"],
     **{name: ["data.size=8"] for name in OWN if name not in ("arrays", "music")},
-    **{name: ["data.download=false"] for name in DOWNLOADED},
+    **{name: ["data.download=false"] for name in (*DOWNLOADED, "names", "tinyshakespeare")},
     "celeba": ["data.size=8"],
 }
 SMALL = {
@@ -125,11 +125,12 @@ def test_every_file_sets_all_arguments_of_its_target(choice):
 
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory):
-    """Small folders of pictures in the three layouts, an array of some, and piano rolls."""
+    """Small folders of pictures in the three layouts, an array of some, piano rolls, and lines of text."""
     root, random = tmp_path_factory.mktemp("pictures"), np.random.default_rng(0)
     with (root / "arrays").open("wb") as file:
         np.savez(file, x=random.integers(0, 256, (24, 3, 8, 8), dtype=np.uint8), y=np.arange(24) % 2)
     np.savez(root / "music.npz", x=random.integers(0, 2, (24, 6, 88)), lengths=random.integers(3, 7, 24))
+    (root / "lines.txt").write_text("".join(f"{'ab' * (i % 5 + 1)}\n" for i in range(30)))
     folders = {
         "image_folder": {f"{part}/{name}": 8 for part in ("train", "val", "test") for name in ("cats", "dogs")},
         "unpaired": {f"{part}{domain}": 8 for part in ("train", "test") for domain in "AB"},
@@ -176,7 +177,7 @@ def two_steps(run, config):
     try:
         summary = train.run(run, config, console=QUIET)
     except DataError as error:
-        if config["data"]["_target_"].removeprefix("genlab.data.") not in DOWNLOADED + FETCHED:
+        if source(config) not in DOWNLOADED + FETCHED:
             raise
         pytest.skip(f"the data are not under GENLAB_DATA: {error}")
     steps = 2 if config["objective"] else 1  # a classical model is fitted in one pass
@@ -184,6 +185,11 @@ def two_steps(run, config):
     assert (run / "checkpoints" / f"step-00000000{steps}.ckpt").is_file()
     assert list((run / "samples").glob("final-*.png"))
     return summary
+
+
+def source(config):
+    """The name of a config's data."""
+    return config["data"].get("known") or config["data"]["_target_"].removeprefix("genlab.data.")
 
 
 def needs_data(data):
@@ -218,7 +224,7 @@ def test_every_pair_works_or_is_refused_in_one_sentence(model, data, config, run
     needs_data(data)
     small_model = SMALL.get(model, ["model.hidden=[8]", "model.channels=2"])
     settings = [f"model={model}", f"data={data}", *small_model, *SETTINGS.get(data, [])]
-    if data in OWN:
+    if data in (*OWN, "lines"):
         settings.append(f"data.root={next(pictures.glob(f'{data}*'))}")
     run = run_dir("run")
     try:
@@ -247,10 +253,12 @@ def test_every_pair_works_or_is_refused_in_one_sentence(model, data, config, run
 @pytest.mark.parametrize("experiment", listing.choices("experiment"))
 def test_every_experiment_runs_two_steps(experiment, config, run_dir, small, pictures):
     narrow = ["model.channels=4"] if experiment.startswith(("realnvp", "dcgan")) else []
+    if experiment.startswith("transformer"):
+        narrow = ["model.layers=1", "model.width=24"]
     if experiment in ROOTED:
         narrow = ["model.channels=2", "data.size=32", f"data.root={pictures / ROOTED[experiment]}"]
     made = config(f"experiment={experiment}", *narrow, *TWO_STEPS, "data.batch_size=4")
-    needs_data(made["data"]["_target_"].removeprefix("genlab.data."))
+    needs_data(source(made))
     two_steps(run_dir("run"), made)
 
 
