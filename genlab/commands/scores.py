@@ -48,6 +48,9 @@ ELSEWHERE = frozenset({"ood"})
 MAX_PICTURE = 64 << 20
 """Bytes of a picture on the page, at most."""
 
+BEGINNINGS = {".png": b"\x89PNG\r\n\x1a\n", ".gif": b"GIF8", ".wav": b"RIFF", ".mid": b"MThd", ".txt": b""}
+"""By the ending of its name, how a file begins that a page shows."""
+
 _DIGITS = 12
 
 
@@ -159,14 +162,16 @@ class Scores:
         return found["records"], found["lacks"]
 
     def pictures(self) -> dict[str, Path]:
-        """PNG files by name, drawn from the scored checkpoint with one seed and one number of samples for all runs.
+        """PNG files by name, and what samples are heard, played or read in by the file's name (``samples.wav``).
+
+        All are of the scored checkpoint, with one seed and one number of samples for all runs.
 
         Those of the metrics that `metric` was asked for come after them.
         """
 
         def draw_all(folder: Path) -> dict[str, Any]:
             from genlab.evaluation.artefacts import report
-            from genlab.evaluation.artefacts.grids import save_png
+            from genlab.evaluation.artefacts.grids import save
 
             subject, config = self.subject, self.config
             drawn = report.pictures(
@@ -177,14 +182,11 @@ class Scores:
                 split=config["split"],
                 report=self.notes.append,
             )
-            return {
-                name: str(save_png(folder / f"{name}.png", each).relative_to(self.folder))
-                for name, each in drawn.items()
-            }
+            return {name: str(save(folder, name, each).relative_to(self.folder)) for name, each in drawn.items()}
 
         names = self._kept("pictures", {key: self.config[key] for key in ("n", "seed", "split")}, draw_all)
         drawn = {name: self._inside(file) for name, file in names.items()} | self._drawn
-        return {name: path for name, path in drawn.items() if is_png(path)}
+        return {name: path for name, path in drawn.items() if is_shown(path)}
 
     def _inside(self, name: str) -> Path:
         """A picture's file in the folder of the scores.
@@ -229,11 +231,12 @@ class Scores:
         return value
 
 
-def is_png(path: Path) -> bool:
-    """Whether a plain file begins as a PNG picture does; nothing else belongs on a page."""
+def is_shown(path: Path) -> bool:
+    """Whether a plain file begins as its name says; nothing else belongs on a page."""
+    begins = BEGINNINGS.get(path.suffix)
     try:
         with foreign.open_plain(path, most=MAX_PICTURE, links=False) as file:
-            return file.read(8) == b"\x89PNG\r\n\x1a\n"
+            return begins is not None and file.read(len(begins)) == begins
     except OSError:
         return False
 

@@ -13,7 +13,8 @@ from torch import nn
 import genlab
 from genlab.commands import closing, devices
 from genlab.commands.descent import Descent
-from genlab.evaluation.artefacts.grids import save_png
+from genlab.evaluation.artefacts.draw import Artefact
+from genlab.evaluation.artefacts.grids import save
 from genlab.evaluation.record import Record, check_number
 from genlab.evaluation.validate import validate
 from genlab.models.capabilities import GenerativeModel
@@ -67,11 +68,13 @@ def write(descent: Descent, checkpoints: Checkpoints, *, seconds: float) -> dict
     return summary
 
 
-def saved(pictures: Mapping[str, np.ndarray], run_dir: Path) -> dict[str, str]:
-    """Save the last pictures of a run; where they are, for its summary."""
+def saved(pictures: Mapping[str, Artefact], run_dir: Path) -> dict[str, str]:
+    """Save the last pictures of a run, and the files of its samples; where they are, for its summary."""
     return {
-        f"{name}_picture": str(save_png(run_dir / "samples" / f"final-{name}.png", picture))
-        for name, picture in pictures.items()
+        f"{name}_{'picture' if isinstance(made, np.ndarray) else 'file'}": str(
+            save(run_dir / "samples", f"final-{name}", made)
+        )
+        for name, made in pictures.items()
     }
 
 

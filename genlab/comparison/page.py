@@ -7,22 +7,20 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
+from pathlib import Path
 
 from genlab.comparison.columns import COLUMNS, Column, record_of
 from genlab.comparison.curves import chart, spark
+from genlab.comparison.exhibits import figure
 from genlab.comparison.groups import Group, Row
 from genlab.comparison.html import Html, join, tag, verbatim
 from genlab.comparison.recorded import FINISHED, STOPPED, Run, plain
 from genlab.comparison.show import duration, whole
 from genlab.comparison.value import ERRORS, Value
-from genlab.files import foreign
 from genlab.numerals import decimals
 
 STYLE = files(__package__).joinpath("page.css").read_text(encoding="utf-8")
 SCRIPT = files(__package__).joinpath("page.js").read_text(encoding="utf-8")
-
-WIDE = 640
-"""Pictures wider than this many pixels are drawn curves, not grids of small images, and get a line of their own."""
 
 
 @dataclass(frozen=True)
@@ -41,10 +39,10 @@ class About:
 
 
 def policy() -> str:
-    """The Content-Security-Policy: this style, this script, pictures inside the page, and nothing else."""
+    """The Content-Security-Policy: this style, this script, pictures and sound inside the page, and nothing else."""
     style, script = (_hash(source) for source in (STYLE, SCRIPT))
     return (
-        f"default-src 'none'; img-src data:; style-src '{style}'; script-src '{script}'; "
+        f"default-src 'none'; img-src data:; media-src data:; style-src '{style}'; script-src '{script}'; "
         "base-uri 'none'; form-action 'none'"
     )
 
@@ -193,7 +191,8 @@ def _article(run: Run, runs: Sequence[Run]) -> Html:
     if run.error is not None:
         where = tag("p", tag("code", run.where), attrs={"class": "facts"}) if run.path else ""
         return tag("article", title, tag("p", run.error, attrs={"class": "error"}), where, attrs=attrs)
-    figures = [_figure(name, foreign.read_bytes(path)) for name, path in run.pictures.items()]
+    written = {Path(name).stem for name in run.pictures if name.endswith(".txt")}  # which a picture only shows in part
+    figures = [figure(name, path) for name, path in run.pictures.items() if name not in written]
     curve = chart(run.curves)
     if curve:
         figures.append(tag("figure", curve, tag("figcaption", "loss by step"), attrs={"class": "curve"}))
@@ -233,14 +232,6 @@ STATUS = {
     "interrupted": "not trained to its end, scored as it stands",
 }
 """How a run ended, in words."""
-
-
-def _figure(name: str, png: bytes) -> Html:
-    width = int.from_bytes(png[16:20], "big")  # of the IHDR chunk, which comes first
-    attrs = {"src": f"data:image/png;base64,{base64.b64encode(png).decode()}", "alt": name}
-    return tag(
-        "figure", tag("img", attrs=attrs), tag("figcaption", name), attrs={"class": "wide"} if width > WIDE else {}
-    )
 
 
 def _settings(run: Run, runs: Sequence[Run]) -> Html:

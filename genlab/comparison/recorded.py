@@ -63,7 +63,7 @@ class Run:
         records: by metric, as `genlab.evaluation.record.Record.to_dict` gives them.
         lacks: by metric, why there is no record.
         curves: by column of metrics.csv, ``[(step, value), ...]``.
-        pictures: by name, PNG files.
+        pictures: by name, PNG files; by their own names, texts, sound and notes.
         error: why nothing could be scored; None where something was.
         notes: what else is to be known.
     """

@@ -148,7 +148,9 @@ def _report_training(run_dir: Path, summary: Mapping[str, Any], *, trust: Sequen
     for name, record in summary.get("translation", {}).items():
         lines[name] = str(Record(**record)).removeprefix(f"{name} ")
     lines |= {
-        key.removesuffix("_picture"): _relative(Path(p)) for key, p in summary.items() if key.endswith("_picture")
+        key.rpartition("_")[0]: _relative(Path(value))
+        for key, value in summary.items()
+        if key.endswith(("_picture", "_file"))
     }
     verb = "translate" if "translation" in summary else "sample"
     lines["next"] = shlex.join(["genlab", verb, f"ckpt={shown}", *as_word(trust)])

@@ -16,7 +16,7 @@ from torch import Tensor, distributed
 from genlab.data.spaces import Dataset, Split
 from genlab.errors import ConfigError, TrainingError
 from genlab.evaluation.artefacts.clouds import is_cloud
-from genlab.evaluation.artefacts.grids import save_png
+from genlab.evaluation.artefacts.grids import save
 from genlab.evaluation.record import Record
 from genlab.evaluation.statistics.estimate import Estimate
 from genlab.models.capabilities import GenerativeModel, SamplesByChain
@@ -83,10 +83,10 @@ class Subject:
             self._memo[key] = make()
         return self._memo[key]
 
-    def picture(self, name: str, picture: np.ndarray) -> None:
-        """Write ``(H, W, 3) uint8`` as ``pictures/<name>.png``; of several ranks, the first does."""
+    def picture(self, name: str, picture: np.ndarray | bytes) -> None:
+        """Write ``(H, W, 3) uint8`` as ``pictures/<name>.png``, bytes as they are; of several ranks, the first does."""
         if not distributed.is_initialized() or distributed.get_rank() == 0:
-            self.drawn.append(save_png(self.folder / "pictures" / f"{name}.png", picture))
+            self.drawn.append(save(self.folder / "pictures", name, picture))
 
     def bar(self, description: str) -> Progress:
         """``(iterable, length) -> iterable`` that draws a progress bar."""

@@ -10,11 +10,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from genlab.data.lengths import ended
 from genlab.data.spaces import Label, Vector
 from genlab.evaluation.artefacts.chains import animation, strip
 from genlab.evaluation.artefacts.clouds import cloud, is_cloud
 from genlab.evaluation.artefacts.draw import plane_density
-from genlab.evaluation.artefacts.grids import encoded, grid
+from genlab.evaluation.artefacts.explain import picture
+from genlab.evaluation.artefacts.explain import shown as shown_of
+from genlab.evaluation.artefacts.grids import encoded
 from genlab.evaluation.artefacts.media import media
 from genlab.models.capabilities import (
     Autoregressive,
@@ -68,7 +71,7 @@ class Sample(Task):
         samples = torch.from_numpy(arrays["samples"])
         spec = work.spec
         if not is_cloud(spec.space):
-            return self._grid(work, arrays, files | media(spec.space, samples))
+            return self._grid(work, arrays, files | media(spec.space, samples, ended(spec.space, samples)))
         if spec.space not in (Vector(1, spec.levels), Vector(2)):  # of which a density can be drawn
             note = "samples, one dimension against another"
             return Drawn(partial(cloud, spec, samples, data=None), arrays, note, files)
@@ -111,9 +114,11 @@ class Sample(Task):
         note = "the grid shows E[x | z], the array also draws x ~ p(x | z)" if means else "samples"
         note = f"samples at temperature {self.temperature}" if isinstance(model, Tempered) else note
         note = f"samples of latents up to {self.truncation}" if self.truncation is not None else note
-        shown = work.fitting(n)
+        shown = shown_of(spec.space, work.fitting(n))
         shown -= shown % columns if columns and columns < shown < n else 0  # no row of classes is cut
-        return Drawn(partial(grid, pictures[:shown], spec, columns=columns), arrays, f"{note}{told(shown, n)}", files)
+        return Drawn(
+            partial(picture, spec, pictures[:shown], columns=columns), arrays, f"{note}{told(shown, n)}", files
+        )
 
 
 def _moving(work: Work, path: Tensor) -> dict[str, Callable[[], bytes]]:

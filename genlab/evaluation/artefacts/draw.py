@@ -13,8 +13,10 @@ from genlab.data.spaces import Label, Vector
 from genlab.errors import GenlabError
 from genlab.evaluation.artefacts import translations
 from genlab.evaluation.artefacts.clouds import cloud, is_cloud
-from genlab.evaluation.artefacts.grids import grid, stacked
+from genlab.evaluation.artefacts.explain import picture, shown
+from genlab.evaluation.artefacts.grids import stacked
 from genlab.evaluation.artefacts.latents import device_of, given
+from genlab.evaluation.artefacts.media import media
 from genlab.evaluation.validate import with_likelihood
 from genlab.models.capabilities import (
     DecodesLatents,
@@ -22,6 +24,7 @@ from genlab.models.capabilities import (
     ExactLikelihood,
     GenerativeModel,
     LikelihoodBound,
+    Sequential,
     Translator,
 )
 from genlab.models.conditions import rows
@@ -48,6 +51,17 @@ def in_turn(model: GenerativeModel, n: int, examples: Split) -> Tensor | None:
         return class_cycle(n, model.given.num_classes).to(device_of(model))
     c = given(model, examples)
     return None if c is None else c[torch.arange(n, device=c.device) % len(c)]
+
+
+def given_lengths(model: GenerativeModel, n: int, examples: Split) -> Tensor | None:
+    """Of ``n`` draws: those of the examples in turn, where these have lengths that nothing in them tells; else None."""
+    if (
+        examples.lengths is None
+        or not isinstance(model, Sequential)
+        or getattr(model.spec.space, "end", None) is not None
+    ):
+        return None
+    return examples.lengths[torch.arange(n) % len(examples)]
 
 
 def expected_samples(model: GenerativeModel, n: int, c: Tensor | None, *, generator: torch.Generator) -> Tensor:
@@ -86,23 +100,27 @@ def plane_density(model: GenerativeModel, data: Dataset, *, seed: int) -> tuple[
     return log_prob, f"model density{how}"
 
 
-Maker = Callable[[], np.ndarray]
-"""Makes a picture, ``(H, W, 3) uint8``."""
+Artefact = np.ndarray | bytes
+"""A picture, ``(H, W, 3) uint8``; or what is heard, played or read, under a name with an ending: ``samples.wav``."""
+
+Maker = Callable[[], Artefact | dict[str, Artefact]]
+"""Makes one, or several with names of their own."""
 
 
 Report = Callable[[str], None] | None
 """Is told in one line of a picture that cannot be drawn; None: its error is raised."""
 
 
-def made(makers: Mapping[str, Maker], *, report: Report) -> dict[str, np.ndarray]:
+def made(makers: Mapping[str, Maker], *, report: Report) -> dict[str, Artefact]:
     """What ``makers`` make; one that fails leaves the others, and ``report`` is told why.
 
     Nothing that a run has measured is to be lost because some weights make no picture.
     """
-    found = {}
+    found: dict[str, Artefact] = {}
     for name, make in makers.items():
         try:
-            found[name] = make()
+            each = make()
+            found |= each if isinstance(each, dict) else {name: each}
         except Exception as error:  # whatever it is: numbers, and hours of training, are worth more than a picture
             if report is None:
                 raise
@@ -112,8 +130,10 @@ def made(makers: Mapping[str, Maker], *, report: Report) -> dict[str, np.ndarray
 
 
 @torch.no_grad()
-def draw(model: nn.Module, data: Dataset, *, n: int, seed: int, report: Report = None) -> dict[str, np.ndarray]:
+def draw(model: nn.Module, data: Dataset, *, n: int, seed: int, report: Report = None) -> dict[str, Artefact]:
     """Named pictures ``(H, W, 3) uint8``: samples, reconstructions; of one and two numbers, the density too.
+
+    Of samples that are heard, played or read there are files beside the picture, see `Artefact`.
 
     Args:
         model: drawn in eval mode.
@@ -123,9 +143,9 @@ def draw(model: nn.Module, data: Dataset, *, n: int, seed: int, report: Report =
         report: is told of each picture that cannot be drawn, see `made`.
     """
     if isinstance(model, Translator):
-        found: dict[str, np.ndarray] = {}
+        found: dict[str, Artefact] = {}
 
-        def all_of_them() -> np.ndarray:
+        def all_of_them() -> Artefact:
             found.update(translations.pictures(model, data, n=n, seed=seed))
             return next(iter(found.values()))
 
@@ -143,9 +163,17 @@ def _makers(model: GenerativeModel, data: Dataset, *, n: int, seed: int) -> dict
     spec = data.spec
     classes = model.given.num_classes if isinstance(model.given, Label) else None
 
-    def samples() -> np.ndarray:
-        c = in_turn(model, n, data.val)
-        return grid(expected_samples(model, n, c, generator=generator), spec, columns=columns_of(classes))
+    def samples() -> dict[str, Artefact]:
+        few = shown(spec.space, n)
+        c = in_turn(model, few, data.val)
+        lengths = given_lengths(model, few, data.val)
+        if lengths is None:
+            x = expected_samples(model, few, c, generator=generator).cpu()
+        else:
+            assert isinstance(model, Sequential)
+            x = model.draw(few, c, length=int(lengths.max()), generator=generator).cpu()
+        files = {f"samples.{ending}": make() for ending, make in media(spec.space, x, lengths).items()}
+        return {"samples": picture(spec, x, lengths, columns=columns_of(classes)), **files}
 
     def reconstructions() -> np.ndarray:
         x, c = data.val.x[:32].to(device), rows(given(model, data.val), slice(32))

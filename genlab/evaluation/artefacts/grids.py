@@ -31,13 +31,13 @@ def to_8bit(x: Tensor, spec: DataSpec) -> np.ndarray:
 
 def grid(x: Tensor, spec: DataSpec, *, columns: int | None = None, pad: int = 1) -> np.ndarray:
     """Examples side by side: ``(B, *event_shape) -> (rows, columns, 3) uint8``, enlarged by a whole factor if small."""
-    return stacked([x], spec, columns=columns or fitting_columns(spec, len(x)), pad=pad)
+    return stacked([x], spec, columns=columns or fitting_columns(x, spec), pad=pad)
 
 
-def fitting_columns(spec: DataSpec, n: int) -> int:
-    """As many as make a sheet of ``n`` examples about square."""
-    height, width = to_8bit(torch.zeros(1, *spec.event_shape), spec).shape[1:3]
-    return max(1, math.ceil(math.sqrt(n * height / width)))
+def fitting_columns(x: Tensor, spec: DataSpec) -> int:
+    """As many as make a sheet of ``x (B, *event_shape)`` about square."""
+    height, width = to_8bit(x[:1], spec).shape[1:3]
+    return max(1, math.ceil(math.sqrt(len(x) * height / width)))
 
 
 def stacked(parts: Sequence[Tensor], spec: DataSpec, *, columns: int = 8, pad: int = 1) -> np.ndarray:
@@ -93,6 +93,20 @@ def save_png(path: Path, picture: np.ndarray) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
     atomic.write_bytes(path, encoded(picture), durable=False)
     return path
+
+
+def save(folder: Path, name: str, made: np.ndarray | bytes) -> Path:
+    """Write a picture as ``name.png``; or what else was made, whose name has an ending of its own.
+
+    Raises:
+        TrainingError: the disk is full, and the like.
+    """
+    if isinstance(made, np.ndarray):
+        return save_png(folder / f"{name}.png", made)
+    with atomic.disk_errors(folder / name):
+        folder.mkdir(parents=True, exist_ok=True)
+    atomic.write_bytes(folder / name, made, durable=False)
+    return folder / name
 
 
 def render(figure: Figure) -> np.ndarray:

@@ -11,9 +11,12 @@ import numpy as np
 from torch import Tensor
 
 from genlab.data.dataset import DataSpec
-from genlab.data.spaces import Space, Tokens, Video, Waveform
+from genlab.data.lengths import ended
+from genlab.data.spaces import Frames, Space, Tokens, Video, Waveform
 from genlab.evaluation.artefacts.grids import grid
-from genlab.evaluation.artefacts.thumbnails import window
+from genlab.evaluation.artefacts.midi import midi
+from genlab.evaluation.artefacts.texts import listing
+from genlab.evaluation.artefacts.thumbnails import loudspeaker
 
 PAUSE = 0.25
 """Seconds of silence between samples of sound."""
@@ -25,41 +28,60 @@ Files = dict[str, Callable[[], bytes]]
 
 
 @singledispatch
-def media(space: Space, x: Tensor) -> Files:
-    """The files of samples ``x (B, *event_shape)``, on the data's own scale; none where the sheet says it all."""
+def media(space: Space, x: Tensor, lengths: Tensor | None = None) -> Files:
+    """The files of samples, none where the sheet says it all.
+
+    Args:
+        space: of an example.
+        x: ``(B, *event_shape)``, or of another length, on the data's own scale.
+        lengths: ``(B,)``, of each, where the space is ragged; of tokens None: up to the end that was drawn.
+    """
     return {}
 
 
 @media.register
-def _(space: Tokens, x: Tensor) -> Files:
-    return {"txt": lambda: "".join(f"{' '.join(map(str, row))}\n" for row in x.round().long().tolist()).encode()}
+def _(space: Tokens, x: Tensor, lengths: Tensor | None = None) -> Files:
+    if space.symbols is None:
+        return {"txt": lambda: numbers(space, x, lengths).encode()}
+    return {"txt": lambda: listing(space, x, lengths).encode("utf-8", "backslashreplace")}
 
 
 @media.register
-def _(space: Waveform, x: Tensor) -> Files:
-    return {} if space.rate is None else {"wav": partial(sound, space, x, rate=space.rate)}
+def _(space: Waveform, x: Tensor, lengths: Tensor | None = None) -> Files:
+    return {} if space.rate is None else {"wav": partial(sound, space, x, rate=space.rate, lengths=lengths)}
 
 
 @media.register
-def _(space: Video, x: Tensor) -> Files:
+def _(space: Frames, x: Tensor, lengths: Tensor | None = None) -> Files:
+    return {} if space.first_key is None else {"mid": partial(midi, space, x, lengths)}
+
+
+@media.register
+def _(space: Video, x: Tensor, lengths: Tensor | None = None) -> Files:
     return {"gif": partial(film, DataSpec(space=space.image), x)}
 
 
-def sound(space: Waveform, x: Tensor, *, rate: int) -> bytes:
+def numbers(space: Tokens, x: Tensor, lengths: Tensor | None = None) -> str:
+    """Tokens ``(B, L)`` that write nothing, an example on each line."""
+    x = x.round().long()
+    lengths = ended(space, x) if lengths is None else lengths
+    long = [x.shape[1]] * len(x) if lengths is None else lengths.tolist()
+    rows = (row[:length] for row, length in zip(x.tolist(), long, strict=True))
+    return "".join(f"{' '.join(map(str, row))}\n" for row in rows)
+
+
+def sound(space: Waveform, x: Tensor, *, rate: int, lengths: Tensor | None = None) -> bytes:
     """``(B, C, L)`` one after the other as a WAV file of 16 bits; real samples are cut to [-1, 1]."""
-    if space.levels is None:
-        unit = x.detach().cpu().double().nan_to_num(0.0).clamp(-1, 1)
-    else:
-        unit = 2 * window(space, [x]).unit(x) - 1
-    pcm = (unit * 32767).round().numpy().astype("<i2").transpose(0, 2, 1)
+    pcm = (loudspeaker(space, x) * 32767).round().numpy().astype("<i2").transpose(0, 2, 1)
+    long = [x.shape[2]] * len(x) if lengths is None else lengths.tolist()
     pause = np.zeros((int(PAUSE * rate), space.channels), "<i2")
     buffer = io.BytesIO()
     with wave.open(buffer, "wb") as file:
         file.setnchannels(space.channels)
         file.setsampwidth(2)
         file.setframerate(rate)
-        for each in pcm:
-            file.writeframes(each.tobytes() + pause.tobytes())
+        for each, length in zip(pcm, long, strict=True):
+            file.writeframes(each[:length].tobytes() + pause.tobytes())
     return buffer.getvalue()
 
 

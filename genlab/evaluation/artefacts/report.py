@@ -17,7 +17,7 @@ from genlab.data.spaces import Image
 from genlab.data.subset import subset
 from genlab.evaluation.artefacts.chains import strip
 from genlab.evaluation.artefacts.clouds import is_cloud
-from genlab.evaluation.artefacts.draw import Report, draw, in_turn, made
+from genlab.evaluation.artefacts.draw import Artefact, Report, draw, in_turn, made
 from genlab.evaluation.artefacts.figures import bits_map, grid_flow, latent_scatter
 from genlab.evaluation.artefacts.grids import grid
 from genlab.evaluation.artefacts.latents import device_of, encoded, given, walk
@@ -53,8 +53,8 @@ STAGES = 8
 @torch.no_grad()
 def pictures(
     model: nn.Module, data: Dataset, *, seed: int, n: int = 64, split: str = "test", report: Report = None
-) -> dict[str, np.ndarray]:
-    """Named pictures ``(H, W, 3) uint8``; the same arguments give the same pixels.
+) -> dict[str, Artefact]:
+    """Named pictures ``(H, W, 3) uint8``, and files of samples; the same arguments give the same pixels.
 
     Args:
         model: as loaded; put into eval mode meanwhile.

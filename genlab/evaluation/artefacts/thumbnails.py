@@ -2,7 +2,7 @@
 
 An image is itself; a waveform, or a vector of more than two dimensions, is a curve; a vector of two is a dot in its
 window; frames are a roll, time from left to right and the first coordinate at the bottom; a video is its frames in a
-row; tokens are their numbers.
+row; tokens are the text that they write, or their numbers.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from genlab.data.spaces import Frames, Image, Space, Table, Tokens, Vector, Video, Waveform
+from genlab.evaluation.artefacts import texts
 
 CURVE = (48, 128)
 """Height of a curve, and the width that it has at least; in pixels."""
@@ -82,7 +83,8 @@ def _(space: Video, x: Tensor, shown: Window) -> np.ndarray:
 
 @thumbnails.register
 def _(space: Waveform, x: Tensor, shown: Window) -> np.ndarray:
-    channels = curves(shown.unit(x).flatten(0, 1).numpy())
+    heights = shown.unit(x) if space.companding == "linear" else (loudspeaker(space, x) + 1) / 2
+    channels = curves(heights.flatten(0, 1).numpy())
     return channels.reshape(len(x), -1, channels.shape[2], 1)  # one channel below the other
 
 
@@ -103,9 +105,11 @@ def _(space: Frames, x: Tensor, shown: Window) -> np.ndarray:
 
 @thumbnails.register
 def _(space: Tokens, x: Tensor, shown: Window) -> np.ndarray:
+    if space.symbols is not None:
+        return texts.pictures(space, x)
     rows = x.detach().cpu().round().long()[:, :TOKENS_SHOWN].tolist()
-    digits, per_row = len(str(space.vocabulary - 1)), min(TOKENS_IN_ROW, space.length)
-    lines = math.ceil(min(space.length, TOKENS_SHOWN) / per_row)
+    digits, per_row = len(str(space.vocabulary - 1)), min(TOKENS_IN_ROW, x.shape[1])
+    lines = math.ceil(min(x.shape[1], TOKENS_SHOWN) / per_row)
     return np.stack([_written(row, digits=digits, per_row=per_row, lines=lines) for row in rows])
 
 
@@ -119,6 +123,18 @@ def _written(tokens: list[int], *, digits: int, per_row: int, lines: int) -> np.
     for i, token in enumerate(tokens):
         pen.text((2 + wide * (i % per_row), 2 + high * (i // per_row)), f"{token:>{digits}}", fill=INK)
     return np.asarray(cell)[..., None]
+
+
+def loudspeaker(space: Waveform, x: Tensor) -> Tensor:
+    """Samples of sound on the CPU as they are heard, float64 in ``[-1, 1]``: levels expanded, what is not finite 0."""
+    x = x.detach().cpu().double().nan_to_num(0.0)
+    if space.levels is None:
+        return x.clamp(-1, 1)
+    unit = (2 * x / (space.levels - 1) - 1).clamp(-1, 1)
+    if space.companding == "linear":
+        return unit
+    mu = space.levels - 1
+    return unit.sign() * torch.expm1(unit.abs() * math.log1p(mu)) / mu
 
 
 def curves(values: np.ndarray) -> np.ndarray:

@@ -11,7 +11,8 @@ import pytorch_lightning as pl
 from pytorch_lightning.loggers import TensorBoardLogger
 from torch import nn
 
-from genlab.evaluation.artefacts.grids import save_png
+from genlab.evaluation.artefacts.draw import Artefact
+from genlab.evaluation.artefacts.grids import save
 from genlab.evaluation.record import Record
 from genlab.training.callbacks.in_turn import StepCallback
 from genlab.training.loggers import CSVLog
@@ -22,8 +23,8 @@ Score = Callable[[nn.Module], Record | None]
 Measure = Callable[[nn.Module, Record | None], tuple[list[Record], float | None]]
 """``(model, its validation number) ->`` further records, and the value of which the least makes the best checkpoint."""
 
-Draw = Callable[[nn.Module], dict[str, np.ndarray]]
-"""Named pictures of a model, ``(H, W, 3) uint8``."""
+Draw = Callable[[nn.Module], dict[str, Artefact]]
+"""Named pictures of a model, and files of its samples."""
 
 
 def by_likelihood(_: nn.Module, nll: Record | None) -> tuple[list[Record], float | None]:
@@ -43,7 +44,7 @@ class Validation(StepCallback):
         score: the validation number; every rank takes part in it.
         draw: the pictures; rank 0 alone draws them.
         measure: what else is scored; every rank takes part.
-        folder: where ``step-<step>-<name>.png`` go.
+        folder: where ``step-<step>-<name>.png`` go, and what is heard, played or read.
     """
 
     def __init__(
@@ -65,7 +66,7 @@ class Validation(StepCallback):
         self.latest: Record | None = None
         self.records: list[Record] = []
         self.criterion: float | None = None
-        self.pictures: dict[str, np.ndarray] = {}
+        self.pictures: dict[str, Artefact] = {}
 
     def due(self, step: int) -> bool:
         """Whether ``step`` ends with a validation."""
@@ -101,10 +102,10 @@ class Validation(StepCallback):
             show(self.pictures, trainer.loggers, folder=self.folder, step=step)
 
 
-def show(pictures: Mapping[str, np.ndarray], loggers: Iterable[Any], *, folder: Path, step: int) -> None:
-    """Write pictures as ``step-<step>-<name>.png`` and to TensorBoard."""
-    for name, picture in pictures.items():
-        save_png(folder / f"step-{step:08d}-{name}.png", picture)
+def show(pictures: Mapping[str, Artefact], loggers: Iterable[Any], *, folder: Path, step: int) -> None:
+    """Write pictures as ``step-<step>-<name>.png`` and to TensorBoard, and files under the names that they have."""
+    for name, made in pictures.items():
+        save(folder, f"step-{step:08d}-{name}", made)
         for logger in loggers:
-            if isinstance(logger, TensorBoardLogger):
-                logger.experiment.add_image(name, picture, step, dataformats="HWC")
+            if isinstance(logger, TensorBoardLogger) and isinstance(made, np.ndarray):
+                logger.experiment.add_image(name, made, step, dataformats="HWC")

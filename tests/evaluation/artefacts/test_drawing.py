@@ -128,3 +128,26 @@ def test_the_density_of_numbers_is_drawn_beside_their_histogram():
         DataSpec(space=Vector(1, 9)), x.abs().round(), data=None, log_prob=lambda at: asked.append(at) or at[:, 0] * 0.0
     )
     assert asked[0].dtype == torch.uint8  # a mass is of levels
+
+
+def test_media_end_where_the_examples_do():
+    x, lengths = torch.full((2, 1, 6), 0.5), torch.tensor([2, 5])
+    with wave.open(io.BytesIO(media(Waveform(6, rate=8000, ragged=True), x, lengths)["wav"]()), "rb") as sound:
+        assert sound.getnframes() == 2 + 5 + 2 * 2000
+    numbers = Tokens(3, 9, ragged=True, end=0)
+    assert media(numbers, torch.tensor([[1, 2, 3], [8, 0, 5]]))["txt"]() == b"1 2 3\n8 0\n"
+    assert media(numbers, torch.tensor([[1, 2, 3]]), torch.tensor([1]))["txt"]() == b"1\n"
+    letters = Tokens(3, 3, True, coding="characters", symbols=("\n", "é", "b"), end=0)
+    assert media(letters, torch.tensor([[1, 2, 2], [2, 0, 1]]))["txt"]().decode() == "ébb\nb\n"
+    roll = torch.ones(2, 4, 88, dtype=torch.uint8)
+    piano = Frames(4, 88, 2, first_key=21)
+    assert media(piano, roll)["mid"]() != media(piano, roll, torch.tensor([4, 2]))["mid"]()
+    assert media(Frames(4, 88, 2), roll) == {}
+
+
+def test_companded_levels_are_as_high_as_they_are_loud():
+    space = Waveform(64, 1, 256, companding="mu-law")
+    x = torch.full((1, 1, 64), 160, dtype=torch.uint8)  # F = 0.255, which is 0.012 of full scale
+    inked = (thumbnails(space, x, window(space, [x]))[0, ..., 0] < 128).nonzero()[0]
+    assert abs(inked.mean() - 23.5) < 1
+    assert abs((thumbnails(Waveform(64, 1, 256), x, window(space, [x]))[0, ..., 0] < 128).nonzero()[0].mean() - 18) < 2
