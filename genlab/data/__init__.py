@@ -10,6 +10,7 @@ from genlab.signatures.names import lazy
 if TYPE_CHECKING:
     from genlab.data.dataset import Dataset, DataSpec, Split
     from genlab.data.sources.arrays import arrays
+    from genlab.data.sources.audio import audio
     from genlab.data.sources.binarized_mnist import binarized_mnist
     from genlab.data.sources.celeba import celeba
     from genlab.data.sources.cifar10 import cifar10
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from genlab.data.sources.music import music
     from genlab.data.sources.nottingham import nottingham
     from genlab.data.sources.paired import paired
+    from genlab.data.sources.spoken_digits import spoken_digits
     from genlab.data.sources.toy2d import DENSITIES, toy2d
     from genlab.data.sources.unpaired import unpaired
     from genlab.data.sources.unpaired_digits import unpaired_digits

@@ -93,12 +93,13 @@ def aligned(data: Dataset, spec: DataSpec) -> Dataset:
     )
 
 
-def class_notes(names: Sequence[str], labels: Mapping[str, torch.Tensor]) -> list[str]:
+def class_notes(names: Sequence[str], labels: Mapping[str, torch.Tensor], *, things: str = "pictures") -> list[str]:
     """What a user should know of the classes of each split: their counts, and those that cannot be learned.
 
     Args:
         names: of the classes.
         labels: ``(N,) int64`` of each split, train among them.
+        things: what they are of.
     """
     counts = {part: torch.bincount(y, minlength=len(names)).tolist() for part, y in labels.items()}
     parts = "/".join(counts)
@@ -111,11 +112,11 @@ def class_notes(names: Sequence[str], labels: Mapping[str, torch.Tensor]) -> lis
             f"{part} {min(found)} ({names[found.index(min(found))]}) to {max(found)} ({names[found.index(max(found))]})"
             for part, found in counts.items()
         )
-        notes = [f"{len(names)} classes, {listed(names, shown=3)}; pictures of a class: {said}."]
+        notes = [f"{len(names)} classes, {listed(names, shown=3)}; {things} of a class: {said}."]
     for part, found in counts.items():
         absent = [name for name, count in zip(names, found, strict=True) if count == 0]
         if absent and part == "train":
-            notes.append(f"no training pictures of {listed(absent)}: nothing can be learned about them.")
+            notes.append(f"no training {things} of {listed(absent)}: nothing can be learned about them.")
         elif absent:
-            notes.append(f"no pictures of {listed(absent)} in {part}: its figures say nothing about them.")
+            notes.append(f"no {things} of {listed(absent)} in {part}: its figures say nothing about them.")
     return notes

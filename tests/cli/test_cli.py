@@ -200,9 +200,9 @@ def test_every_model_and_data_set_composes():
     pairs = [(model, fits.get(model, "digits")) for model in listing.choices("model")]
     pairs += [("vae", data) for data in listing.choices("data")]
     for model, data in pairs:
-        root = ["data.root=x"] if data in {"arrays", "image_folder", "paired", "unpaired"} else []
+        root = ["data.root=x"] if data in {"arrays", "audio", "image_folder", "paired", "unpaired"} else []
         words = [f"model={model}", f"data={data}", *root]
-        if model == "vae" and data in {"paired", "unpaired", "unpaired_digits"}:
+        if model == "vae" and data in {"audio", "paired", "spoken_digits", "unpaired", "unpaired_digits"}:
             with pytest.raises(ConfigError, match="it fits data="):
                 compose.compose("train", words)
         else:

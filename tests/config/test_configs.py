@@ -6,6 +6,7 @@ import dataclasses
 import functools
 import json
 import os
+import wave
 
 import numpy as np
 import pytest
@@ -23,14 +24,14 @@ from genlab.storage import checkpoint
 
 MODELS, DATA = list(listing.choices("model")), list(listing.choices("data"))
 OTHERS = ("trainer", "callbacks", "logger", "experiment")
-OWN = ("arrays", "image_folder", "music", "paired", "unpaired")
+OWN = ("arrays", "audio", "image_folder", "music", "paired", "unpaired")
 DOWNLOADED = ("binarized_mnist", "celeba", "cifar10", "fashion_mnist", "mnist")
-FETCHED = ("jsb_chorales", "names", "nottingham", "tinyshakespeare")
+FETCHED = ("jsb_chorales", "names", "nottingham", "spoken_digits", "tinyshakespeare")
 """Those that the user puts there."""
 
 SETTINGS = {
     "toy2d": ["data.num_train=64", "data.num_val=16", "data.num_test=16"],
-    **{name: ["data.size=8"] for name in OWN if name not in ("arrays", "music")},
+    **{name: ["data.size=8"] for name in OWN if name not in ("arrays", "audio", "music")},
     **{name: ["data.download=false"] for name in (*DOWNLOADED, "names", "tinyshakespeare")},
     "celeba": ["data.size=8"],
 }
@@ -125,12 +126,17 @@ def test_every_file_sets_all_arguments_of_its_target(choice):
 
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory):
-    """Small folders of pictures in the three layouts, an array of some, piano rolls, and lines of text."""
+    """Small folders of pictures in three layouts, an array of some, piano rolls, recordings, and lines of text."""
     root, random = tmp_path_factory.mktemp("pictures"), np.random.default_rng(0)
     with (root / "arrays").open("wb") as file:
         np.savez(file, x=random.integers(0, 256, (24, 3, 8, 8), dtype=np.uint8), y=np.arange(24) % 2)
     np.savez(root / "music.npz", x=random.integers(0, 2, (24, 6, 88)), lengths=random.integers(3, 7, 24))
     (root / "lines.txt").write_text("".join(f"{'ab' * (i % 5 + 1)}\n" for i in range(30)))
+    (root / "audio").mkdir()
+    for index in range(24):
+        with wave.open(str(root / "audio" / f"{index % 2}_someone_{index // 2}.wav"), "wb") as sound:
+            sound.setparams((1, 2, 8000, 0, "NONE", ""))
+            sound.writeframes(random.integers(-9999, 9999, 20 + index, dtype=np.int16).tobytes())
     folders = {
         "image_folder": {f"{part}/{name}": 8 for part in ("train", "val", "test") for name in ("cats", "dogs")},
         "unpaired": {f"{part}{domain}": 8 for part in ("train", "test") for domain in "AB"},

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import struct
+import wave
 import zlib
 from pathlib import Path
 
@@ -74,3 +75,46 @@ def picture():
         return path
 
     return write
+
+
+@pytest.fixture
+def record():
+    """``record(path, samples)`` writes a WAV file of integers ``(n,)`` or ``(n, channels)`` by the standard library."""
+
+    def write(path: Path, samples, *, rate: int = 8000, width: int = 2) -> Path:
+        samples = np.asarray(samples)
+        if samples.ndim == 1:
+            samples = samples[:, None]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        little = samples.astype("<i4").view(np.uint8).reshape(*samples.shape, 4)[..., :width]
+        with wave.open(str(path), "wb") as file:
+            file.setparams((samples.shape[1], width, rate, 0, "NONE", ""))
+            file.writeframes(little.tobytes())
+        return path
+
+    return write
+
+
+@pytest.fixture
+def riff():
+    """``riff(path, body, form)`` writes the chunks of a WAV file as they are given."""
+
+    def write(path: Path, body: bytes, form: bytes, *, said: int | None = None, before: bytes = b"") -> Path:
+        chunks = b"fmt " + struct.pack("<I", len(form)) + form + before
+        chunks += b"data" + struct.pack("<I", len(body) if said is None else said) + body
+        path.write_bytes(b"RIFF" + struct.pack("<I", len(chunks) + 4) + b"WAVE" + chunks)
+        return path
+
+    return write
+
+
+@pytest.fixture
+def spoken(tmp_path: Path, record):
+    """A folder of names as those of the free spoken digit dataset: 3 digits, 2 speakers, index 0 to 11."""
+    random = np.random.default_rng(0)
+    for digit in (1, 2, 7):
+        for speaker in ("ada", "bo"):
+            for index in range(12):
+                samples = random.integers(-20000, 20000, 20 + 3 * index + digit)
+                record(tmp_path / "set" / "recordings" / f"{digit}_{speaker}_{index}.wav", samples)
+    return tmp_path / "set"

@@ -37,8 +37,13 @@ def data_root(root: str | os.PathLike[str] | None, *, download: bool = False, ne
     return path
 
 
-def existing_folder(root: str | os.PathLike[str], *, what: str = "data.root") -> Path:
+def existing_folder(root: str | os.PathLike[str], *, what: str = "data.root", holds: str = "the pictures") -> Path:
     """A folder of the user's own data; it must exist and hold something.
+
+    Args:
+        root: the folder.
+        what: the option, for messages.
+        holds: what it should hold, for messages.
 
     Raises:
         DataError: if it is missing, empty, or not a folder; the message names it.
@@ -46,13 +51,13 @@ def existing_folder(root: str | os.PathLike[str], *, what: str = "data.root") ->
     path = Path(root).expanduser()
     if not path.is_dir():
         reason = "is not a folder" if path.exists() else "does not exist"
-        raise DataError(f"{what}={path} {reason}: give the folder that holds the pictures")
+        raise DataError(f"{what}={path} {reason}: give the folder that holds {holds}")
     try:
         empty = not any(path.iterdir())
     except OSError as error:
         raise DataError(f"{what}={path} cannot be read ({error.strerror})") from error
     if empty:
-        raise DataError(f"{what}={path} is empty: give the folder that holds the pictures")
+        raise DataError(f"{what}={path} is empty: give the folder that holds {holds}")
     return path
 
 

@@ -38,6 +38,7 @@ def complete(
     test_fraction: float | None,
     labels: Mapping[Path, str] | None = None,
     what: str = "",
+    things: str = "pictures",
 ) -> None:
     """Cut the splits that are missing from train; with `test_fraction` None, test is never cut but left out.
 
@@ -50,6 +51,7 @@ def complete(
         labels: with them every class is cut for itself, so that each has at least one picture in every split, as far
             as it has enough of them; None: the cut is blind to classes.
         what: after the name of `base` in the notes.
+        things: what the files are, in the notes.
 
     Raises:
         DataError: there are too few pictures.
@@ -62,20 +64,20 @@ def complete(
     if missing:
         by_key = {file.relative_to(base).as_posix(): file for file in files["train"]}
         if len(by_key) <= len(missing):
-            raise DataError(f"{files['train'][0].parent} holds {len(by_key)} pictures: too few to cut a split from it")
+            raise DataError(f"{files['train'][0].parent} holds {len(by_key)} {things}: too few to cut a split from it")
         fractions = tuple(fraction for _, fraction in missing)
         dealt, how = None, ""
         if labels is not None:
             dealt, few = _by_class({name: labels[file] for name, file in by_key.items()}, fractions)
             how = ", class by class"
             if few and dealt is not None:
-                notes.append(f"{base}{what}: too few pictures to cut from, all are in train: {listed(few)}.")
+                notes.append(f"{base}{what}: too few {things} to cut from, all are in train: {listed(few)}.")
         if dealt is None:
             dealt, how = by_name(by_key, fractions), ""
         for (part, _), names in zip((*missing, ("train", 0)), dealt, strict=True):
             files[part] = [by_key[name] for name in names]
         cut = " and ".join(f"{part} ({len(files[part])})" for part, _ in missing)
-        notes.append(f"{base}{what}: {cut} cut from {len(by_key)} pictures by the hash of the file name{how}.")
+        notes.append(f"{base}{what}: {cut} cut from {len(by_key)} {things} by the hash of the file name{how}.")
     if "test" not in files:
         notes.append(f"{base}{what}: there is no test part; val serves as test.")
 
