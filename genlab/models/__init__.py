@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from genlab.models.sequence.rnn import RNN
     from genlab.models.sequence.tcn import TCN
     from genlab.models.sequence.transformer import Transformer
+    from genlab.models.sequence.wavenet import WaveNet
     from genlab.models.translation.cyclegan import CycleGAN
     from genlab.models.translation.pix2pix import Pix2Pix
     from genlab.models.vae.vae import VAE

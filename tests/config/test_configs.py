@@ -38,6 +38,7 @@ SETTINGS = {
 SMALL = {
     "rnn": ["model.width=8"],
     "tcn": ["model.width=8", "model.levels=2"],
+    "wavenet": ["model.width=8", "model.skip_width=8", "model.layers=2"],
     "transformer": ["model.width=8", "model.heads=2", "model.layers=1"],
     "ebm": [
         "model.hidden=[8]",

@@ -24,6 +24,7 @@ from genlab.models import (
     NaiveBayes,
     PixelCNN,
     Transformer,
+    WaveNet,
     gmm,
     histogram,
     kde,
@@ -189,6 +190,11 @@ def _tcn(spec: DataSpec) -> TCN:
     return TCN(spec, levels=3, kernel_size=2, width=12, condition=None if spec.levels == 2 else "label")
 
 
+def _wavenet(spec: DataSpec) -> WaveNet:
+    condition = None if spec.levels == 2 else "label"
+    return WaveNet(spec, layers=3, cycles=2, width=12, skip_width=12, condition=condition)
+
+
 def _conditional_rnn(spec: DataSpec) -> RNN:
     return RNN(spec, cell="gru", layers=1, width=12, condition="label")
 
@@ -278,6 +284,8 @@ CATALOGUE = [
     Case("rnn-binary", BINARY, _rnn, MaximumLikelihood),
     Case("tcn-binary", BINARY, _tcn, MaximumLikelihood),
     Case("conditional-tcn-grey", GREY, _tcn, MaximumLikelihood),
+    Case("wavenet-binary", BINARY, _wavenet, MaximumLikelihood),
+    Case("conditional-wavenet-rgb", RGB, _wavenet, MaximumLikelihood),
     Case("transformer-grey", GREY, _transformer, MaximumLikelihood),
     Case("conditional-rnn-grey", GREY, _conditional_rnn, MaximumLikelihood),
     Case("conditional-transformer-rgb", RGB, _conditional_transformer, MaximumLikelihood),

@@ -13,6 +13,7 @@ from genlab.data.dataset import DataSpec
 from genlab.data.spaces import Tokens
 from genlab.models.sequence.causal_conv import CausalConv1d, WeightNormed, remembering
 from genlab.models.sequence.tcn import TCN, Blocks
+from genlab.models.sequence.wavenet import WaveNet
 
 
 @pytest.fixture(autouse=True)
@@ -33,12 +34,14 @@ def test_a_queue_is_as_good_as_padding(layer, kernel_size, dilation, cuts):
     torch.testing.assert_close(torch.cat(parts, 2), conv(x), rtol=1e-12, atol=1e-12)
 
 
-def test_a_causal_convolution_is_that_of_pytorch_with_zeros_before():
-    conv = CausalConv1d(3, 5, 3, dilation=2).double()
-    theirs = nn.Conv1d(3, 5, 3, dilation=2, padding=4).double()
+@pytest.mark.parametrize("steps", [*range(1, 10), 20])
+@pytest.mark.parametrize(("kernel_size", "dilation"), [(1, 1), (2, 1), (2, 4), (3, 1), (3, 2), (4, 3)])
+def test_a_causal_convolution_is_that_of_pytorch_with_zeros_before(kernel_size, dilation, steps):
+    conv = CausalConv1d(3, 5, kernel_size, dilation).double()
+    theirs = nn.Conv1d(3, 5, kernel_size, dilation=dilation, padding=conv.reach).double()
     theirs.load_state_dict(conv.state_dict())
-    x = torch.randn(2, 3, 9, dtype=torch.float64)
-    torch.testing.assert_close(conv(x), theirs(x)[:, :, :9])
+    x = torch.randn(2, 3, steps, dtype=torch.float64)
+    torch.testing.assert_close(conv(x), theirs(x)[:, :, :steps])
 
 
 def test_weights_are_normed_as_pytorch_norms_them():
@@ -100,3 +103,22 @@ def test_a_tcn_sees_as_far_as_it_says(levels, kernel_size):
     model = TCN(DataSpec(space=Tokens(60, 3)), levels=levels, kernel_size=kernel_size, width=32)
     assert model.receptive_field == 1 + 2 * (kernel_size - 1) * (2**levels - 1)
     assert seen(model, model.receptive_field + 5) == model.receptive_field
+
+
+@pytest.mark.parametrize(("layers", "cycles", "kernel_size"), [(1, 1, 2), (3, 1, 2), (3, 2, 2), (2, 3, 3)])
+def test_a_wavenet_sees_as_far_as_it_says(layers, cycles, kernel_size):
+    small = {"width": 16, "skip_width": 8}
+    model = WaveNet(DataSpec(space=Tokens(60, 3)), layers=layers, cycles=cycles, kernel_size=kernel_size, **small)
+    assert model.receptive_field == 1 + cycles * (kernel_size - 1) * (2**layers - 1)
+    assert seen(model, model.receptive_field + 5) == model.receptive_field
+
+
+def test_the_condition_enters_every_gate_of_a_wavenet_and_nothing_else():
+    model = WaveNet(DataSpec(space=Tokens(6, 3), num_classes=4), layers=2, width=8, skip_width=8, condition="label")
+    x, c = torch.randint(3, (2, 6)), torch.tensor([1, 3])
+    (gradient,) = torch.autograd.grad(model.log_prob(x, c).sum(), model.context.weight)
+    assert (gradient[:, c].unflatten(0, (len(model.gates), 16)).abs().sum(1) > 0).all()
+    assert not gradient[:, [0, 2]].any()
+    with torch.no_grad():
+        model.context.weight.zero_()
+    torch.testing.assert_close(model.log_prob(x, c), model.log_prob(x, c.roll(1)))

@@ -21,6 +21,7 @@ from genlab.models.sequence.base import SequenceModel
 from genlab.models.sequence.rnn import RNN
 from genlab.models.sequence.tcn import TCN
 from genlab.models.sequence.transformer import Transformer
+from genlab.models.sequence.wavenet import WaveNet
 
 SPACES = {
     "tokens": Tokens(9, 5),
@@ -58,6 +59,7 @@ CASES = [
     Case("gru", lambda spec: RNN(spec, cell="gru", layers=1, width=8)),
     Case("elman", lambda spec: RNN(spec, cell="rnn", layers=1, width=8)),
     Case("tcn", lambda spec: TCN(spec, levels=2, kernel_size=3, width=8)),
+    Case("wavenet", lambda spec: WaveNet(spec, layers=2, cycles=2, width=8, skip_width=8)),
     Case("transformer", lambda spec: Transformer(spec, layers=2, heads=2, width=8)),
     Case("learned positions", lambda spec: Transformer(spec, layers=1, heads=2, width=8, positions="learned")),
 ]
@@ -215,6 +217,11 @@ def test_the_condition_changes_what_is_said(case, kind, monkeypatch):
     c = condition(model, given)
     one, other = model.log_prob(x, c), model.log_prob(x, c.roll(1, 0))
     assert not torch.allclose(one, other)
+    torch.testing.assert_close(one[:1], model.log_prob(x[:1], c[:1]))  # each example has its own
+    reader, s = model.reader(3, c), x.long()
+    for t, whole in enumerate(model.terms(s, c).unbind(1)):
+        torch.testing.assert_close(model.output.log_prob(s[:, t : t + 1], reader.outputs[:, None])[:, 0], whole)
+        reader.read(s[:, t : t + 1])
     assert model.sample(3, c, generator=torch.Generator().manual_seed(0)).shape == (3, 5)
     with pytest.raises(ValueError, match="conditional"):
         model.log_prob(x)

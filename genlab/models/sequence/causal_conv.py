@@ -42,7 +42,10 @@ class CausalConv1d(nn.Module):
         """
         if memory is not None:
             return memory[self].read(x)
-        return F.conv1d(F.pad(x, (self.reach, 0)), self.filters(), self.bias, dilation=self.dilation)
+        # taps that lie before the first step everywhere read zeros alone
+        reach = min(self.reach, (x.shape[2] - 1) // self.dilation * self.dilation)
+        weight = self.filters()[:, :, (self.reach - reach) // self.dilation :]
+        return F.conv1d(F.pad(x, (reach, 0)), weight, self.bias, dilation=self.dilation)
 
 
 class WeightNormed(CausalConv1d):
