@@ -127,8 +127,13 @@ class Tokens(AnySpace):
 
     @property
     def unit(self) -> Unit:
-        """Bits per character, whatever the tokens are, so that vocabularies can be compared; of bytes per byte."""
-        return Unit("bits/byte" if self.coding == "bytes" else "bits/character", self.length * self.characters)
+        """Bits per character, whatever the tokens are, so that vocabularies can be compared; of bytes per byte.
+
+        Numbers that are no text, or are not known to be one, have bits per token.
+        """
+        known = self.coding != "numbers" or self.characters != 1
+        name = "bits/byte" if self.coding == "bytes" else "bits/character" if known else "bits/token"
+        return Unit(name, self.length * self.characters)
 
 
 @dataclass(frozen=True)

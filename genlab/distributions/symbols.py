@@ -48,6 +48,10 @@ class SymbolOutput(ABC):
             ConfigError: ``top_k`` or ``top_p`` of a distribution whose values have no order of likelihood to cut.
         """
 
+    @abstractmethod
+    def likeliest(self, out: Tensor) -> Tensor:
+        """The likeliest value of each step: ``out (..., num_outputs)`` to ``(...)`` or ``(..., W) int64``."""
+
 
 class Categorical(SymbolOutput):
     """``p(x = v) = softmax(l)_v`` with a logit for each of ``levels`` values.
@@ -81,6 +85,10 @@ class Categorical(SymbolOutput):
         # of what is left, the last value with any probability at the latest
         return (cumulative <= u.double() * cumulative[:, -1:]).sum(1).clamp_max(self.levels - 1)
 
+    def likeliest(self, out: Tensor) -> Tensor:
+        """``(...)``, 0 ... levels - 1; of equal ones the first."""
+        return out.argmax(-1)
+
 
 def nucleus(p: Tensor, top_p: float) -> Tensor:
     """``p (n, levels)`` without the least likely values that the likeliest, ``top_p`` together, can do without."""
@@ -105,6 +113,10 @@ class BernoulliFrames(SymbolOutput):
         _no_cut("frames of independent values", top_k, top_p)
         return (u < torch.sigmoid(out.double() / temperature)).long()
 
+    def likeliest(self, out: Tensor) -> Tensor:
+        """``(..., W)``, 1 where that has more than one half."""
+        return (out > 0).long()
+
 
 class CategoricalFrames(SymbolOutput):
     """W values of ``levels`` each, independent given the past."""
@@ -123,6 +135,10 @@ class CategoricalFrames(SymbolOutput):
         logits = out.unflatten(-1, (self.width, -1)).flatten(0, 1)
         values = self.each.draw(logits, u.reshape(-1, 1), temperature=temperature, top_k=top_k, top_p=top_p)
         return values.view(len(out), self.width)
+
+    def likeliest(self, out: Tensor) -> Tensor:
+        """``(..., W)``, 0 ... levels - 1."""
+        return out.unflatten(-1, (self.width, -1)).argmax(-1)
 
 
 class LogisticMixture(SymbolOutput):
@@ -165,6 +181,14 @@ class LogisticMixture(SymbolOutput):
         scale = log_scale.clamp_min(self._narrowest).gather(1, chosen).exp() * temperature
         value = mean.gather(1, chosen) + scale * u[:, 1:].double().logit()
         return ((value[:, 0] + 1) * ((self.levels - 1) / 2)).round().clamp(0, self.levels - 1).long()
+
+    def likeliest(self, out: Tensor) -> Tensor:
+        """``(...)``, 0 ... levels - 1, of which every one is tried."""
+        best, at = out.new_full(out.shape[:-1], -torch.inf), out.new_zeros(out.shape[:-1], dtype=torch.int64)
+        for level in range(self.levels):
+            found = self.log_prob(torch.full_like(at, level), out)
+            at, best = torch.where(found > best, level, at), torch.maximum(found, best)
+        return at
 
 
 def _no_cut(what: str, top_k: int | None, top_p: float | None) -> None:

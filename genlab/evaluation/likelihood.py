@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, distributed
@@ -16,6 +16,7 @@ from torch import Tensor, distributed
 from genlab.data.batches import Batch, ordered
 from genlab.data.spaces import Label, Split
 from genlab.errors import ConfigError
+from genlab.evaluation.rates import rate
 from genlab.evaluation.record import Record
 from genlab.evaluation.statistics.estimate import influence
 from genlab.models.capabilities import (
@@ -40,7 +41,6 @@ def _world() -> tuple[int, int]:
     return 0, 1
 
 
-@torch.no_grad()
 def per_example(
     model: GenerativeModel,
     split: Split,
@@ -65,18 +65,34 @@ def per_example(
     Returns:
         ``{name: (N,) float64}`` in index order, the same on every rank.
     """
+    pool = [torch.Generator() for _ in range(min(batch_size, len(split)))]
+
+    def compute(index: Tensor, batch: Batch) -> dict[str, Tensor]:
+        seeds = [derive(seed, split_name, i) for i in index.tolist()]
+        return values(model, batch, [g.manual_seed(own) for g, own in zip(pool, seeds, strict=False)])
+
+    return over(model, split, compute, batch_size=batch_size, progress=progress)
+
+
+@torch.no_grad()
+def over(
+    model: GenerativeModel,
+    split: Split,
+    compute: Callable[[Tensor, Batch], dict[str, Tensor]],
+    *,
+    batch_size: int,
+    progress: Progress | None = None,
+) -> dict[str, Tensor]:
+    """As `per_example`, of ``compute(index, batch)``, which takes no random numbers."""
     rank, world = _world()
     device = next(model.parameters()).device
-    pool = [torch.Generator() for _ in range(min(batch_size, len(split)))]
     result: dict[str, Tensor] = {}
     batches: Iterable = ordered(split, batch_size=batch_size, rank=rank, world_size=world)
     if progress is not None and rank == 0:
         batches = progress(batches, math.ceil(len(split) / world / batch_size))
     with evaluating(model), float32_products(exact=True):
         for index, batch in batches:
-            seeds = [derive(seed, split_name, i) for i in index.tolist()]
-            generators = [g.manual_seed(own) for g, own in zip(pool, seeds, strict=False)]
-            for name, value in values(model, batch.to(device), generators).items():
+            for name, value in compute(index, batch.to(device)).items():
                 column = result.setdefault(name, torch.zeros(len(split), dtype=torch.float64))
                 column[index] = value.double().cpu()
     if world > 1:
@@ -102,7 +118,7 @@ def _total(table: dict[str, Tensor]) -> Tensor:
     return torch.stack(list(table.values())).sum(0)
 
 
-def _conditional(model: GenerativeModel) -> bool | str:
+def conditional(model: GenerativeModel) -> bool | str:
     """As `Record.conditional` has it."""
     return model.given is not None and (isinstance(model.given, Label) or model.given.kind)
 
@@ -128,6 +144,35 @@ def nll(
     Raises:
         ConfigError: the model has no likelihood; the message names what it can be asked for.
     """
+    return scored(
+        model,
+        split,
+        split_name=split_name,
+        num_particles=num_particles,
+        batch_size=batch_size,
+        seed=seed,
+        progress=progress,
+    ).record
+
+
+class Scored(NamedTuple):
+    """A likelihood as a record, and the nats of each example, ``(N,) float64``."""
+
+    record: Record
+    nats: Tensor
+
+
+def scored(
+    model: GenerativeModel,
+    split: Split,
+    *,
+    split_name: str,
+    num_particles: int,
+    batch_size: int,
+    seed: int,
+    progress: Progress | None = None,
+) -> Scored:
+    """See `nll`."""
     if isinstance(model, ExactLikelihood):
         particles, kind = None, "exact"
 
@@ -145,8 +190,9 @@ def nll(
     table = per_example(
         model, split, values, split_name=split_name, batch_size=batch_size, seed=seed, progress=progress
     )
-    value, error = mean_and_error(_total(table))
-    return Record(
+    total = _total(table)
+    value, error = mean_and_error(total)
+    record = Record(
         metric="nll",
         value=value,
         unit="nats per example",
@@ -156,15 +202,17 @@ def nll(
         split=split_name,
         seed=seed,
         num_particles=particles,
-        conditional=_conditional(model),
+        conditional=conditional(model),
         terms={name: column.mean().item() for name, column in table.items()},
         method=model.method if isinstance(model, GridNormalised) else None,
-        influence=influence(_total(table)),
+        influence=influence(total),
+        rate=rate(model.spec.space, split, total),
     )
+    return Scored(record, total)
 
 
 def bpd(record: Record, model: GenerativeModel) -> Record:
-    """The same likelihood in bits per dimension: ``nll / (D ln 2)``, for integer data only.
+    """The same likelihood in bits per dimension: ``nll / (D ln 2)``, for integer data only; of sequences its rate.
 
     Raises:
         ConfigError: real data, whose density has no bits.
@@ -172,6 +220,8 @@ def bpd(record: Record, model: GenerativeModel) -> Record:
     spec = model.spec
     if spec.levels is None:
         raise ConfigError("metric=bpd needs integer data, this is real; use metric=nll")
+    if record.rate is not None:
+        return record.rated("bpd")
     unit = spec.space.unit
     return record.scaled(unit.scale, metric="bpd", unit=unit.name)
 
@@ -216,6 +266,6 @@ def elbo(
         split=split_name,
         seed=seed,
         num_particles=1,
-        conditional=_conditional(model),
+        conditional=conditional(model),
         terms={name: column.mean().item() for name, column in table.items()},
     )

@@ -3,10 +3,40 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
+from typing import Any
 
 from genlab.errors import TrainingError
 from genlab.numerals import decimals
+
+
+@dataclass(frozen=True)
+class Rate:
+    """A number of examples as one of the units that they consist of: characters, samples of sound, frames.
+
+    Attributes:
+        value: the sum over examples divided by the sum of their units.
+        unit: "bits/character", "nats/frame".
+        scale: what a mean over examples is multiplied by to get it.
+        standard_error: of a ratio; None of a single example.
+        influence: of each example on the value, as `Record.influence`.
+    """
+
+    value: float
+    unit: str
+    scale: float
+    standard_error: float | None = None
+    influence: tuple[float, ...] | None = field(default=None, repr=False)
+
+    @property
+    def name(self) -> str:
+        """As a metric is called, "bits_per_character"."""
+        return self.unit.replace("/", "_per_")
+
+    def __str__(self) -> str:
+        error = "" if self.standard_error is None else f" ± {decimals(self.standard_error)}"
+        return f"{decimals(self.value)}{error} {self.unit}"
 
 
 @dataclass(frozen=True)
@@ -33,8 +63,8 @@ class Record:
         extractor: the features it stands on, with the hash of their weights.
         warning: why it is not to be relied on, though it is a number.
         influence: of each example on the value, as `genlab.evaluation.statistics.estimate.influence` gives it, where
-        two values of
-            the same examples can be compared by their differences.
+            two values of the same examples can be compared by their differences.
+        rate: the same per unit of a sequence, of which examples may have many or few.
     """
 
     metric: str
@@ -54,6 +84,13 @@ class Record:
     extractor: str | None = None
     warning: str | None = None
     influence: tuple[float, ...] | None = field(default=None, repr=False)
+    rate: Rate | None = None
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any]) -> Record:
+        """Inverse of `to_dict`; a record of before has no rate."""
+        rate = plain.get("rate")
+        return cls(**{**plain, "rate": None if rate is None else Rate(**rate)})
 
     def checked(self) -> Record:
         """This record, if it is a number.
@@ -75,9 +112,23 @@ class Record:
         return "" if self.standard_error is None else f"± {decimals(self.standard_error)}"
 
     def scalars(self, prefix: str) -> dict[str, float]:
-        """``{"<prefix>/<metric>": value, "<prefix>/standard_error": ...}`` for a logger."""
+        """``{"<prefix>/<metric>": value, "<prefix>/standard_error": ...}`` for a logger, and the rate by its name."""
         found = {f"{prefix}/{self.metric}": self.value}
-        return found if self.standard_error is None else {**found, f"{prefix}/standard_error": self.standard_error}
+        if self.standard_error is not None:
+            found[f"{prefix}/standard_error"] = self.standard_error
+        return found if self.rate is None else {**found, f"{prefix}/{self.rate.name}": self.rate.value}
+
+    def rated(self, metric: str) -> Record:
+        """The rate as a record of its own.
+
+        Raises:
+            ValueError: there is none.
+        """
+        if self.rate is None:
+            raise ValueError(f"{self.metric}: no unit to divide it by")
+        other = self.scaled(self.rate.scale, metric=metric, unit=self.rate.unit)
+        rate = self.rate
+        return replace(other, value=rate.value, standard_error=rate.standard_error, influence=rate.influence)
 
     def scaled(self, factor: float, *, metric: str, unit: str) -> Record:
         """The same measurement in another unit, its error and its terms with it."""
@@ -90,12 +141,15 @@ class Record:
             interval=None if self.interval is None else (self.interval[0] * factor, self.interval[1] * factor),
             terms={name: value * factor for name, value in self.terms.items()},
             influence=None if self.influence is None else tuple(value * factor for value in self.influence),
+            rate=None,
         )
 
     def to_dict(self, *, influence: bool = False) -> dict[str, object]:
         """Plain types for ``summary.json``; with its numbers of each example for the scores that are kept."""
         plain = asdict(self)
-        return plain if influence else {key: value for key, value in plain.items() if key != "influence"}
+        for each in () if influence else (plain, plain["rate"] or {}):
+            each.pop("influence", None)
+        return plain
 
     def __str__(self) -> str:
         sign = {"exact": "=", "upper bound": "<=", "lower bound": ">=", "estimate": "~"}[self.kind]
@@ -103,7 +157,8 @@ class Record:
         what = "label" if self.conditional is True else self.conditional
         given = f" given the {what}" if what else ""
         number = f"{decimals(self.value)} {self.uncertainty()}".rstrip()
-        return f"{self.metric}{given} {sign} {number} {self.unit} ({kind}, n={self.n})"
+        also = "" if self.rate is None else f", {self.rate}"
+        return f"{self.metric}{given} {sign} {number} {self.unit}{also} ({kind}, n={self.n})"
 
 
 def check_number(name: str, value: float) -> None:

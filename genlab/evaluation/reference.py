@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 
 from genlab.data.spaces import Dataset, Split
+from genlab.evaluation import order_zero
+from genlab.evaluation.rates import rate
 from genlab.evaluation.record import Record
 from genlab.numerals import decimals
 
@@ -18,6 +20,8 @@ SIGMAS = 2.0
 
 AT_ONCE = 10_000
 
+ORDER_ZERO = "a model that knows only how frequent each value is in training"
+
 
 class Reference(NamedTuple):
     """A model that knows next to nothing.
@@ -25,20 +29,31 @@ class Reference(NamedTuple):
     Attributes:
         nats: its negative log-likelihood per example.
         name: what it is.
+        rate: the number in the unit of a sequence, as text; None of other data.
     """
 
     nats: float
     name: str
+    rate: str | None = None
 
 
 def reference(data: Dataset, split: Split) -> Reference | None:
     """The reference of a split.
 
-    Of integers: all levels alike, ``D ln L`` nats whatever the examples. Of reals: independent normal distributions
-    with the mean and variance that each coordinate has in training, as scored on the split; none where a coordinate
-    does not vary, since its density has no bound.
+    Of sequences of integers: independent symbols with the frequencies of training (`order_zero`). Of other integers:
+    all levels alike, ``D ln L`` nats whatever the examples. Of reals: independent normal distributions with the mean
+    and variance that each coordinate has in training, as scored on the split; none where a coordinate does not vary,
+    since its density has no bound, nor where examples have lengths of their own.
     """
     spec = data.spec
+    if order_zero.knows(spec.space):
+        nats = order_zero.nats(spec.space, data.train, split)
+        each = rate(spec.space, split, nats)
+        return Reference(
+            nats.mean().item(), ORDER_ZERO, None if each is None else f"{decimals(each.value)} {each.unit}"
+        )
+    if spec.space.ragged:
+        return None
     if spec.levels is not None:
         return Reference(spec.dim * math.log(spec.levels), f"noise in which all {spec.levels} levels are alike")
     mean, variance = _moments(data.train.x)
@@ -61,5 +76,5 @@ def judged(record: Record, data: Dataset, split: Split) -> Record:
     known = reference(data, split)
     if known is None or record.value - SIGMAS * (record.standard_error or 0.0) <= known.nats:
         return record
-    nats = decimals(known.nats, 2)
-    return replace(record, warning=f"{record.metric} is worse than {known.name}, which has {nats} nats")
+    number = known.rate or f"{decimals(known.nats, 2)} nats"
+    return replace(record, warning=f"{record.metric} is worse than {known.name}, which has {number}")

@@ -130,9 +130,9 @@ def _report_training(run_dir: Path, summary: Mapping[str, Any], *, trust: Sequen
     lines: dict[str, object] = {"run": shown, "steps": f"{summary['steps']} in {summary['seconds']:.1f} s"}
     lines["parameters"] = f"{summary['parameters']:,}"
     if "test" in summary:
-        lines["test"] = Record(**summary["test"])
+        lines["test"] = Record.from_dict(summary["test"])
     if summary.get("validation"):
-        lines["validation"] = "; ".join(str(Record(**each)) for each in summary["validation"])
+        lines["validation"] = "; ".join(str(Record.from_dict(each)) for each in summary["validation"])
     if summary.get("rollbacks"):
         lines["rollbacks"] = f"{len(summary['rollbacks'])} (after steps {', '.join(map(str, summary['rollbacks']))})"
     if summary.get("warnings"):
@@ -146,7 +146,7 @@ def _report_training(run_dir: Path, summary: Mapping[str, Any], *, trust: Sequen
             f"{name} {of[name]['mean']:.3g} ± {of[name]['std']:.3g}" for name in ("data", "samples", "noise")
         )
     for name, record in summary.get("translation", {}).items():
-        lines[name] = str(Record(**record)).removeprefix(f"{name} ")
+        lines[name] = str(Record.from_dict(record)).removeprefix(f"{name} ")
     lines |= {
         key.rpartition("_")[0]: _relative(Path(value))
         for key, value in summary.items()

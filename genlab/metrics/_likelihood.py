@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from genlab.evaluation import likelihood
+from genlab.evaluation.likelihood import Scored
 from genlab.evaluation.record import Record
 from genlab.evaluation.reference import judged
 from genlab.metrics.subject import Subject
@@ -23,11 +24,16 @@ def settings(subject: Subject, name: str) -> dict[str, Any]:
     }
 
 
-def nll(subject: Subject, num_particles: int | None) -> Record:
-    """The negative log-likelihood of the split, computed once: nll and bpd are one computation in two units.
+def nll(subject: Subject, num_particles: int | None = None) -> Record:
+    """The negative log-likelihood of the split; see `scored`."""
+    return scored(subject, num_particles).record
 
-    ``num_particles`` None: as the other of the two was asked for, so that one table never shows two numbers of
-    particles unasked, or `PARTICLES`.
+
+def scored(subject: Subject, num_particles: int | None = None) -> Scored:
+    """The likelihood of the split and of each example, computed once: nll, bpd and others tell it in several units.
+
+    ``num_particles`` None: as nll or bpd was asked for, so that one table never shows two numbers of particles unasked,
+    or `PARTICLES`.
     """
     asked = [
         num_particles,
@@ -35,8 +41,8 @@ def nll(subject: Subject, num_particles: int | None) -> Record:
     ]
     particles = next((n for n in asked if n is not None), PARTICLES)
 
-    def compute() -> Record:
-        found = likelihood.nll(subject.model, subject.split, num_particles=particles, **settings(subject, "nll"))
-        return judged(found, subject.data, subject.split)
+    def compute() -> Scored:
+        found = likelihood.scored(subject.model, subject.split, num_particles=particles, **settings(subject, "nll"))
+        return found._replace(record=judged(found.record, subject.data, subject.split))
 
     return subject.once(("nll", particles), compute)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from genlab.data.sources.densities import Density, GaussianMixture
 from genlab.data.sources.toy2d import DENSITIES
-from genlab.data.spaces import Image, Label
+from genlab.data.spaces import Frames, Image, Label, Tokens, Waveform
 from genlab.evaluation.artefacts.clouds import is_cloud
 from genlab.evaluation.validate import has_likelihood
 from genlab.models.capabilities import ExactLikelihood, LikelihoodBound, UnnormalisedDensity
+from genlab.models.sequence.base import SequenceModel
 from genlab.restore import Loaded
 
 
@@ -42,6 +43,36 @@ def labels(loaded: Loaded) -> str | None:
 def integers(loaded: Loaded) -> str | None:
     """Data of which bits can be counted."""
     return "integer data" if loaded.spec.levels is None else None
+
+
+def text(loaded: Loaded) -> str | None:
+    """Tokens that say what they write."""
+    space = loaded.spec.space
+    written = isinstance(space, Tokens) and space.symbols is not None
+    return None if written else "text (data=text, data=lines)"
+
+
+def tokens(loaded: Loaded) -> str | None:
+    """Tokens, of text or not."""
+    return None if isinstance(loaded.spec.space, Tokens) else "tokens"
+
+
+def sound(loaded: Loaded) -> str | None:
+    """Sound of integer levels."""
+    space = loaded.spec.space
+    return None if isinstance(space, Waveform) and space.levels is not None else "sound of integer levels"
+
+
+def frames(loaded: Loaded) -> str | None:
+    """Sequences of vectors."""
+    return None if isinstance(loaded.spec.space, Frames) else "frames, such as a piano roll"
+
+
+def foresees(loaded: Loaded) -> str | None:
+    """A model of sequences of which a likeliest next step is known: of tokens, or of frames of integers."""
+    space = loaded.spec.space
+    steps = isinstance(space, Tokens | Frames) and space.levels is not None
+    return None if steps and isinstance(loaded.model, SequenceModel) else "a model of tokens or frames, step by step"
 
 
 def labelled_pictures(loaded: Loaded) -> str | None:

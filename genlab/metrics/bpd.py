@@ -14,7 +14,10 @@ from genlab.signatures.ranges import Positive
 
 
 class BPD(Metric):
-    """Bits per dimension: nll / (D ln 2), on integer data only.
+    """Bits per dimension: nll / (D ln 2), on integer data only; of sequences bits or nats per unit.
+
+    Sequences are divided by what they consist of: characters of text, tokens that are no text, samples of sound, frames
+    of a piano roll (in nats). Examples may have lengths of their own: the sum over the split is divided by their sum.
 
     Args:
         num_particles: importance samples per example of a bound; None: as metric.nll, or 500.

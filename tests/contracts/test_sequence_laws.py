@@ -115,6 +115,14 @@ def test_a_ragged_batch_scores_as_its_examples_one_by_one(case, name):
 
 @each_case
 @each_space
+def test_a_pass_over_everything_says_what_a_reader_says_step_by_step(case, space):
+    model, x = case.model(space), batch(space, 3, ragged=False).x
+    s = in_steps.to_steps(space, x).long()
+    torch.testing.assert_close(model.outputs(s, None), SequenceModel.outputs(model, s, None))
+
+
+@each_case
+@each_space
 def test_a_reader_says_what_a_pass_over_everything_says(case, space):
     model, x = case.model(space), batch(space, 3, ragged=False).x
     s = in_steps.to_steps(space, x).long()

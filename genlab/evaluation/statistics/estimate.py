@@ -37,6 +37,27 @@ def mean(values: Tensor) -> Estimate:
     return Estimate(values.mean().item(), values.std().item() / math.sqrt(len(values)))
 
 
+def ratio(totals: Tensor, counts: Tensor) -> tuple[float, float | None, Tensor]:
+    """``R = sum t_i / sum u_i`` of n examples, its standard error, and the influence of each.
+
+    By the delta method the error is that of the mean of ``t_i - R u_i``, divided by the mean of ``u_i``; of counts that
+    are all alike it is that of a mean.
+
+    Args:
+        totals: t, ``(n,)``.
+        counts: u, ``(n,)``, not all 0.
+
+    Returns:
+        R; its error, None of a single example; what each example adds to its deviation, ``(n,) float64``.
+    """
+    totals, counts = totals.double(), counts.double()
+    value = (totals.sum() / counts.sum()).item()
+    residual = totals - value * counts
+    n = len(totals)
+    error = residual.std().item() * math.sqrt(n) / counts.sum().item() if n > 1 else None
+    return value, error, residual / counts.sum()
+
+
 MOST_INFLUENCES = 10_000
 """Numbers at most that `influence` gives."""
 
@@ -45,10 +66,14 @@ def influence(*samples: Tensor) -> tuple[float, ...]:
     """``(x_i - mean) / n`` for each ``x: (n,)`` of one or more samples whose means add up to an estimate.
 
     The squares add up to its variance, and the squared differences from those of another estimate of the same examples
-    to the variance of the difference, in which what is easy for both cancels. Of more than `MOST_INFLUENCES` examples
-    every so many are added up.
+    to the variance of the difference, in which what is easy for both cancels. See `gathered`.
     """
-    each = torch.cat([(x.double() - x.double().mean()) / len(x) for x in samples]).cpu()
+    return gathered(torch.cat([(x.double() - x.double().mean()) / len(x) for x in samples]))
+
+
+def gathered(each: Tensor) -> tuple[float, ...]:
+    """Influences ``(n,)`` as a record holds them; of too many examples every so many are added up."""
+    each = each.double().cpu()
     if len(each) > MOST_INFLUENCES:
         each = each.new_zeros(MOST_INFLUENCES).index_add_(0, torch.arange(len(each)) % MOST_INFLUENCES, each)
     return tuple(float(f"{value:.6g}") for value in each.tolist())

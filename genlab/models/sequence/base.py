@@ -67,6 +67,20 @@ class SequenceModel(Sequential):
     def reader(self, n: int, c: Tensor | None) -> Reader:
         """Who has read nothing yet of n sequences; c was checked."""
 
+    def outputs(self, x: Tensor, c: Tensor | None) -> Tensor:
+        """``(B, L, num_outputs)``, what `output` needs of each step given those before it; c was checked."""
+        reader = self.reader(len(x), c)
+        found = [reader.outputs]
+        for t in range(x.shape[1] - 1):
+            reader.read(x[:, t : t + 1])
+            found.append(reader.outputs)
+        return torch.stack(found, 1)
+
+    def likeliest(self, x: Tensor, c: Tensor | None = None) -> Tensor:
+        """The likeliest value of each step of ``x (B, L)`` or ``(B, L, W)`` given those before it, in its shape."""
+        check_condition(self.given, c)
+        return self.output.likeliest(self.outputs(x, c))
+
     def log_prob_per_dim(self, x: Tensor, c: Tensor | None = None, *, lengths: Tensor | None = None) -> Tensor:
         """``log p(x_t | x_<t)`` in nats, ``(B, *event_shape)``, 0 in the padding.
 

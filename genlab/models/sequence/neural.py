@@ -99,8 +99,12 @@ class NeuralSequence(SequenceModel):
 
     def terms(self, x: Tensor, c: Tensor | None) -> Tensor:
         """See `SequenceModel.terms`."""
+        return self.output.log_prob(x, self.outputs(x, c))
+
+    def outputs(self, x: Tensor, c: Tensor | None) -> Tensor:
+        """See `SequenceModel.outputs`."""
         read = torch.cat([self.start.expand(len(x), 1, -1), self.steps(x[:, :-1])], 1)
-        return self.output.log_prob(x, self.head(self.body(self._given(read, c))))
+        return self.head(self.body(self._given(read, c)))
 
     def _given(self, h: Tensor, c: Tensor | None) -> Tensor:
         given = context(self.given, c)
