@@ -8,9 +8,7 @@ import torch
 from genlab.distributions.symbols import BernoulliFrames, Categorical, CategoricalFrames, LogisticMixture
 
 
-@pytest.mark.parametrize(
-    "output", [Categorical(5), BernoulliFrames(3), CategoricalFrames(3, 4), LogisticMixture(5, 3)]
-)
+@pytest.mark.parametrize("output", [Categorical(5), BernoulliFrames(3), CategoricalFrames(3, 4), LogisticMixture(5, 3)])
 def test_the_likeliest_value_is_that_of_the_highest_probability(output) -> None:
     out = 2 * torch.randn(4, 6, output.num_outputs, generator=torch.Generator().manual_seed(0)).double()
     found = output.likeliest(out)

@@ -116,9 +116,7 @@ def random_network(spec: DataSpec) -> RNN:
         ("bpd", Tokens(5, 4, ragged=True), 2, "bits/token"),
     ],
 )
-def test_a_uniform_model_has_the_bits_of_its_levels(
-    metric: str, space: Space, value: float, unit: str, of: Of
-) -> None:
+def test_a_uniform_model_has_the_bits_of_its_levels(metric: str, space: Space, value: float, unit: str, of: Of) -> None:
     record = found(of(space, uniform), metric)
     assert record.value == pytest.approx(value, abs=1e-6)
     assert record.standard_error == pytest.approx(0, abs=1e-6)
