@@ -15,11 +15,15 @@ from torch import Tensor
 
 from genlab.data.batches import ordered
 from genlab.data.lengths import within
+from genlab.data.overlapping import overlap, stream
 from genlab.data.spaces import Frames, Space, Split, Tokens, Waveform
 from genlab.models.sequence import in_steps
 
 AT_ONCE = 1000
 """Examples that are counted together."""
+
+CHUNK = 1 << 20
+"""Symbols of a text that are."""
 
 
 def knows(space: Space) -> bool:
@@ -32,7 +36,8 @@ def log_probabilities(space: Space, train: Split) -> Tensor:
     assert space.levels is not None
     width, levels = in_steps.width(space) or 1, space.levels
     counts = torch.zeros(width * levels, dtype=torch.float64)
-    for x, inside in _steps(space, train):
+    parts = [Split(part[None]) for part in stream(train.x).split(CHUNK)] if overlap(train.x) else [train]
+    for x, inside in (each for part in parts for each in _steps(space, part)):
         counts += torch.bincount((x + levels * torch.arange(width))[inside], minlength=len(counts))
     counts = counts.view(width, levels) + 1
     return (counts / counts.sum(1, keepdim=True)).log()

@@ -13,10 +13,10 @@ from torch import Tensor
 
 from genlab.data.spaces import Frames, Tokens, Waveform
 from genlab.errors import ConfigError
-from genlab.evaluation import steps
+from genlab.evaluation import stepwise
+from genlab.evaluation.contexts import Given, is_stream, overlapping
 from genlab.evaluation.rates import of_counts, unit_of
 from genlab.evaluation.record import Record
-from genlab.evaluation.windows import Given, is_stream, overlapping
 from genlab.metrics._likelihood import scored
 from genlab.metrics.subject import Subject
 from genlab.models.capabilities import Sequential
@@ -34,7 +34,7 @@ def per_symbol(subject: Subject, context: int | str, of: Written, name: str, uni
     assert isinstance(space, Tokens)
     before = context_of(subject, context, name)
     given = windows(subject, before)
-    counts = steps.weighed(space, given, weights(space, of))
+    counts = stepwise.weighed(space, given, weights(space, of))
     if before:
         record, nats = _in_context(subject, before), nats_of(subject, given, before)
     else:
@@ -51,7 +51,7 @@ def per_step(subject: Subject, num_particles: int | None) -> Record | None:
         return None
     step = {Tokens: "token", Waveform: "sample", Frames: "frame"}[type(space)]
     record, nats = scored(subject, num_particles)
-    counts = steps.weighed(space, Given.steps(subject.split, 0))
+    counts = stepwise.weighed(space, Given.steps(subject.split, 0))
     return replace(record, rate=of_counts(nats, counts, f"nats/{step}", bits=False)).rated(f"nats_per_{step}")
 
 
@@ -90,7 +90,7 @@ def nats_of(subject: Subject, given: Given, key: object) -> Tensor:
     model = subject.model
     assert isinstance(model, Sequential)
     options = {"batch_size": subject.config["batch_size"], "progress": subject.bar("steps")}
-    return subject.once(("steps", key), lambda: steps.nats(model, given, **options))
+    return subject.once(("steps", key), lambda: stepwise.nats(model, given, **options))
 
 
 def weights(space: Tokens, of: Written) -> Tensor | None:

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from genlab.errors import ConfigError
-from genlab.evaluation import steps
+from genlab.evaluation import stepwise
+from genlab.evaluation.contexts import Given
 from genlab.evaluation.rates import of_counts
 from genlab.evaluation.record import Record
-from genlab.evaluation.windows import Given
 from genlab.metrics import _needs
 from genlab.metrics._likelihood import nll
 from genlab.metrics._sequences import nats_of
@@ -45,7 +45,7 @@ class NatsPerFrame(Metric):
             who = type(subject.model).__name__
             raise ConfigError(f"metric.nats_per_frame.given={self.given}: {who} scores frames together; give 0")
         given = Given.steps(subject.split, self.given)
-        counts = steps.weighed(subject.data.spec.space, given)
+        counts = stepwise.weighed(subject.data.spec.space, given)
         if not counts.sum():
             raise ConfigError(f"metric.nats_per_frame.given={self.given}: no example has more frames; give less")
         rate = of_counts(nats_of(subject, given, ("given", self.given)), counts, "nats/frame", bits=False)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from genlab.data.spaces import Frames
-from genlab.evaluation import steps
+from genlab.evaluation import stepwise
 from genlab.evaluation.likelihood import conditional
 from genlab.evaluation.record import Record
 from genlab.evaluation.statistics.estimate import gathered, ratio
@@ -43,7 +43,7 @@ class NextSymbolAccuracy(Metric):
         assert isinstance(model, SequenceModel)
         before = context_of(subject, self.context, self.name)
         given = windows(subject, before)
-        right, of = steps.foreseen(
+        right, of = stepwise.foreseen(
             model, given, batch_size=subject.config["batch_size"], progress=subject.bar(self.name)
         )
         if not of.sum():

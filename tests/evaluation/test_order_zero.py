@@ -21,6 +21,12 @@ def test_frequencies_are_those_of_training_with_one_added_and_padding_is_no_valu
     assert order_zero.nats(space, train, test).tolist() == pytest.approx([-math.log(1 / 9 * 6 / 9)])
 
 
+def test_of_windows_that_overlap_each_symbol_counts_once() -> None:
+    space, text = Tokens(4, 3, coding="bytes"), torch.tensor([0, 1, 2, 2, 2, 2, 1, 0, 1, 1], dtype=torch.uint8)
+    known = order_zero.log_probabilities(space, Split(text.unfold(0, 4, 2))).exp()
+    assert known.tolist() == [pytest.approx([3 / 13, 5 / 13, 5 / 13])]
+
+
 def test_keys_have_frequencies_of_their_own() -> None:
     space = Frames(2, 2, 2)
     train = Split(torch.tensor([[[1, 0], [1, 0]], [[0, 0], [0, 0]]]), lengths=torch.tensor([2, 1]))

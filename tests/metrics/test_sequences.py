@@ -204,10 +204,10 @@ def test_perplexity_is_exp_of_the_nats_per_token(of: Of) -> None:
 
 
 def test_one_pass_serves_all_that_ask_for_the_same_steps(of: Of, monkeypatch: pytest.MonkeyPatch) -> None:
-    from genlab.evaluation import likelihood, steps
+    from genlab.evaluation import likelihood, stepwise
 
     subject, passes = of(STREAM, random_network), []
-    for module, name in ((steps, "over"), (likelihood, "per_example")):
+    for module, name in ((stepwise, "over"), (likelihood, "per_example")):
         real = getattr(module, name)
         monkeypatch.setattr(module, name, lambda *a, real=real, **k: passes.append(1) or real(*a, **k))
     for name in ("bits_per_character", "bits_per_byte", "perplexity"):

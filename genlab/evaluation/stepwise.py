@@ -8,9 +8,9 @@ from torch import Tensor
 from genlab.data.batches import Batch, ordered
 from genlab.data.lengths import mask
 from genlab.data.spaces import Frames, Space
+from genlab.evaluation.contexts import Given
 from genlab.evaluation.likelihood import over
 from genlab.evaluation.rates import AT_ONCE
-from genlab.evaluation.windows import Given
 from genlab.models.capabilities import Sequential
 from genlab.models.conditions import condition, lengths
 from genlab.models.sequence import in_steps
