@@ -45,6 +45,8 @@ class Recipe:
         bar: what it is to be at most; None: the picture is looked at.
         source: of the bar.
         tiny: further words for a test on a CPU.
+        draw: the verb that draws, and its words.
+        best: whether ``best.ckpt`` is scored, not the last checkpoint.
     """
 
     train: tuple[str, ...]
@@ -54,6 +56,7 @@ class Recipe:
     source: str = ""
     tiny: tuple[str, ...] = ()
     draw: tuple[str, ...] = field(default=("sample", "n=64"))
+    best: bool = False
 
 
 RECIPES = {
@@ -128,6 +131,23 @@ RECIPES = {
         tiny=("model.channels=4", "model.blocks=1"),
         draw=("translate", "n=16"),
     ),
+    # nanoGPT's network and steps; the best checkpoint counts, as it overfits
+    "transformer-text": Recipe(
+        ("experiment=transformer_shakespeare",),
+        ("metric=[bits_per_character]",),
+        best=True,
+        record="bits_per_character",
+        bar=2.12,
+        source="1.4697 nats per character, https://github.com/karpathy/nanoGPT",
+        tiny=("model.layers=1", "model.width=12"),
+        draw=("sample", "n=4"),
+    ),
+    "transformer-mnist": Recipe(
+        ("experiment=transformer_binarized_mnist",),
+        bar=82.0,
+        source="79.17 nats (ImageGPT), https://github.com/EugenHotaj/pytorch-generative",
+        tiny=("model.layers=1", "model.width=8"),
+    ),
 }
 QUIET = ("trainer.enable_progress_bar=false", "logger=csv", "callbacks.checkpoint.keep=1")
 
@@ -192,8 +212,17 @@ def score(name: str, work: Path, *, device: str, until: float) -> dict[str, Any]
     if recipe.metrics and found["status"] == "finished":
         small = device == "cpu" and "metric=[fcd]" in recipe.metrics
         jobs.append(["eval", *recipe.metrics, *(["metric.fcd.n=100"] if small else [])])
+    best = run_dir / "checkpoints" / "best.ckpt"
     running = [
-        genlab(verb, f"ckpt={run_dir}", f"outputs={outputs}", *rest, f"accelerator={device}", log=log, threads=1)
+        genlab(
+            verb,
+            f"ckpt={best if recipe.best and verb == 'eval' else run_dir}",
+            f"outputs={outputs}",
+            *rest,
+            f"accelerator={device}",
+            log=log,
+            threads=1,
+        )
         for verb, *rest in jobs
     ]
     for process in running:
