@@ -55,8 +55,8 @@ def compressed(x: Tensor, *, mu: int) -> Tensor:
 
 
 def heard(space: Waveform, x: Tensor) -> Tensor:
-    """Samples of a space as a loudspeaker wants them: float64 in [-1, 1], what is not finite is 0."""
+    """Samples of a space on the CPU as they are heard: float64 in [-1, 1], levels expanded, what is not finite is 0."""
     x = x.detach().cpu().double().nan_to_num(0.0)
     if space.levels is None:
         return x.clamp(-1, 1)
-    return decode(x.round().clamp(0, space.levels - 1), levels=space.levels, law=space.companding)
+    return decode(x.clamp(0, space.levels - 1), levels=space.levels, law=space.companding)

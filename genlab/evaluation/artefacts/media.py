@@ -12,11 +12,11 @@ from torch import Tensor
 
 from genlab.data.dataset import DataSpec
 from genlab.data.lengths import ended
+from genlab.data.sound.companding import encode, heard
 from genlab.data.spaces import Frames, Space, Tokens, Video, Waveform
 from genlab.evaluation.artefacts.grids import grid
 from genlab.evaluation.artefacts.midi import midi
 from genlab.evaluation.artefacts.texts import listing
-from genlab.evaluation.artefacts.thumbnails import loudspeaker
 
 PAUSE = 0.25
 """Seconds of silence between samples of sound."""
@@ -71,8 +71,16 @@ def numbers(space: Tokens, x: Tensor, lengths: Tensor | None = None) -> str:
 
 
 def sound(space: Waveform, x: Tensor, *, rate: int, lengths: Tensor | None = None) -> bytes:
-    """``(B, C, L)`` one after the other as a WAV file of 16 bits; real samples are cut to [-1, 1]."""
-    pcm = (loudspeaker(space, x) * 32767).round().numpy().astype("<i2").transpose(0, 2, 1)
+    """Samples of sound one after the other, with pauses between, as a WAV file of 16 bits.
+
+    Args:
+        space: says how levels lie; real samples are cut to [-1, 1].
+        x: ``(B, C, L)``, on the data's own scale.
+        rate: samples a second.
+        lengths: ``(B,)``, where each ends; None: all are of one length.
+    """
+    pcm = encode(heard(space, x), levels=1 << 16, law="linear") - (1 << 15)
+    frames = pcm.numpy().astype("<i2").transpose(0, 2, 1)
     long = [x.shape[2]] * len(x) if lengths is None else lengths.tolist()
     pause = np.zeros((int(PAUSE * rate), space.channels), "<i2")
     buffer = io.BytesIO()
@@ -80,7 +88,7 @@ def sound(space: Waveform, x: Tensor, *, rate: int, lengths: Tensor | None = Non
         file.setnchannels(space.channels)
         file.setsampwidth(2)
         file.setframerate(rate)
-        for each, length in zip(pcm, long, strict=True):
+        for each, length in zip(frames, long, strict=True):
             file.writeframes(each[:length].tobytes() + pause.tobytes())
     return buffer.getvalue()
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from torch import Tensor
 
+from genlab.data.sound.companding import heard
 from genlab.data.spaces import Waveform
 from genlab.evaluation.artefacts.grids import render
-from genlab.evaluation.artefacts.thumbnails import loudspeaker
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -54,7 +54,7 @@ def spectrograms(space: Waveform, x: Tensor, lengths: Tensor | None = None) -> n
     from matplotlib.figure import Figure
 
     assert space.rate is not None
-    sounds = loudspeaker(space, x[:SHOWN]).numpy()
+    sounds = heard(space, x[:SHOWN]).numpy()
     long = [x.shape[2]] * len(sounds) if lengths is None else lengths[:SHOWN].tolist()
     columns = min(COLUMNS, len(sounds))
     rows = math.ceil(len(sounds) / columns)

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from genlab.data.sound.companding import heard
 from genlab.data.spaces import Frames, Image, Space, Table, Tokens, Vector, Video, Waveform
 from genlab.evaluation.artefacts import texts
 
@@ -83,7 +84,7 @@ def _(space: Video, x: Tensor, shown: Window) -> np.ndarray:
 
 @thumbnails.register
 def _(space: Waveform, x: Tensor, shown: Window) -> np.ndarray:
-    heights = shown.unit(x) if space.companding == "linear" else (loudspeaker(space, x) + 1) / 2
+    heights = shown.unit(x) if space.companding == "linear" else (heard(space, x) + 1) / 2
     channels = curves(heights.flatten(0, 1).numpy())
     return channels.reshape(len(x), -1, channels.shape[2], 1)  # one channel below the other
 
@@ -123,18 +124,6 @@ def _written(tokens: list[int], *, digits: int, per_row: int, lines: int) -> np.
     for i, token in enumerate(tokens):
         pen.text((2 + wide * (i % per_row), 2 + high * (i // per_row)), f"{token:>{digits}}", fill=INK)
     return np.asarray(cell)[..., None]
-
-
-def loudspeaker(space: Waveform, x: Tensor) -> Tensor:
-    """Samples of sound on the CPU as they are heard, float64 in ``[-1, 1]``: levels expanded, what is not finite 0."""
-    x = x.detach().cpu().double().nan_to_num(0.0)
-    if space.levels is None:
-        return x.clamp(-1, 1)
-    unit = (2 * x / (space.levels - 1) - 1).clamp(-1, 1)
-    if space.companding == "linear":
-        return unit
-    mu = space.levels - 1
-    return unit.sign() * torch.expm1(unit.abs() * math.log1p(mu)) / mu
 
 
 def curves(values: np.ndarray) -> np.ndarray:

@@ -106,10 +106,10 @@ def test_samples_that_are_heard_played_or_read():
     assert media(Waveform(3), x) == {}
     with wave.open(io.BytesIO(media(Waveform(3, rate=8000), x)["wav"]()), "rb") as sound:
         assert (sound.getframerate(), sound.getnchannels(), sound.getnframes()) == (8000, 1, 2 * (3 + 2000))
-        assert np.frombuffer(sound.readframes(3), "<i2").tolist() == [0, 32767, -32767]
+        assert np.frombuffer(sound.readframes(3), "<i2").tolist() == [0, 32767, -32768]
     levels = torch.tensor([[[0, 255, 128]]])
     with wave.open(io.BytesIO(media(Waveform(3, levels=256, rate=8000), levels)["wav"]()), "rb") as sound:
-        assert np.frombuffer(sound.readframes(3), "<i2").tolist() == [-32767, 32767, 128]
+        assert np.frombuffer(sound.readframes(3), "<i2").tolist() == [-32640, 32640, 128]
     assert media(Tokens(3, 9), torch.tensor([[1, 2, 3], [8, 0, 0]]))["txt"]() == b"1 2 3\n8 0 0\n"
     video = Video(4, 3, 8, 8, 256)
     assert Pillow.open(io.BytesIO(media(video, examples(video))["gif"]())).n_frames == 4
