@@ -110,7 +110,7 @@ VERBS: dict[str, Verb] = {
             "genlab sample                                      # the newest run: a grid and an .npz",
             "genlab sample ckpt=outputs/train/vae-digits/RUN n=100 seed=1",
             "genlab sample task=reconstruct                     # or interpolate, traverse, complete",
-            "genlab sample label=3                              # one class of a conditional model",
+            'genlab sample prompt="ROMEO:" length=500 n=1       # text that goes on from yours, while it is drawn',
         ),
         flags={"ckpt": False, "n": False, "seed": False, "task": False, "label": False, "outputs": False},
     ),

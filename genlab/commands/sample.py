@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import csv
 import json
+import sys
 import zipfile
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 import torch
@@ -42,7 +43,7 @@ def run(run_dir: Path, config: Mapping[str, Any], *, console: Console) -> dict[s
         CheckpointError, DataError, TrustError: as loading raises.
     """
     loaded = load(Path(config["ckpt"]), trust=config["trust"], device=device_of(config["accelerator"]))
-    drawn = draw(loaded, config, folder=run_dir)
+    drawn = draw(loaded, config, folder=run_dir, out=sys.stdout)
     stem = run_dir / config["task"].rpartition(".")[2]
     paths = {"arrays": stem.with_suffix(".npz")}
     save_npz(paths["arrays"], drawn.arrays)
@@ -71,8 +72,10 @@ def run(run_dir: Path, config: Mapping[str, Any], *, console: Console) -> dict[s
     return paths
 
 
-def draw(loaded: Loaded, config: Mapping[str, Any], *, folder: Path) -> Drawn:
+def draw(loaded: Loaded, config: Mapping[str, Any], *, folder: Path, out: TextIO | None = None) -> Drawn:
     """Do ``config["task"]``; nothing is written but what is too large for memory, in ``folder``, without a name.
+
+    Text goes to ``out``, if there is one, while it is drawn.
 
     Raises:
         ConfigError: a task, an option or a label that this model cannot honour; the message names what it can.
@@ -92,6 +95,7 @@ def draw(loaded: Loaded, config: Mapping[str, Any], *, folder: Path) -> Drawn:
         grid=config["grid"],
         root=config["data"]["root"],
         trust=config["trust"],
+        out=out,
     )
     if config["format"] == "png" and is_cloud(loaded.spec.space):
         raise ConfigError(

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 PATHS = frozenset({"ckpt", "resume", "outputs", "data.root", "root", "metric.ood.root", "input", "output", "keep"})
 """Keys whose value is a path: taken as it stands, whatever characters it holds."""
 
+TEXTS = frozenset({"prompt"})
+"""Keys whose value is any text: taken as it stands, quotes and commas too."""
+
 _SWITCHES = {"-m": "--multirun", "-sc": "--shell-completion", "-r": "--run"}
 _VALUED = {"-c": "--cfg", "-p": "--package", "-cd": "--config-dir", "-cp": "--config-path", "-cn": "--config-name"}
 _CHOICES = {
@@ -133,12 +136,23 @@ def _override(word: str, *, verb: str, sweep: bool) -> str:
         if word.strip("~") and word.startswith("~"):
             return word
         raise ConfigError(f"{word!r} is no setting: write key=value, for example model=vae (genlab {verb} --help)")
+    if key.lstrip("+") in TEXTS and value != "null":
+        return f"{key}={quote(_text(key, value))}"
     if key.lstrip("+") not in PATHS or value in {"null", "???"} or _quoted(value):
         return word
     value = os.path.expanduser(value)
     if sweep and "," in value and not os.path.exists(value):
         return word  # several paths to sweep over
     return f"{key}={quote(value)}"
+
+
+def _text(key: str, value: str) -> str:
+    if "${" in value or value == "???":
+        what = "is ???, which stands for what is missing" if value == "???" else "holds ${, which looks up a setting"
+        raise ConfigError(f"{key}: {what}; write another text")
+    if not value.isprintable() and any("\ud800" <= char <= "\udfff" for char in value):
+        raise ConfigError(f"{key}: is no UTF-8; write it in a terminal of UTF-8")
+    return value
 
 
 def _resume(settings: Sequence[str]) -> str | None:

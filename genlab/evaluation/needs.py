@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Protocol
+from types import UnionType
+from typing import Any, Protocol, get_args
 
 from torch import nn
 
@@ -15,6 +16,7 @@ from genlab.models.capabilities import (
     GenerativeModel,
     LikelihoodBound,
     SamplesByChain,
+    Sequential,
     Tempered,
     Translator,
     Truncated,
@@ -35,8 +37,9 @@ class Trained(Protocol):
     def spec(self) -> DataSpec: ...  # noqa: D102
 
 
-Need = type | Callable[[Any], str | None]
-"""A capability that the model must have; or what says what a `Trained` lacks, after "needs", None for nothing."""
+Need = type | UnionType | Callable[[Any], str | None]
+"""A capability that the model must have, or one of several (``Tempered | Sequential``); or what says what a `Trained`
+lacks, after "needs", None for nothing."""
 
 CAPABILITIES: dict[type, str] = {
     GenerativeModel: "a model that samples",
@@ -46,6 +49,7 @@ CAPABILITIES: dict[type, str] = {
     DecodesLatents: "a decoder of latents",
     Autoregressive: "a model that draws one pixel after another (model=pixelcnn)",
     SamplesByChain: "a model that samples by a chain (model=ebm)",
+    Sequential: "a model that draws step by step (model=rnn or model=transformer)",
     Tempered: "a model with a density to sharpen (model=realnvp)",
     Truncated: "a generator of latents (model=gan or model=dcgan)",
     Translator: "a model that translates pictures",
@@ -56,17 +60,27 @@ CAPABILITIES: dict[type, str] = {
 def lacking(needs: Iterable[Need], trained: Trained) -> str | None:
     """The first of ``needs`` that is not met, in words that follow "needs" (``"an encoder"``); None: all are."""
     for need in needs:
-        if not isinstance(need, type):
+        if not isinstance(need, type | UnionType):
             found = need(trained)
         elif isinstance(trained.model, need):
             found = None
         else:
-            found = CAPABILITIES.get(need, f"a model that is a {need.__name__}")
+            found = " or ".join(CAPABILITIES.get(each, f"a model that is a {each.__name__}") for each in _each(need))
         if found is not None:
             return found
     return None
 
 
+def _each(need: type | UnionType) -> tuple[type, ...]:
+    return (need,) if isinstance(need, type) else get_args(need)
+
+
 def pictures(trained: Trained) -> str | None:
     """Pictures."""
     return None if isinstance(trained.spec.space, Image) else "pictures"
+
+
+def in_time(trained: Trained) -> str | None:
+    """A model that draws step by step what has a time."""
+    goes_on = isinstance(trained.model, Sequential) and trained.spec.space.kind in ("tokens", "waveform", "frames")
+    return None if goes_on else "a model that draws text, sound or frames step by step (model=rnn or model=transformer)"

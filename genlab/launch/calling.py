@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdo
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from genlab.config.arguments import quote
+from genlab.config.arguments import TEXTS, quote
 from genlab.errors import ConfigError, GenlabError, Interrupted, out_of_memory, too_large
 from genlab.files.atomic import told
 from genlab.process import signals
@@ -47,6 +47,8 @@ def _of(settings: Mapping[str, Any], before: str) -> Iterator[str]:
     for key, value in settings.items():
         if isinstance(value, Mapping):
             yield from _of(value, f"{before}{key}.")
+        elif key in TEXTS and isinstance(value, str):
+            yield f"{before}{key}={value}"  # which is taken as it stands
         else:
             yield f"{before}{key}={_word(value, f'{before}{key}')}"
 

@@ -10,8 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from genlab.data.lengths import ended
-from genlab.data.spaces import Label, Vector
+from genlab.data.spaces import DataSpec, Label, Vector
 from genlab.evaluation.artefacts.chains import animation, strip
 from genlab.evaluation.artefacts.clouds import cloud, is_cloud
 from genlab.evaluation.artefacts.draw import plane_density
@@ -19,17 +18,20 @@ from genlab.evaluation.artefacts.explain import picture
 from genlab.evaluation.artefacts.explain import shown as shown_of
 from genlab.evaluation.artefacts.grids import encoded
 from genlab.evaluation.artefacts.media import media
+from genlab.evaluation.needs import in_time
 from genlab.models.capabilities import (
     Autoregressive,
     DecodesLatents,
     GenerativeModel,
     SamplesByChain,
+    Sequential,
     Tempered,
     Truncated,
 )
 from genlab.models.conditions import rows
 from genlab.models.gan.implicit import ImplicitModel
-from genlab.signatures.ranges import PositiveFloat
+from genlab.signatures.ranges import Positive, PositiveFloat, Share, Text
+from genlab.tasks._step_by_step import StepByStep, sized
 from genlab.tasks.base import Task
 from genlab.tasks.drawn import Drawn, told
 from genlab.tasks.work import BLOCK, Work
@@ -42,25 +44,55 @@ class Sample(Task):
     """Draws from the model.
 
     Args:
-        temperature: times the prior's draws, for models with a density to sharpen (flows).
+        temperature: times the prior's draws, for models with a density to sharpen (flows); of a sequence, what logits
+            are divided by: below 1 likelier steps, above 1 stranger ones.
         truncation: latents beyond it are not drawn, for models of pictures from noise (GANs); None: all are.
         trajectory: also the chain on its way, as a strip and a GIF, for models that sample by a chain.
+        prompt: what all draws begin with, for models of sequences: a text, or of what is no text a file.
+        length: steps of a draw (of text its characters, bytes or pieces), the prompt's too, for models of sequences;
+            None: as many as the data's examples have.
+        top_k: only the k likeliest values of a step are drawn, for models of sequences; None: all.
+        top_p: only the likeliest values are drawn that together have this probability; None: all.
     """
 
     needs = (GenerativeModel,)
-    needs_with: ClassVar = {"temperature": (Tempered,), "truncation": (Truncated,), "trajectory": (SamplesByChain,)}
+    needs_with: ClassVar = {
+        "temperature": (Tempered | Sequential,),
+        "truncation": (Truncated,),
+        "trajectory": (SamplesByChain,),
+        "prompt": (in_time,),
+        "length": (in_time,),
+        "top_k": (Sequential,),
+        "top_p": (Sequential,),
+    }
 
     def __init__(
-        self, *, temperature: PositiveFloat = 1.0, truncation: PositiveFloat | None = None, trajectory: bool = False
+        self,
+        *,
+        temperature: PositiveFloat = 1.0,
+        truncation: PositiveFloat | None = None,
+        trajectory: bool = False,
+        prompt: Text | None = None,
+        length: Positive | None = None,
+        top_k: Positive | None = None,
+        top_p: Share | None = None,
     ) -> None:
         self.temperature = temperature
         self.truncation = truncation
         self.trajectory = trajectory
+        self.prompt = prompt
+        self.length = length
+        self.top_k = top_k
+        self.top_p = top_p
+
+    @property
+    def _step_by_step(self) -> StepByStep:
+        return StepByStep(self.prompt, self.length, self.temperature, self.top_k, self.top_p)
 
     def draw(self, work: Work) -> Drawn:
         """Samples, what goes with them (latents, means, labels, the chains' trajectory), and how they look."""
         given = work.conditions(-(-work.n // BLOCK) * BLOCK)
-        drawn = self._drawn(work, given)
+        drawn, note = self._drawn(work, given)
         path = drawn.pop("trajectory").transpose(0, 1) if self.trajectory else None
         arrays = {name: value.numpy() for name, value in drawn.items()}
         if given is not None:
@@ -69,11 +101,11 @@ class Sample(Task):
             arrays["trajectory"] = path.numpy()
         files = {} if path is None else _moving(work, path)
         samples = torch.from_numpy(arrays["samples"])
-        spec = work.spec
+        spec = sized(work.spec, samples)
         if not is_cloud(spec.space):
-            return self._grid(work, arrays, files | media(spec.space, samples, ended(spec.space, samples)))
+            return self._grid(work, spec, arrays, files | media(spec.space, samples, drawn.get("lengths")), note)
         if spec.space not in (Vector(1, spec.levels), Vector(2)):  # of which a density can be drawn
-            note = "samples, one dimension against another"
+            note += ", one dimension against another"
             return Drawn(partial(cloud, spec, samples, data=None), arrays, note, files)
 
         def picture() -> np.ndarray:
@@ -81,11 +113,13 @@ class Sample(Task):
             log_prob, name = (None, "") if given is not None else plane_density(work.model, data, seed=work.seed)
             return cloud(spec, samples, data=data.val.x, truth=data.density, log_prob=log_prob, log_prob_name=name)
 
-        return Drawn(picture, arrays, f"samples beside the {'data' if spec.dim == 1 else 'truth'}", files)
+        return Drawn(picture, arrays, f"{note} beside the {'data' if spec.dim == 1 else 'truth'}", files)
 
-    def _drawn(self, work: Work, given: Tensor | None) -> dict[str, Tensor]:
-        """``samples`` and what comes with them, ``(n, ...)`` each."""
+    def _drawn(self, work: Work, given: Tensor | None) -> tuple[dict[str, Tensor], str]:
+        """``samples`` and what comes with them, ``(n, ...)`` each; and what they are, in a few words."""
         model = work.model
+        if isinstance(model, Sequential):
+            return self._step_by_step.draws(work, given)
         heat: dict[str, Any] = {"temperature": self.temperature} if isinstance(model, Tempered) else {}
         if isinstance(model, Truncated):
             heat["truncation"] = self.truncation
@@ -102,22 +136,33 @@ class Sample(Task):
                 return {"samples": model.sample(len(index), c, generator=generator, progress=work.bar("sample"))}
             return {"samples": model.sample(len(index), c, generator=generator, **heat)}
 
-        return work.in_blocks(work.n, draw)
+        note = f"samples at temperature {self.temperature}" if isinstance(model, Tempered) else "samples"
+        note = f"samples of latents up to {self.truncation}" if self.truncation is not None else note
+        return work.in_blocks(work.n, draw), note
 
-    def _grid(self, work: Work, arrays: dict[str, np.ndarray], files: dict[str, Callable[[], bytes]]) -> Drawn:
+    def _grid(
+        self,
+        work: Work,
+        spec: DataSpec,
+        arrays: dict[str, np.ndarray],
+        files: dict[str, Callable[[], bytes]],
+        note: str,
+    ) -> Drawn:
         """Pictures in a grid: a row of each class in turn, if there are few."""
-        model, spec, n = work.model, work.spec, work.n
+        model, n = work.model, work.n
         means = "means" in arrays and not isinstance(model, ImplicitModel)  # whose sample is its mean, rounded
         pictures = torch.from_numpy(arrays["means" if means else "samples"])
         classes = spec.num_classes or 99
         columns = classes if "y" in arrays and work.label is None and classes <= 16 else None
-        note = "the grid shows E[x | z], the array also draws x ~ p(x | z)" if means else "samples"
-        note = f"samples at temperature {self.temperature}" if isinstance(model, Tempered) else note
-        note = f"samples of latents up to {self.truncation}" if self.truncation is not None else note
+        note = "the grid shows E[x | z], the array also draws x ~ p(x | z)" if means else note
+        lengths = torch.from_numpy(arrays["lengths"]) if "lengths" in arrays else None
         shown = shown_of(spec.space, work.fitting(n))
         shown -= shown % columns if columns and columns < shown < n else 0  # no row of classes is cut
         return Drawn(
-            partial(picture, spec, pictures[:shown], columns=columns), arrays, f"{note}{told(shown, n)}", files
+            partial(picture, spec, pictures[:shown], None if lengths is None else lengths[:shown], columns=columns),
+            arrays,
+            f"{note}{told(shown, n)}",
+            files,
         )
 
 

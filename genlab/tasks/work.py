@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
+from typing import TextIO
 
 import torch
 from rich.console import Console
@@ -25,6 +27,9 @@ from genlab.tasks.store import Stored
 BLOCK = 64
 """Examples that are drawn together."""
 
+FEW = (1, 8)
+"""Where the first block is parted if few examples are to cost little: what is drawn step by step takes a while."""
+
 
 @dataclass(frozen=True)
 class Work:
@@ -40,6 +45,7 @@ class Work:
         grid: places in the picture, at most.
         root: where the data is now, if it has moved.
         trust: the packages whose classes the checkpoint may name.
+        out: where text goes while it is drawn; None: nowhere.
     """
 
     loaded: Loaded
@@ -51,6 +57,7 @@ class Work:
     grid: int = 400
     root: str | None = None
     trust: Sequence[str] = ()
+    out: TextIO | None = None
 
     @property
     def model(self) -> GenerativeModel:
@@ -114,24 +121,31 @@ class Work:
         c = rows(condition(self.model, test), chosen)
         return test.x[chosen].to(where), None if c is None else c.to(where)
 
-    def in_blocks(self, n: int, draw: Callable[[Tensor, torch.Generator], dict[str, Tensor]]) -> dict[str, Tensor]:
+    def in_blocks(
+        self, n: int, draw: Callable[[Tensor, torch.Generator], dict[str, Tensor]], *, parted: Sequence[int] = ()
+    ) -> dict[str, Tensor]:
         """Named draws of n examples, ``(n, ...)`` each on the CPU, `BLOCK` at a time.
 
         A block has a seed of its own and is drawn whole even where less of it is wanted, so that an example depends on
-        ``seed`` and its number alone: not on n, nor on what fits in memory.
+        ``seed`` and its number alone: not on n, nor on what fits in memory. Its random numbers would be the same in a
+        block of another size, but products of other matrices are rounded otherwise.
 
         Args:
             n: how many.
-            draw: ``(numbers of the examples: (BLOCK,), generator) -> {name: (BLOCK, ...)}``; numbers go beyond n.
+            draw: ``(numbers of the examples: (B,), generator) -> {name: (B, ...)}``; numbers go beyond n.
+            parted: numbers at which a block begins beside the multiples of `BLOCK`.
         """
         where, found = self.device, dict[str, Stored]()
-        for block in range(-(-n // BLOCK)):
-            generator = torch.Generator(where).manual_seed(derive(self.seed, "block", block))
-            index = torch.arange(block * BLOCK, (block + 1) * BLOCK, device=where)
-            for name, value in draw(index, generator).items():
+        for start, stop in pairwise(sorted({*range(0, n + BLOCK, BLOCK), *parted})):
+            if start >= n:
+                break
+            block, within = divmod(start, BLOCK)
+            seed = derive(self.seed, "block", block, *([within] if within else []))
+            index = torch.arange(start, stop, device=where)
+            for name, value in draw(index, torch.Generator(where).manual_seed(seed)).items():
                 if name not in found:
                     found[name] = Stored((n, *value.shape[1:]), value.dtype, folder=self.folder)
-                found[name].write(block * BLOCK, value)
+                found[name].write(start, value)
         return {name: stored.tensor for name, stored in found.items()}
 
     def fitting(self, n: int, *, each: int = 1) -> int:

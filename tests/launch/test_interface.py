@@ -181,6 +181,7 @@ def test_settings_of_a_mapping_are_words():
         "g='null'",
         r"h='it\'s, so'",
     ]
+    assert words([{"prompt": 'it\'s, "so"', "x": {"prompt": None}}]) == ['prompt=it\'s, "so"', "x.prompt=null"]
     with pytest.raises(ConfigError, match="no setting"):
         words([3])  # type: ignore[list-item]
     with pytest.raises(ConfigError, match="k: a config holds"):

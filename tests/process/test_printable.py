@@ -7,7 +7,7 @@ import yaml
 
 from genlab.cli.main import main
 from genlab.commands import train
-from genlab.process.printable import printable
+from genlab.process.printable import harmless, printable
 from genlab.storage import checkpoint
 
 HOSTILE = "\x1b]0;mine\x07"
@@ -19,6 +19,19 @@ HOSTILE = "\x1b]0;mine\x07"
 )
 def test_what_a_terminal_would_obey_is_shown(text, shown):
     assert printable(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (HOSTILE, "\\x1b]0;mine\\x07"),
+        ("a\r\nb\rc\n\td", "a\nb\\rc\n\td"),
+        ("\x9b2J\u202e", "\\x9b2J\\u202e"),
+        ("± é 漢\u3000\xa0x", "± é 漢\u3000\xa0x"),
+    ],
+)
+def test_text_of_several_lines_keeps_its_lines_alone(text, shown):
+    assert harmless(text) == shown
 
 
 def test_the_name_in_a_checkpoint_does_not_reach_the_terminal_as_it_stands(
