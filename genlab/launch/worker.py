@@ -145,7 +145,7 @@ def _report_training(run_dir: Path, summary: Mapping[str, Any], *, trust: Sequen
         lines["energy"] = ", ".join(
             f"{name} {of[name]['mean']:.3g} ± {of[name]['std']:.3g}" for name in ("data", "samples", "noise")
         )
-    for name, record in summary.get("translation", {}).items():
+    for name, record in {**summary.get("translation", {}), **summary.get("baselines", {})}.items():
         lines[name] = str(Record.from_dict(record)).removeprefix(f"{name} ")
     lines |= {
         key.rpartition("_")[0]: _relative(Path(value))

@@ -58,6 +58,13 @@ def written(space: Tokens, tokens: Tensor) -> str:
     return " ".join(map(str, numbers))
 
 
+def content(space: Tokens, tokens: Tensor) -> bytes:
+    """The bytes of UTF-8 that tokens of text ``(L,)`` write."""
+    if space.coding == "bytes":
+        return tokens.to(torch.uint8).numpy().tobytes()
+    return utf8(written(space, tokens)) if space.coding == "characters" else _pieces(space).bytes_of(tokens.tolist())
+
+
 def alphabet(text: str) -> tuple[str, ...]:
     """The characters of a text, sorted."""
     return tuple(sorted(set(text)))
