@@ -55,7 +55,7 @@ SMALL = {
     "gmm": ["model.components=2"],
     "cyclegan": ["model.channels=2", "model.blocks=1"],
     "pix2pix": ["model.channels=2"],
-    **{name: [] for name in ("histogram", "kde", "knn", "naive_bayes", "ppca")},
+    **{name: [] for name in ("histogram", "kde", "knn", "naive_bayes", "ngram", "ppca")},
 }
 """What makes a model small, where it is not what makes a VAE small."""
 

@@ -22,6 +22,7 @@ from genlab.models import (
     VAE,
     GatedPixelCNN,
     NaiveBayes,
+    NGram,
     PixelCNN,
     Transformer,
     WaveNet,
@@ -339,6 +340,14 @@ def _gmm(spec: DataSpec) -> Fitted:
     return gmm(spec, components=3)
 
 
+def _ngram(spec: DataSpec) -> NGram:
+    return NGram(spec, order=3)
+
+
+def _conditional_ngram(spec: DataSpec) -> NGram:
+    return NGram(spec, smoothing="witten_bell", condition="label")
+
+
 FITTED = [
     Case("histogram-binary", BINARY, fitted(histogram)),
     Case("histogram-rgb", RGB, fitted(histogram)),
@@ -354,5 +363,8 @@ FITTED = [
     Case("ppca-binary", BINARY, fitted(ppca)),
     Case("ppca-rgb", RGB, fitted(ppca)),
     Case("ppca-plane", PLANE, fitted(ppca)),
+    Case("ngram-binary", BINARY, fitted(_ngram)),
+    Case("ngram-rgb", RGB, fitted(_ngram)),
+    Case("conditional-ngram-grey", GREY, fitted(_conditional_ngram)),
 ]
 """Models that are fitted in one pass: the laws of training by gradient descent do not concern them."""

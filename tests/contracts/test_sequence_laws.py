@@ -11,13 +11,15 @@ import torch
 from torch import Tensor
 
 from genlab.data.batches import Batch
-from genlab.data.dataset import DataSpec
+from genlab.data.dataset import DataSpec, Split
 from genlab.data.lengths import within
 from genlab.data.spaces import Frames, Image, Tokens, Vector, Waveform
 from genlab.distributions.pixels import uniform
+from genlab.models.classical.base import Fitted
 from genlab.models.conditions import condition
 from genlab.models.sequence import in_steps
 from genlab.models.sequence.base import SequenceModel
+from genlab.models.sequence.ngram import NGram
 from genlab.models.sequence.rnn import RNN
 from genlab.models.sequence.tcn import TCN
 from genlab.models.sequence.transformer import Transformer
@@ -46,7 +48,11 @@ class Case:
 
     def model(self, space, **more) -> SequenceModel:
         torch.manual_seed(0)
-        model = self.build(DataSpec(space=space, **more)).double().eval()
+        model = self.build(DataSpec(space=space, **more))
+        if isinstance(model, Fitted):  # is no table of zeros then
+            train, val = (Split(each.x, lengths=each.lengths) for each in (batch(space, 60, 9), batch(space, 20, 8)))
+            model.fit(train, val, generator=torch.Generator().manual_seed(0))
+        model = model.double().eval()
         with torch.no_grad():
             for parameter in model.parameters():
                 if parameter.requires_grad:
@@ -63,7 +69,12 @@ CASES = [
     Case("transformer", lambda spec: Transformer(spec, layers=2, heads=2, width=8)),
     Case("learned positions", lambda spec: Transformer(spec, layers=1, heads=2, width=8, positions="learned")),
 ]
-each_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+FITTED = [
+    Case("kneser-ney", lambda spec: NGram(spec, order=4)),
+    Case("witten-bell", lambda spec: NGram(spec, order=3, smoothing="witten_bell")),
+]
+each_case = pytest.mark.parametrize("case", [*CASES, *FITTED], ids=lambda case: case.name)
+each_network = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 each_space = pytest.mark.parametrize("space", SPACES.values(), ids=SPACES)
 
 
@@ -213,7 +224,7 @@ def test_only_likely_values_are_drawn_when_asked(case):
     assert (cold == order.indices[0]).all()
 
 
-@each_case
+@each_network
 @pytest.mark.parametrize("kind", ["label", "vector"])
 def test_the_condition_changes_what_is_said(case, kind, monkeypatch):
     spec = DataSpec(space=Tokens(5, 4), num_classes=3, condition=Vector(2))

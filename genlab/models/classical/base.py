@@ -50,14 +50,16 @@ class Fitted(GenerativeModel):
             progress: draws a bar where the fit takes long.
         """
 
-    def learned(self, name: str, *sizes: int) -> None:
-        """Register a float32 tensor ``name`` that the fit fills in; size 0 is for the fit to decide."""
+    def learned(self, name: str, *sizes: int, dtype: torch.dtype = torch.float32) -> None:
+        """Register a tensor ``name``, real or of counts, that the fit fills in; size 0 is for the fit to decide."""
         self._sizes[name] = sizes
-        self.fill(name, torch.zeros(sizes))
+        self.register_parameter(name, nn.Parameter(torch.zeros(sizes, dtype=dtype), requires_grad=False))
 
     def fill(self, name: str, value: Tensor) -> None:
-        """Fill in a learned tensor."""
-        self.register_parameter(name, nn.Parameter(value.float().contiguous(), requires_grad=False))
+        """Fill in a learned tensor; real ones become float32."""
+        held = getattr(self, name)
+        kind = torch.float32 if held.is_floating_point() else held.dtype
+        self.register_parameter(name, nn.Parameter(value.to(kind).contiguous(), requires_grad=False))
 
     def _load_from_state_dict(self, state_dict: Mapping[str, Any], prefix: str, *rest: Any) -> None:
         for name, sizes in self._sizes.items():
