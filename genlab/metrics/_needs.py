@@ -68,6 +68,20 @@ def frames(loaded: Loaded) -> str | None:
     return None if isinstance(loaded.spec.space, Frames) else "frames, such as a piano roll"
 
 
+def nearness(loaded: Loaded) -> str | None:
+    """Examples of which it can be told whether one is nearly another."""
+    space = loaded.spec.space
+    unclear = isinstance(space, Waveform) or (isinstance(space, Frames) and space.levels is None)
+    return "examples that can be told to be alike (sound is another at every shift)" if unclear else None
+
+
+def distances(loaded: Loaded) -> str | None:
+    """Examples between which there are distances."""
+    if isinstance(loaded.spec.space, Tokens):
+        return "examples with a distance between them (tokens are names)"
+    return "examples of one size" if loaded.spec.space.ragged else None
+
+
 def foresees(loaded: Loaded) -> str | None:
     """A model of sequences of which a likeliest next step is known: of tokens, or of frames of integers."""
     space = loaded.spec.space

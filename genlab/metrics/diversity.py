@@ -11,6 +11,7 @@ from genlab.data.spaces import Dataset, Split
 from genlab.evaluation.collapse import diversities
 from genlab.evaluation.record import Record
 from genlab.evaluation.statistics.novelty import PAIR_DISTANCES, diversity
+from genlab.metrics import _needs
 from genlab.metrics._novelty import extractor_of, sides
 from genlab.metrics.base import Metric
 from genlab.metrics.subject import Subject, record, some
@@ -28,7 +29,7 @@ class Diversity(Metric):
         n: samples; None: 2,000 pictures, or 500 of a model that samples by a chain, or 10,000 vectors.
     """
 
-    needs = (GenerativeModel,)
+    needs = (_needs.distances, GenerativeModel)
 
     def __init__(self, *, space: Literal["auto", "features", "data"] = "auto", n: Positive | None = None) -> None:
         self.space = space

@@ -13,7 +13,7 @@ import torch
 from rich.console import Console
 from torch import Tensor, distributed
 
-from genlab.data.spaces import Dataset, Split
+from genlab.data.spaces import Dataset, Frames, Split, Tokens, Waveform
 from genlab.errors import ConfigError, TrainingError
 from genlab.evaluation.artefacts.clouds import is_cloud
 from genlab.evaluation.artefacts.grids import save
@@ -31,8 +31,8 @@ T = TypeVar("T")
 CHUNK = 250
 """Samples drawn together, from a seed of their own: a sample depends on its number alone, and on no batch size."""
 
-SAMPLES, CHAIN_SAMPLES, POINTS = 2000, 500, 10_000
-"""Samples where the metric does not say how many: of pictures, of pictures by a chain, of vectors."""
+SAMPLES, CHAIN_SAMPLES, SEQUENCES, POINTS = 2000, 500, 250, 10_000
+"""Samples where the metric does not say how many: of pictures, of pictures by a chain, of sequences, of vectors."""
 
 
 class Unanswerable(ConfigError):  # noqa: N818 - it reads as what is wrong
@@ -104,6 +104,8 @@ def number_of_samples(subject: Subject, n: int | None) -> int:
         return n
     if is_cloud(subject.data.spec.space):
         return POINTS
+    if isinstance(subject.data.spec.space, Tokens | Waveform | Frames):
+        return SEQUENCES
     return CHAIN_SAMPLES if isinstance(subject.loaded.model, SamplesByChain) else SAMPLES
 
 
