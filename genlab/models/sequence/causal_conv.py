@@ -34,10 +34,10 @@ class CausalConv1d(nn.Module):
         return self.weight
 
     def forward(self, x: Tensor, memory: Memory | None = None) -> Tensor:
-        """``(B, inputs, T) -> (B, outputs, T)``.
+        """``(B, inputs, T) -> (B, outputs, T)``, or of a single step ``(B, inputs) -> (B, outputs)``.
 
         Args:
-            x: all steps, or those that follow what ``memory`` holds.
+            x: all steps, or the one or those that follow what ``memory`` holds.
             memory: of the network's convolutions; it is brought up to these steps.
         """
         if memory is not None:
@@ -71,8 +71,8 @@ class Queue:
 
     "Fast Wavenet Generation Algorithm", T. Le Paine and others, 2016, https://arxiv.org/abs/1611.09482
 
-    Step t lies at ``ring[t mod d, :, (t div d) mod k]``: the taps of a step lie side by side. Nothing in the ring is
-    ever moved; what turns is the order of the taps' weights, of which there are k.
+    Step t lies in ``ring[t mod d]``, there in part ``(t div d) mod k`` of k: the taps of a step lie side by side.
+    Nothing in the ring is ever moved; what turns is the order of the taps' weights, of which there are k.
 
     Args:
         conv: whose filters are computed once, here.
@@ -81,33 +81,32 @@ class Queue:
 
     def __init__(self, conv: CausalConv1d, n: int) -> None:
         self.weight, self.bias = conv.filters().detach(), conv.bias.detach()
-        inputs, self.taps = self.weight.shape[1:]
+        self.inputs, self.taps = self.weight.shape[1:]
         self.dilation, self.reach, self.count = conv.dilation, conv.reach, 0
-        self.ring = self.weight.new_zeros(self.dilation, n, self.taps, inputs)
+        self.ring = self.weight.new_zeros(self.dilation, n, self.taps * self.inputs)
         turned = (self.weight.roll(slot + 1, 2) for slot in range(self.taps))
         self.products = [weight.permute(2, 1, 0).flatten(0, 1) for weight in turned]
 
     def read(self, x: Tensor) -> Tensor:
-        """The convolution at further steps, ``(n, inputs, T) -> (n, outputs, T)``; no gradient to those before."""
-        y = self._step(x[:, :, 0])[:, :, None] if x.shape[2] == 1 else self._steps(x)
-        self.count += x.shape[2]
-        return y
+        """The convolution at a further step or steps, see `CausalConv1d.forward`; no gradient to those before."""
+        return self._step(x) if x.dim() == 2 else self._steps(x)
 
     def _step(self, x: Tensor) -> Tensor:
         if self.taps == 1:
             return torch.addmm(self.bias, x, self.products[0])
         turn, phase = divmod(self.count, self.dilation)
         slot, seen = turn % self.taps, self.ring[phase]
-        seen[:, slot] = x.detach()
-        return torch.addmm(self.bias, seen.flatten(1), self.products[slot])
+        seen[:, slot * self.inputs : (slot + 1) * self.inputs] = x.detach()
+        self.count += 1
+        return torch.addmm(self.bias, seen, self.products[slot])
 
     def _steps(self, x: Tensor) -> Tensor:
-        before = self.ring[self._places(self.count - self.reach, self.count)].permute(1, 2, 0)
-        y = F.conv1d(torch.cat([before, x], 2), self.weight, self.bias, dilation=self.dilation)
+        ring, end = self.ring.unflatten(2, (self.taps, -1)), self.count + x.shape[2]
+        before = ring[self._places(self.count - self.reach, self.count)].permute(1, 2, 0)
         kept = x.detach()[:, :, -self.taps * self.dilation :]
-        end = self.count + x.shape[2]
-        self.ring[self._places(end - kept.shape[2], end)] = kept.permute(2, 0, 1)
-        return y
+        ring[self._places(end - kept.shape[2], end)] = kept.permute(2, 0, 1)
+        self.count = end
+        return F.conv1d(torch.cat([before, x], 2), self.weight, self.bias, dilation=self.dilation)
 
     def _places(self, begin: int, end: int) -> tuple[Tensor, slice, Tensor]:
         """Where the steps ``begin <= t < end`` lie."""
@@ -117,6 +116,16 @@ class Queue:
 
 Memory = dict[nn.Module, Queue]
 """The queue of each convolution of a network."""
+
+
+def over_time(h: Tensor, memory: Memory | None) -> Tensor:
+    """Steps ``(B, T, C)`` as convolutions read them, ``(B, C, T)``; a single one that follows others ``(B, C)``."""
+    return h[:, 0] if memory is not None and h.shape[1] == 1 else h.transpose(1, 2).contiguous()
+
+
+def as_steps(h: Tensor) -> Tensor:
+    """The inverse of `over_time`."""
+    return h[:, None] if h.dim() == 2 else h.transpose(1, 2)
 
 
 def remembering(network: nn.Module, n: int) -> Memory:

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from genlab.data.spaces import DataSpec
 from genlab.models.conditions import Condition
-from genlab.models.sequence.causal_conv import CausalConv1d, Memory, WeightNormed, remembering
+from genlab.models.sequence.causal_conv import CausalConv1d, Memory, WeightNormed, as_steps, over_time, remembering
 from genlab.models.sequence.neural import NeuralSequence, Output
 from genlab.signatures.ranges import Doublings, Positive, Taps, Unit
 
@@ -35,10 +35,10 @@ class Block(nn.Module):
         self.first = WeightNormed(inputs, width, kernel_size, dilation)
         self.second = WeightNormed(width, width, kernel_size, dilation)
         self.skip = CausalConv1d(inputs, width) if inputs != width else None
-        self.drop = nn.Dropout(dropout)
+        self.drop = nn.Dropout(dropout) if dropout else nn.Identity()
 
     def forward(self, h: Tensor, memory: Memory | None = None) -> Tensor:
-        """``(B, inputs, T) -> (B, width, T)``."""
+        """``(B, inputs, T) -> (B, width, T)``; see `CausalConv1d.forward`."""
         z = self.drop(F.relu(self.first(h, memory)))
         z = self.drop(F.relu(self.second(z, memory)))
         return F.relu(z + (h if self.skip is None else self.skip(h, memory)))
@@ -69,10 +69,10 @@ class Blocks(nn.Module):
 
     def forward(self, h: Tensor, memory: Memory | None = None) -> Tensor:
         """``(B, T, inputs) -> (B, T, width)``; of the steps that follow what ``memory`` holds."""
-        h = h.transpose(1, 2).contiguous()
+        h = over_time(h, memory)
         for level in self.levels:
             h = level(h, memory)
-        return h.transpose(1, 2)
+        return as_steps(h)
 
 
 class TCN(NeuralSequence):

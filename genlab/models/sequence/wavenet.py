@@ -19,7 +19,7 @@ from torch.nn import functional as F
 from genlab.data.spaces import DataSpec
 from genlab.models import conditions
 from genlab.models.conditions import Condition, context
-from genlab.models.sequence.causal_conv import CausalConv1d, Memory, remembering
+from genlab.models.sequence.causal_conv import CausalConv1d, Memory, as_steps, over_time, remembering
 from genlab.models.sequence.neural import NeuralSequence, Output
 from genlab.signatures.ranges import Doublings, Positive, Taps, Unit
 
@@ -61,10 +61,10 @@ class WaveNet(NeuralSequence):
         dilations = cycles * [2**i for i in range(layers)]
         self.gates = nn.ModuleList(CausalConv1d(width, 2 * width, kernel_size, dilation) for dilation in dilations)
         self.residuals = nn.ModuleList(CausalConv1d(width, width) for _ in dilations[1:])
-        self.skip = CausalConv1d(len(dilations) * width, skip_width)  # S_1 ... S_L side by side: the sum is a product
+        self.skips = nn.ModuleList(CausalConv1d(width, skip_width) for _ in dilations)
         self.last = CausalConv1d(skip_width, skip_width)
         self.head = nn.Linear(skip_width, self.output.num_outputs)
-        self.drop = nn.Dropout(dropout)
+        self.drop = nn.Dropout(dropout) if dropout else nn.Identity()
         if given := conditions.width(self.given):
             self.context = nn.Linear(given, len(dilations) * 2 * width, bias=False)
 
@@ -85,14 +85,17 @@ class WaveNet(NeuralSequence):
     def body(self, h: Tensor, memory: Memory | None = None) -> Tensor:
         """See `NeuralSequence.body`; what it returns has the width of the sum ``s``."""
         width = len(self.start)
-        h, c = h[:, :, :width].transpose(1, 2).contiguous(), h[:, 0, width:]
-        given = None if self.context is None else self.context(c)[:, :, None].chunk(len(self.gates), 1)
-        said: list[Tensor] = []
-        for i, gate in enumerate(self.gates):
-            if i:
-                h = h + self.residuals[i - 1](said[-1], memory)
-            z = gate(self.drop(h), memory)
-            filtered, gated = (z if given is None else z + given[i]).chunk(2, 1)
-            said.append(torch.tanh(filtered) * torch.sigmoid(gated))
-        s = self.skip(torch.cat(said, 1), memory)
-        return F.relu(self.last(F.relu(s), memory)).transpose(1, 2)
+        h, c = over_time(h[:, :, :width], memory), h[:, 0, width:]
+        given: tuple[Tensor, ...] | None = None
+        if self.context is not None:
+            given = self.context(c).view(len(h), -1, *[1] * (h.dim() - 2)).chunk(len(self.gates), 1)
+        s: Tensor | float = 0.0
+        for i, (gate, skip) in enumerate(zip(self.gates, self.skips, strict=True)):
+            read = gate(self.drop(h), memory)
+            filtered, gated = (read if given is None else read + given[i]).chunk(2, 1)
+            z = torch.tanh(filtered) * torch.sigmoid(gated)
+            s = s + skip(z, memory)
+            if i < len(self.residuals):  # nothing reads what comes after the last layer
+                h = h + self.residuals[i](z, memory)
+        assert isinstance(s, Tensor)
+        return as_steps(F.relu(self.last(F.relu(s), memory)))
