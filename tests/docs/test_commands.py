@@ -13,7 +13,7 @@ from genlab.commands import assembly
 from genlab.config import compose
 from genlab.config.arguments import parse
 from genlab.data import DataSpec
-from genlab.data.spaces import Waveform
+from genlab.data.spaces import Tokens, Waveform
 from genlab.errors import ConfigError
 from genlab.launch import comparison
 from genlab.models.classical.base import Fitted
@@ -105,6 +105,8 @@ def spec_of(config):
     if name == "arrays":
         assert node["kind"] == "vector"
         return DataSpec((2,), None)
+    if name == "lines" or (name == "sources.text.text" and (node["root"] or node["known"])):
+        return DataSpec(space=Tokens(node.get("length", 16), 27, ragged=name == "lines"))
     if name in {"audio", "spoken_digits"}:
         space = Waveform(node["length"] or 9000, 1, node["levels"], 8000, companding=node["companding"], ragged=True)
         return DataSpec(space=space, num_classes=10)
