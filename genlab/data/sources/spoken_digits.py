@@ -50,7 +50,7 @@ def spoken_digits(
     """
     need = f"{FOLDER}/recordings/*.wav from {ADDRESS}"
     folder = data_root(root, need=need)
-    inner = [folder / FOLDER, folder]
+    inner = [folder / FOLDER / "recordings", folder / "recordings", folder / FOLDER, folder]
     found = next((each for each in inner if each.is_dir() and list_recordings(each)), None)
     if found is None:
         raise DataError(f"{folder} holds no {FOLDER}: put {need} there, or give another data.root")

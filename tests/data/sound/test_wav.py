@@ -65,6 +65,7 @@ def test_a_file_whose_writer_did_not_know_its_length_is_read_to_its_end(tmp_path
         (b"this is a text that was renamed\n", "no WAV file"),
         (b"RIFF\x10\0\0\0WAVEfmt ", "cut short: it ends before its samples"),
     ],
+    ids=["empty", "text", "head"],
 )
 def test_what_is_no_wav_file_is_told(tmp_path, content, reason):
     (tmp_path / "a.wav").write_bytes(content)
@@ -84,6 +85,7 @@ def test_what_is_no_wav_file_is_told(tmp_path, content, reason):
         (b"\0" * 4, form(rate=0), None, "damaged header: 0 samples a second"),
         (b"\0" * 4, form()[:8], None, "damaged header"),
     ],
+    ids=["none", "cut", "mu-law", "unknown", "channels", "width", "rate", "header"],
 )
 def test_a_file_that_cannot_be_used_says_why(tmp_path, riff, body, head, said, reason):
     with pytest.raises(BadSoundError, match=reason):
