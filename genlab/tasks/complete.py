@@ -1,4 +1,4 @@
-"""``task=complete``: a part of test pictures is kept, the rest is drawn by an autoregressive model."""
+"""``task=complete``: a part of test examples is kept, the rest is drawn by an autoregressive model."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from genlab.evaluation.artefacts.grids import stacked
 from genlab.models.capabilities import Autoregressive
 from genlab.models.conditions import rows
 from genlab.signatures.ranges import Text
+from genlab.tasks._continued import continued
+from genlab.tasks._step_by_step import InTime
 from genlab.tasks.base import Task
 from genlab.tasks.drawn import Drawn, told
 from genlab.tasks.keep import keep_mask
@@ -18,20 +20,23 @@ from genlab.tasks.work import Work
 
 
 class Complete(Task):
-    """Test pictures of which a part is kept, and the rest drawn pixel by pixel.
+    """Test examples of which a part is kept, and the rest drawn pixel by pixel or step by step.
 
     Args:
-        keep: top, left, or a PNG of the pictures' size whose white pixels are kept.
+        keep: half (of pictures the upper one) or another share, 0.25; of pictures also top, left, or a PNG of their
+            size whose white pixels are kept.
     """
 
     needs = (Autoregressive,)
 
-    def __init__(self, *, keep: Text = "top") -> None:
+    def __init__(self, *, keep: Text = "half") -> None:
         self.keep = keep
 
     def draw(self, work: Work) -> Drawn:
-        """Originals, which pixels are kept, and completions."""
+        """Originals, what of them is kept, and completions."""
         model, spec = work.model, work.spec
+        if isinstance(spec.space, InTime):
+            return continued(work, self.keep)
         assert isinstance(model, Autoregressive)  # `needs` says so
         where = work.device
         mask = keep_mask(self.keep, spec)

@@ -20,13 +20,14 @@ class Inpaint(Task):
     """Test pictures of which a part is kept, and what chains put into the rest.
 
     Args:
-        keep: top, left, or a PNG of the pictures' size whose white pixels are kept.
+        keep: half (of pictures the upper one) or another share, 0.25; of pictures also top, left, or a PNG of their
+            size whose white pixels are kept.
         steps: frames of the chains' path in the arrays.
     """
 
     needs = (SamplesByChain, pictures)
 
-    def __init__(self, *, keep: Text = "top", steps: Frames = 8) -> None:
+    def __init__(self, *, keep: Text = "half", steps: Frames = 8) -> None:
         self.keep = keep
         self.steps = steps
 

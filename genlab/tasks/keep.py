@@ -1,7 +1,8 @@
-"""Which pixels of a picture are given: ``keep=top``, ``keep=left``, or a PNG whose white pixels are kept."""
+"""What of an example is given: a half or another share, ``top``, ``left``, or a PNG whose white pixels are kept."""
 
 from __future__ import annotations
 
+import math
 import warnings
 from pathlib import Path
 
@@ -19,8 +20,48 @@ MODES = frozenset({"1", "L", "LA", "P", "PA", "RGB", "RGBA"})
 """A mask's pixels, in Pillow's names: of 8 bits."""
 
 
+HALF = "half"
+
+
+def kept_steps(keep: str, spec: DataSpec, lengths: Tensor) -> Tensor:
+    """How many steps of examples are kept, ``(B,) int64``: a share of each, rounded down.
+
+    Args:
+        keep: "half", or a share as a command line says it: "0.25".
+        spec: of data with a time.
+        lengths: ``(B,)`` steps of each example.
+
+    Raises:
+        ConfigError: no share, or one that keeps nothing of any example.
+    """
+    share = _share(keep)
+    if share is None:
+        raise ConfigError(
+            f"keep={keep}: is of pictures; of {spec.space.kind} data keep the beginning, a share such as keep=0.5"
+        )
+    kept = (lengths.double() * share).long()
+    if not kept.any():
+        raise ConfigError(f"keep={keep}: of at most {int(lengths.max())} steps nothing is kept; give a larger share")
+    return kept
+
+
+def _share(keep: str) -> float | None:
+    """The part that is kept, if ``keep`` says one.
+
+    Raises:
+        ConfigError: a number that is none.
+    """
+    try:
+        share = 0.5 if keep == HALF else float(keep)
+    except ValueError:
+        return None
+    if not 0 < share < 1:
+        raise ConfigError(f"keep={keep}: give a share between 0 and 1, such as 0.5")
+    return share
+
+
 def keep_mask(keep: str, spec: DataSpec) -> Tensor:
-    """``(H, W)`` bool on the CPU: True where a pixel is kept; the upper or left half, or a picture's white pixels.
+    """``(H, W)`` bool on the CPU: True where a pixel is kept; upper rows, the left half, or a picture's white pixels.
 
     Raises:
         ConfigError: data without pixels, or a mask that is missing, no picture, of another size, or all of one kind.
@@ -31,8 +72,9 @@ def keep_mask(keep: str, spec: DataSpec) -> Tensor:
         )
     height, width = spec.space.height, spec.space.width
     mask = torch.zeros(height, width, dtype=torch.bool)
-    if keep == "top":
-        mask[: (height + 1) // 2] = True
+    share = 0.5 if keep == "top" else _share(keep)
+    if share is not None:
+        mask[: math.ceil(height * share)] = True
     elif keep == "left":
         mask[:, : (width + 1) // 2] = True
     else:
@@ -46,7 +88,7 @@ def _read(path: Path, height: int, width: int) -> Tensor:
     from PIL import Image, UnidentifiedImageError
 
     if not path.is_file():
-        raise ConfigError(f"keep={path}: is neither top nor left nor a PNG file")
+        raise ConfigError(f"keep={path}: is neither top nor left nor a share nor a PNG file")
     try:
         with warnings.catch_warnings(action="ignore"), Image.open(path, formats=["PNG"]) as picture:
             if picture.size != (width, height):

@@ -13,7 +13,7 @@ import torch
 from rich.console import Console
 from torch import Tensor
 
-from genlab.data.spaces import Dataset, DataSpec, Label
+from genlab.data.spaces import Dataset, DataSpec, Image, Label, Split
 from genlab.errors import DataError
 from genlab.evaluation.artefacts.draw import class_cycle, in_turn
 from genlab.models.capabilities import GenerativeModel
@@ -97,7 +97,7 @@ class Work:
         return (class_cycle(n, given.num_classes) if label is None else torch.full((n,), label)).to(self.device)
 
     def held_out(self, n: int) -> tuple[Tensor, Tensor | None]:
-        """``n`` test pictures drawn by ``seed``, of the class ``label`` if given, and what the model is given of them.
+        """``n`` test examples drawn by ``seed``, of the class ``label`` if given, and what the model is given of them.
 
         Where there are fewer, all of them, with a word said.
 
@@ -105,21 +105,37 @@ class Work:
             DataError: there is none.
         """
         test = self.data().test
-        chosen = torch.arange(len(test))
-        if self.label is not None and test.y is not None:
-            chosen = chosen[test.y == self.label]
-        chosen = chosen[torch.randperm(len(chosen), generator=torch.Generator().manual_seed(self.seed))[:n]]
-        if len(chosen) == 0:
-            raise DataError(f"label={self.label}: the test split has no picture of this class")
-        if len(chosen) < n:
-            Console(stderr=True, force_jupyter=False).print(
-                f"the test split has {len(chosen)} such pictures, not {n}: all of them are used",
-                highlight=False,
-                soft_wrap=True,
-            )
+        chosen = self.order(test)[:n]
+        self.told_of_fewer(len(chosen), n)
         where = self.device
         c = rows(condition(self.model, test), chosen)
         return test.x[chosen].to(where), None if c is None else c.to(where)
+
+    def order(self, test: Split) -> Tensor:
+        """The numbers of all test examples, of the class ``label`` if given, in an order drawn by ``seed``.
+
+        Raises:
+            DataError: there is none.
+        """
+        chosen = torch.arange(len(test))
+        if self.label is not None and test.y is not None:
+            chosen = chosen[test.y == self.label]
+        if len(chosen) == 0:
+            raise DataError(f"label={self.label}: the test split has no {self._examples[:-1]} of this class")
+        return chosen[torch.randperm(len(chosen), generator=torch.Generator().manual_seed(self.seed))]
+
+    def told_of_fewer(self, there: int, n: int) -> None:
+        """Say so where there are fewer test examples than n."""
+        if there < n:
+            Console(stderr=True, force_jupyter=False).print(
+                f"the test split has {there} such {self._examples}, not {n}: all of them are used",
+                highlight=False,
+                soft_wrap=True,
+            )
+
+    @property
+    def _examples(self) -> str:
+        return "pictures" if isinstance(self.spec.space, Image) else "examples"
 
     def in_blocks(
         self, n: int, draw: Callable[[Tensor, torch.Generator], dict[str, Tensor]], *, parted: Sequence[int] = ()

@@ -24,7 +24,8 @@ BYTES = Tokens(24, 256, coding="bytes", symbols=tuple(map(chr, range(256))))
 LINES = Tokens(12, 4, ragged=True, coding="characters", symbols=("\n", "a", "b", "c"), end=0)
 NUMBERS = Tokens(12, 5)
 SOUND = Waveform(12, levels=7)
-ROLL = Frames(12, 4, 2)
+ROLL = Frames(12, 4, 2, ragged=False)
+RAGGED_ROLL = Frames(12, 4, 2)
 PICTURE = Image(1, 4, 4, 2)
 
 
@@ -40,6 +41,10 @@ class Small(Loaded):
         lengths = None
         if getattr(space, "ragged", False):
             lengths = torch.arange(9) % 8 + 5
+            end = getattr(space, "end", None)
+            if end is not None:  # which is 0, and stands last
+                x = x.clamp_min(1)
+                x[torch.arange(9), lengths - 1] = end
             x[torch.arange(space.shape[0]) >= lengths[:, None]] = 0
         split = Split(x, y, lengths=lengths)
         return Dataset(name="small", spec=self.spec, train=split, val=split, test=split)

@@ -108,7 +108,7 @@ def test_masks_that_do_not_fit_are_refused(trained: dict[str, Path], tmp_path: P
     for keep, message in (
         (masked(tmp_path, (8, 6)), "is 8x6 pixels, the data is 8x8"),
         (tmp_path / "no.png", "cannot be read as a PNG"),
-        (tmp_path / "missing.png", "is neither top nor left nor a PNG file"),
+        (tmp_path / "missing.png", "is neither top nor left nor a share nor a PNG file"),
     ):
         config = settings("sample", trained["pixelcnn"], "task=complete", f"keep={keep}")
         with pytest.raises(ConfigError, match=message):

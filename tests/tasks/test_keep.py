@@ -11,9 +11,9 @@ import pytest
 import torch
 from PIL import Image
 
-from genlab.data.spaces import DataSpec
+from genlab.data.spaces import DataSpec, Tokens
 from genlab.errors import ConfigError
-from genlab.tasks.keep import keep_mask
+from genlab.tasks.keep import keep_mask, kept_steps
 
 SPEC = DataSpec((3, 5, 4), 256)
 
@@ -26,6 +26,20 @@ def test_halves_are_the_upper_and_the_left_one() -> None:
     assert not top[3:].any()
     assert left[:, :2].all()
     assert not left[:, 2:].any()
+
+
+def test_a_share_is_of_upper_rows() -> None:
+    for keep, rows in (("half", 3), ("0.5", 3), ("0.2", 1), ("0.8", 4)):
+        mask = keep_mask(keep, SPEC)
+        assert mask[:rows].all()
+        assert not mask[rows:].any()
+
+
+def test_a_share_of_a_sequence_is_of_each_examples_steps() -> None:
+    spec = DataSpec(space=Tokens(9, 3, ragged=True))
+    lengths = torch.tensor([9, 8, 2, 1])
+    assert kept_steps("half", spec, lengths).tolist() == [4, 4, 1, 0]
+    assert kept_steps("0.9", spec, lengths).tolist() == [8, 7, 1, 0]
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "RGB", "RGBA", "P"])
@@ -61,9 +75,12 @@ def test_what_is_no_mask_is_refused(tmp_path: Path) -> None:
         "deep.png": "save it as 8-bit grey or RGB",
         "bomb.png": r"cannot be read as a PNG \(DecompressionBombError\)",
         "photo.jpg": "cannot be read as a PNG",
-        "absent.png": "neither top nor left nor a PNG file",
+        "absent.png": "neither top nor left nor a share nor a PNG file",
     }.items():
         with pytest.raises(ConfigError, match=message):
             keep_mask(str(tmp_path / name), SPEC)
+    for share in ("1.5", "0", "inf"):
+        with pytest.raises(ConfigError, match="give a share between 0 and 1"):
+            keep_mask(share, SPEC)
     with pytest.raises(ConfigError, match="of the kind vector"):
         keep_mask("top", DataSpec((2,), None))

@@ -25,6 +25,7 @@ from tests.tasks.sequences import (
     LINES,
     NUMBERS,
     PICTURE,
+    RAGGED_ROLL,
     ROLL,
     SOUND,
     draw,
@@ -168,7 +169,7 @@ def test_what_ends_by_itself_has_lengths(tmp_path) -> None:
         assert (row[: length - 1] != LINES.end).all()
         assert row[length - 1] == LINES.end or length == LINES.length
     assert set(arrays["lengths"]) != {LINES.length}
-    assert (draw(small(ROLL), Sample(length=5), tmp_path).arrays["lengths"] == 5).all()
+    assert (draw(small(RAGGED_ROLL), Sample(length=5), tmp_path).arrays["lengths"] == 5).all()
     assert "lengths" not in draw(small(BYTES), Sample(), tmp_path).arrays
 
 
