@@ -109,7 +109,7 @@ class Scores:
         check_config(held, shown, source=str(self.path))
 
     def facts(self) -> dict[str, Any]:
-        """Of the checkpoint: step, parameters, dim, levels, the data's entropy if it is known, file, class, kind."""
+        """Of the checkpoint: step, parameters, dim, levels, the data's entropy if known, file, class, and its data."""
 
         def look(_: Path) -> dict[str, Any]:
             from genlab.data.sources.densities import Density
@@ -124,9 +124,12 @@ class Scores:
                 "entropy": density.entropy if isinstance(density, Density) else None,
                 "model": type(loaded.model).__name__,
                 "translates": isinstance(loaded.model, Translator),
+                "space": loaded.spec.space.kind,
+                "unit": loaded.spec.space.unit.name,
+                "coding": getattr(loaded.spec.space, "coding", None),
             }
 
-        return {**self._kept("facts", {}, look), "checkpoint": str(self.path)}
+        return {**self._kept("facts", {}, look), "checkpoint": str(self.path), "content": self.data}
 
     def metric(self, name: str, options: Mapping[str, Any]) -> tuple[list[dict[str, Any]], str | None]:
         """The records of a metric; or none, and why the model and its data cannot have it."""

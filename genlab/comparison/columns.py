@@ -11,7 +11,7 @@ from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from genlab.comparison.recorded import FINISHED, Run
+from genlab.comparison.recorded import FINISHED, Run, is_sequence
 from genlab.comparison.show import duration, percent, probability, significant, two_digits, whole
 from genlab.comparison.value import Cell, Value
 
@@ -54,13 +54,13 @@ def record_of(run: Run, metric: str, name: str | None = None) -> dict[str, Any] 
 
 
 def likelihood_scope(run: Run) -> tuple[Hashable, ...]:
-    """``(examples, kind, K, given y, split)``: runs of equal scope have numbers of one kind."""
+    """``(material, kind, K, given y, split)``: runs of equal scope have numbers of one kind."""
     record = record_of(run, "nll")
     if run.error is not None:
         return ("", FAILED, None, False, None)  # whatever the data: there is no number to compare
     if record is None:
-        return (run.examples, TRANSLATES if run.facts.get("translates") else NONE, None, False, None)
-    return (run.examples, record["kind"], record["num_particles"], record["conditional"], record["split"])
+        return (run.material, TRANSLATES if run.facts.get("translates") else NONE, None, False, None)
+    return (run.material, record["kind"], record["num_particles"], record["conditional"], record["split"])
 
 
 def bits(nats: float, facts: Mapping[str, Any]) -> float:
@@ -73,13 +73,15 @@ def _nll(run: Run) -> Cell:
     if record is None:
         return run.lacks.get("nll", "not measured")
     note = TRIVIAL if record.get("warning") else ""
-    return replace(_value(record, scope=likelihood_scope(run)), note=note)
+    return replace(value_of(record, scope=(likelihood_scope(run), run.examples)), note=note)
 
 
 def _bits_per_dim(run: Run) -> Cell:
     nll = _nll(run)
     if isinstance(nll, str):
         return nll
+    if is_sequence(run):
+        return f"measured in {run.facts['unit']}"
     if run.facts.get("levels") is None:
         return "real data has no bits"
     return nll.scaled(bits(1.0, run.facts))
@@ -93,7 +95,8 @@ def _code(run: Run) -> Cell:
     return replace(rate, note=f"of {raw:.2f}")
 
 
-def _value(record: Mapping[str, Any], *, scope: Hashable) -> Value:
+def value_of(record: Mapping[str, Any], *, scope: Hashable) -> Value:
+    """A record, or a rate, as a cell."""
     influence = record.get("influence")
     each = None if influence is None else tuple(influence)
     return Value(record["value"], record["standard_error"], _interval(record), scope=scope, influence=each)
@@ -107,6 +110,9 @@ ALIKE = ("split", "unit", "kind", "extractor", "n")
 """What numbers of one metric must have in common to compare; a Frechet distance, say, falls with more samples, and a
 bound says nothing of which side of an exact number the truth is on."""
 
+PER_UNIT = ("bits/character", "bits/byte", "bits/sample", "nats/frame")
+"""Units of sequences in which numbers compare however the data is cut into examples, and so into how many."""
+
 
 def measured(metric: str, name: str | None = None, *, alike: tuple[str, ...] = ALIKE) -> Callable[[Run], Cell]:
     """The record of a metric as a cell; it compares with those of the same examples that are ``alike`` in these."""
@@ -115,8 +121,10 @@ def measured(metric: str, name: str | None = None, *, alike: tuple[str, ...] = A
         record = record_of(run, metric, name)
         if record is None:
             return run.lacks.get(metric, "not measured")
-        scope = (metric, run.examples, *(record.get(key) for key in alike))
-        return _value(record, scope=scope)
+        whole = record.get("unit") in PER_UNIT
+        same = (record.get(key) for key in alike if not (whole and key == "n"))
+        scope = (metric, run.material if whole else run.examples, *same)
+        return value_of(record, scope=scope)
 
     return of
 

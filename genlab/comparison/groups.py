@@ -18,8 +18,12 @@ from genlab.comparison.columns import (
     Column,
     likelihood_scope,
 )
+from genlab.comparison.in_units import compared, explained, unit_columns
 from genlab.comparison.recorded import FINISHED, SILENT, STOPPED, Run, plain
 from genlab.comparison.value import Cell, Value
+
+FIRST = 3
+"""Columns of the likelihood before those in units of sequences."""
 
 SIGMAS = 2.0
 """Two numbers whose difference is within so many of its standard errors are told as tied."""
@@ -67,7 +71,7 @@ def arrange(runs: Sequence[Run], *, more: Sequence[Column] = ()) -> list[Group]:
 
     ``more``: columns beside `COLUMNS`.
     """
-    columns = (*COLUMNS, *more)
+    columns = (*COLUMNS[:FIRST], *unit_columns(runs), *COLUMNS[FIRST:], *more)
     names = _data_names(run for run in runs if run.error is None)
     places = {examples: place for place, examples in enumerate(names)}
     grouped: dict[tuple[Hashable, ...], list[Run]] = {}
@@ -82,6 +86,7 @@ def arrange(runs: Sequence[Run], *, more: Sequence[Column] = ()) -> list[Group]:
         entropy = grouped[scope][0].facts.get("entropy")
         if entropy is not None and scope[1] in {EXACT, BOUND}:
             why += f" The least possible number here is the entropy of the true density, {entropy:.4g} nats."
+        why += explained(grouped[scope])
         if len(names) > 1 and scope[0] in names:
             title = f"{names[str(scope[0])]}: {title}"
         found.append(Group(title, why, tuple(sorted(rows, key=_by_likelihood)), columns))
@@ -133,7 +138,7 @@ def _data_names(runs: Iterable[Run]) -> dict[str, str]:
     """A name for each set of examples; two sets of one name also say what tells them apart."""
     held: dict[str, Run] = {}
     for run in runs:
-        held.setdefault(run.examples, run)
+        held.setdefault(run.material, run)
     names = {}
     for examples, run in held.items():
         others = [other for key, other in held.items() if key != examples and other.data == run.data]
@@ -161,13 +166,21 @@ def _labels(runs: Sequence[Run]) -> dict[int, str]:
     """What tells a run from the others of its name on the same data, by the run's identity."""
     found = {}
     for run in runs:
-        alike = [other for other in runs if (other.name, other.examples) == (run.name, run.examples)]
+        alike = [other for other in runs if (other.name, other.material) == (run.name, run.material)]
         namesakes = [other for other in alike if other.trained != run.trained]
         settings = _differing(run, namesakes) if namesakes else ""
         otherwise = any(other.trained == run.trained and _ending(other) != _ending(run) for other in alike)
         ending = run.status if otherwise and run.status != FINISHED else ""
-        found[id(run)] = ", ".join(part for part in (settings, ending) if part)
+        found[id(run)] = ", ".join(part for part in (_coding(run, runs), settings, ending) if part)
     return found
+
+
+def _coding(run: Run, runs: Sequence[Run]) -> str:
+    """The coding of a text that others have in another one, where no namesake's settings say it."""
+    alike = [other for other in runs if other.material == run.material]
+    codings = {other.facts.get("coding") for other in alike}
+    named = any(other.name == run.name and other.facts.get("coding") != run.facts.get("coding") for other in alike)
+    return f"coding={run.facts['coding']}" if len(codings) > 1 and not named else ""
 
 
 def _ending(run: Run) -> tuple[Hashable, ...]:
@@ -247,7 +260,7 @@ def _note(values: Sequence[Value]) -> str:
 
 
 def _by_likelihood(row: Row) -> tuple[float, str]:
-    cell = row.cells["nll"]
+    cell = compared(row.cells) or row.cells["nll"]
     return (cell.number if isinstance(cell, Value) else math.inf, row.label)
 
 

@@ -37,6 +37,9 @@ SILENT = (
 _UNSEEN = ("batch_size", "root", "download")
 """Settings of a data node that leave the examples what they are."""
 
+CUT = {"tokens": ("coding", "vocabulary", "length", "stride"), "waveform": ("length",), "frames": ("length",)}
+"""By kind of data, the settings of a data node that say how text, sound or music is cut into examples and coded."""
+
 _PLACES = ("outputs=", "trainer.enable_progress_bar=", "ckpt=", "trust=", "data.root=")
 CURVES = ("train/loss", "val/nll")
 _LONGEST = 1e12  # seconds
@@ -59,7 +62,7 @@ class Run:
         seconds: of training, as far as is known.
         rollbacks: times that the guard went back.
         facts: of the scored checkpoint: step, parameters, dim, levels, entropy, checkpoint, translates (pictures,
-            and draws none of its own).
+            and draws none of its own), space, unit and coding of its data, and their content as a digest.
         records: by metric, as `genlab.evaluation.record.Record.to_dict` gives them.
         lacks: by metric, why there is no record.
         curves: by column of metrics.csv, ``[(step, value), ...]``.
@@ -106,7 +109,17 @@ class Run:
     def examples(self) -> str:
         """A text that is equal for two runs if and only if they have the same examples."""
         node = self.config.get("data") or {}
-        return json.dumps({key: value for key, value in node.items() if key not in _UNSEEN}, sort_keys=True)
+        told = {key: value for key, value in node.items() if key not in _UNSEEN}
+        return json.dumps({**told, "content": self.facts.get("content")}, sort_keys=True)
+
+    @property
+    def material(self) -> str:
+        """A text that is equal for two runs if they have the same data, however it is cut into examples and coded."""
+        node = self.config.get("data") or {}
+        if not is_sequence(self) or self.facts["unit"] == "bits/token":
+            return self.examples
+        told = {key: value for key, value in node.items() if key not in (*_UNSEEN, *CUT[self.facts["space"]])}
+        return json.dumps({**told, "file": Path(str(node.get("root"))).name}, sort_keys=True)
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -128,6 +141,11 @@ class Run:
         }
         pictures = {name: str(path) for name, path in self.pictures.items()}
         return {**plain, "path": None if self.path is None else str(self.path), "pictures": pictures}
+
+
+def is_sequence(run: Run) -> bool:
+    """Whether the data is text, sound or frames, whose likelihood is told per unit of these."""
+    return run.facts.get("space") in CUT
 
 
 def flat(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

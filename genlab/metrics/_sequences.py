@@ -5,6 +5,7 @@ All that score the same steps share one pass over the split.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Literal
 
@@ -44,15 +45,20 @@ def per_symbol(subject: Subject, context: int | str, of: Written, name: str, uni
     return replace(record, rate=rate, n=len(nats), method=method).rated(name)
 
 
-def per_step(subject: Subject, num_particles: int | None) -> Record | None:
-    """The likelihood of a sequence in nats per token, sample or frame; None of other data."""
+def rates(subject: Subject, num_particles: int | None) -> Iterator[Record]:
+    """The likelihood of a sequence in nats per token, sample or frame, and of text in bits per character."""
     space = subject.data.spec.space
     if unit_of(space) is None:
-        return None
+        return
     step = {Tokens: "token", Waveform: "sample", Frames: "frame"}[type(space)]
     record, nats = scored(subject, num_particles)
-    counts = stepwise.weighed(space, Given.steps(subject.split, 0))
-    return replace(record, rate=of_counts(nats, counts, f"nats/{step}", bits=False)).rated(f"nats_per_{step}")
+    alone = Given.steps(subject.split, 0)
+    each = of_counts(nats, stepwise.weighed(space, alone), f"nats/{step}", bits=False)
+    yield replace(record, rate=each).rated(f"nll_per_{step}")
+    if isinstance(space, Tokens) and space.symbols is not None:
+        counts = stepwise.weighed(space, alone, weights(space, "characters"))
+        each = of_counts(nats, counts, "bits/character", bits=True)
+        yield replace(record, rate=each).rated("nll_per_character")
 
 
 def context_of(subject: Subject, context: int | str, name: str) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from genlab.evaluation.record import Record
 from genlab.metrics import _needs
 from genlab.metrics._likelihood import nll
-from genlab.metrics._sequences import per_step
+from genlab.metrics._sequences import rates
 from genlab.metrics.base import Metric
 from genlab.metrics.subject import Subject
 from genlab.signatures.ranges import Positive
@@ -16,7 +16,8 @@ from genlab.signatures.ranges import Positive
 class NLL(Metric):
     """Negative log-likelihood in nats per example: exact, or an importance-weighted upper bound.
 
-    Of sequences also per token, per sample of sound or per frame: the sum over the split divided by theirs.
+    Of sequences also in nats per token, sample or frame, and of text in bits per character: the sum over the split
+    divided by theirs.
 
     Args:
         num_particles: importance samples per example of a bound; None: as metric.bpd, or 500.
@@ -30,8 +31,6 @@ class NLL(Metric):
         self.num_particles = num_particles
 
     def compute(self, subject: Subject) -> Iterator[Record]:
-        """One record, of sequences a second one per step."""
+        """One record; of sequences others per step, and per character."""
         yield nll(subject, self.num_particles)
-        each = per_step(subject, self.num_particles)
-        if each is not None:
-            yield each
+        yield from rates(subject, self.num_particles)

@@ -196,8 +196,10 @@ def test_without_context_the_number_is_that_of_the_likelihood(of: Of) -> None:
 def test_perplexity_is_exp_of_the_nats_per_token(of: Of) -> None:
     for space in (LINES, STREAM, PIECES):
         subject = of(space, random_network)
-        _, per_token = METRICS["nll"]().compute(subject)
-        assert (per_token.metric, per_token.unit) == ("nats_per_token", "nats/token")
+        _, per_token, per_character = METRICS["nll"]().compute(subject)
+        assert (per_token.metric, per_token.unit) == ("nll_per_token", "nats/token")
+        alone = found(subject, "bits_per_character", context=0)
+        assert (per_character.value, per_character.unit) == (pytest.approx(alone.value), "bits/character")
         record = found(subject, "perplexity", context=0)
         assert record.value == pytest.approx(math.exp(per_token.value), rel=1e-9)
         assert record.standard_error == pytest.approx(record.value * per_token.standard_error, rel=1e-9)
