@@ -11,7 +11,6 @@ import numpy as np
 from torch import Tensor
 
 from genlab.data.dataset import DataSpec
-from genlab.data.lengths import ended
 from genlab.data.sound.companding import encode, heard
 from genlab.data.spaces import Frames, Space, Tokens, Video, Waveform
 from genlab.evaluation.artefacts.grids import grid
@@ -41,8 +40,6 @@ def media(space: Space, x: Tensor, lengths: Tensor | None = None) -> Files:
 
 @media.register
 def _(space: Tokens, x: Tensor, lengths: Tensor | None = None) -> Files:
-    if space.symbols is None:
-        return {"txt": lambda: numbers(space, x, lengths).encode()}
     return {"txt": lambda: listing(space, x, lengths).encode("utf-8", "backslashreplace")}
 
 
@@ -59,15 +56,6 @@ def _(space: Frames, x: Tensor, lengths: Tensor | None = None) -> Files:
 @media.register
 def _(space: Video, x: Tensor, lengths: Tensor | None = None) -> Files:
     return {"gif": partial(film, DataSpec(space=space.image), x)}
-
-
-def numbers(space: Tokens, x: Tensor, lengths: Tensor | None = None) -> str:
-    """Tokens ``(B, L)`` that write nothing, an example on each line."""
-    x = x.round().long()
-    lengths = ended(space, x) if lengths is None else lengths
-    long = [x.shape[1]] * len(x) if lengths is None else lengths.tolist()
-    rows = (row[:length] for row, length in zip(x.tolist(), long, strict=True))
-    return "".join(f"{' '.join(map(str, row))}\n" for row in rows)
 
 
 def sound(space: Waveform, x: Tensor, *, rate: int, lengths: Tensor | None = None) -> bytes:

@@ -82,6 +82,7 @@ def _delayed(events: list[Event]) -> Iterator[bytes]:
 
 def variable(number: int) -> bytes:
     """A quantity of variable length: seven bits a byte, the highest first; all bytes but the last have the eighth."""
+    assert number >= 0, "events come in the order of time"
     found = [number & 0x7F]
     while number := number >> 7:
         found.append(number & 0x7F | 0x80)

@@ -12,7 +12,8 @@ from torch import Tensor
 
 from genlab.data.lengths import ended
 from genlab.data.spaces import Tokens
-from genlab.process.printable import printable
+from genlab.data.text.coding import written
+from genlab.process.printable import harmless, printable
 
 if TYPE_CHECKING:
     from PIL.ImageFont import FreeTypeFont
@@ -35,24 +36,18 @@ def texts(space: Tokens, x: Tensor, lengths: Tensor | None = None) -> list[str]:
     x = x.detach().cpu().round().long().clamp(0, space.vocabulary - 1)
     lengths = ended(space, x) if lengths is None else lengths
     long = [x.shape[1]] * len(x) if lengths is None else lengths.tolist()
-    return [_written(space, tokens[:length]) for tokens, length in zip(x, long, strict=True)]
-
-
-def _written(space: Tokens, tokens: Tensor) -> str:
-    assert space.symbols is not None
-    found = "".join(space.symbols[token] for token in tokens.tolist())
-    return found if space.coding == "characters" else found.encode("latin-1").decode("utf-8", "replace")
+    return [written(space, tokens[:length]) for tokens, length in zip(x, long, strict=True)]
 
 
 def listing(space: Tokens, x: Tensor, lengths: Tensor | None = None) -> str:
-    """A file of texts: short ones on a line each, long ones behind a heading; control characters as escapes."""
+    """A file of texts: numbers and short ones on a line each, long ones behind a heading; no control characters."""
     found = texts(space, x, lengths)
-    if space.unit.count <= LINE:
+    if space.unit.count <= LINE or space.symbols is None:
         return "".join(f"{signs(text)}\n" for text in found)
     parts = []
     for i, text in enumerate(found):
         parts.append(f"----- sample {i + 1}, {len(text):,} characters -----")
-        parts.append("\n".join(printable(line.expandtabs(4)) for line in text.split("\n")) + "\n")
+        parts.append(f"{harmless(text)}\n")
     return "\n".join(parts)
 
 
@@ -87,8 +82,8 @@ def _page(text: str, columns: int, rows: int) -> list[str]:
         line = signs(text)
         return [line if len(line) <= columns else f"{line[: columns - 1]}…"]
     lines = []
-    for line in text.split("\n"):
-        lines += textwrap.wrap(printable(line.expandtabs(4)), columns) or [""]
+    for line in harmless(text).expandtabs(4).split("\n"):
+        lines += textwrap.wrap(line, columns) or [""]
         if len(lines) > rows:
             break
     return lines if len(lines) <= rows else [*lines[: rows - 1], f"{lines[rows - 1][: columns - 1]}…"]
