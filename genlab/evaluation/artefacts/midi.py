@@ -61,7 +61,7 @@ def midi(space: Frames, x: Tensor, lengths: Tensor | None = None) -> bytes:
 
 
 def _notes(roll: np.ndarray, first_key: int, start: int) -> list[Event]:
-    """Where the notes of ``(T, W)`` bool begin and end, in order; at one time ends come before beginnings."""
+    """Where the notes of ``(T, W)`` bool begin and end, in order of time."""
     padded = np.pad(roll.astype(np.int8), ((1, 1), (0, 0)))
     change = np.diff(padded, axis=0)
     found = []
@@ -69,7 +69,7 @@ def _notes(roll: np.ndarray, first_key: int, start: int) -> list[Event]:
         key, on = first_key + int(value), change[frame, value] > 0
         if 0 <= key < KEYS:
             found.append(((start + int(frame)) * TICKS, bytes((NOTE_ON if on else NOTE_OFF, key, VELOCITY))))
-    return sorted(found, key=lambda event: (event[0], event[1][0]))
+    return found
 
 
 def _delayed(events: list[Event]) -> Iterator[bytes]:
