@@ -88,7 +88,7 @@ class Queue:
         self.products = [weight.permute(2, 1, 0).flatten(0, 1) for weight in turned]
 
     def read(self, x: Tensor) -> Tensor:
-        """The convolution at a further step or steps, see `CausalConv1d.forward`; no gradient to those before."""
+        """The convolution at a further step or steps, see `CausalConv1d.forward`; gradients are not kept."""
         return self._step(x) if x.dim() == 2 else self._steps(x)
 
     def _step(self, x: Tensor) -> Tensor:
