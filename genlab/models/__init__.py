@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from genlab.models.grid_normalised import GridNormalised
     from genlab.models.pixelcnn.gated_pixelcnn import GatedPixelCNN
     from genlab.models.pixelcnn.pixelcnn import PixelCNN
+    from genlab.models.sequence.hmm import HMM
     from genlab.models.sequence.ngram import NGram
     from genlab.models.sequence.rnn import RNN
     from genlab.models.sequence.tcn import TCN

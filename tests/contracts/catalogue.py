@@ -17,6 +17,7 @@ from genlab.models import (
     DCGAN,
     EBM,
     GAN,
+    HMM,
     RNN,
     TCN,
     VAE,
@@ -348,6 +349,10 @@ def _conditional_ngram(spec: DataSpec) -> NGram:
     return NGram(spec, smoothing="witten_bell", condition="label")
 
 
+def _hmm(spec: DataSpec) -> HMM:
+    return HMM(spec, states=3, iterations=10)
+
+
 FITTED = [
     Case("histogram-binary", BINARY, fitted(histogram)),
     Case("histogram-rgb", RGB, fitted(histogram)),
@@ -366,5 +371,7 @@ FITTED = [
     Case("ngram-binary", BINARY, fitted(_ngram)),
     Case("ngram-rgb", RGB, fitted(_ngram)),
     Case("conditional-ngram-grey", GREY, fitted(_conditional_ngram)),
+    Case("hmm-binary", BINARY, fitted(_hmm)),
+    Case("hmm-rgb", RGB, fitted(_hmm)),
 ]
 """Models that are fitted in one pass: the laws of training by gradient descent do not concern them."""

@@ -19,6 +19,7 @@ from genlab.models.classical.base import Fitted
 from genlab.models.conditions import condition
 from genlab.models.sequence import in_steps
 from genlab.models.sequence.base import SequenceModel
+from genlab.models.sequence.hmm import HMM
 from genlab.models.sequence.ngram import NGram
 from genlab.models.sequence.rnn import RNN
 from genlab.models.sequence.tcn import TCN
@@ -72,6 +73,7 @@ CASES = [
 FITTED = [
     Case("kneser-ney", lambda spec: NGram(spec, order=4)),
     Case("witten-bell", lambda spec: NGram(spec, order=3, smoothing="witten_bell")),
+    Case("hidden markov", lambda spec: HMM(spec, states=4, iterations=15, tolerance=1e-9)),
 ]
 each_case = pytest.mark.parametrize("case", [*CASES, *FITTED], ids=lambda case: case.name)
 each_network = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

@@ -218,6 +218,24 @@ class NGram(SequenceModel, Fitted):
         """See `SequenceModel.reader`."""
         return _NGramReader(self, n, c)
 
+    def outputs(self, x: Tensor, c: Tensor | None) -> Tensor:
+        """See `SequenceModel.outputs`."""
+        older = _shifted(self._rows(x).long(), self.symbols)
+        size = max(1, AT_ONCE // (len(x) * self.places * self.symbols))
+        steps = torch.arange(x.shape[1], device=x.device).split(size)
+        return torch.cat([self._every(t, lambda m, t=t: older(m)[..., t], len(x), c) for t in steps], 1)  # type: ignore[misc]
+
+    def _every(self, t: Tensor, older: Callable[[int], Tensor], n: int, c: Tensor | None) -> Tensor:
+        """What `output` needs of the steps ``t (T,)`` of n sequences, ``(n, T, num_outputs)``."""
+        every = torch.arange(self.symbols, device=t.device)
+        roots = self._roots(t, c)[..., None].expand(n, self.width or 1, len(t), self.symbols)
+        of = _Descent(
+            every.expand_as(roots), lambda m: older(m)[..., None], roots, t[:, None] + self.begins, symbols=self.symbols
+        )
+        log_p = self._said(of).transpose(1, 2)
+        binary = self.width is not None and self.symbols == 2
+        return log_p[..., 1] - log_p[..., 0] if binary else log_p.flatten(2)
+
 
 class _Descent:
     """Symbols, their contexts of a length, and what the models of order 1, 2, ... say of them.
@@ -262,14 +280,8 @@ class _NGramReader(Reader):
         self._say()
 
     def _say(self) -> None:
-        model, past = self.model, self.past
-        t = torch.tensor([self.count], device=past.device)
-        every = torch.arange(model.symbols, device=past.device).expand(*past.shape[:2], -1)
-        roots = model._roots(t, self.c).expand(*past.shape[:2], 1)
-        of = _Descent(every, lambda m: past[..., -m, None], roots, t + model.begins, symbols=model.symbols)
-        log_p = model._said(of)
-        binary = model.width is not None and model.symbols == 2
-        self.outputs = log_p[..., 1] - log_p[..., 0] if binary else log_p.flatten(1)
+        t = torch.tensor([self.count], device=self.past.device)
+        self.outputs = self.model._every(t, lambda m: self.past[..., -m, None], len(self.past), self.c)[:, 0]
 
 
 def _shifted(x: Tensor, beginning: int) -> Callable[[int], Tensor]:
