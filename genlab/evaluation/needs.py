@@ -47,7 +47,7 @@ CAPABILITIES: dict[type, str] = {
     UnnormalisedDensity: "an energy",
     EncodesLatents: "an encoder",
     DecodesLatents: "a decoder of latents",
-    Autoregressive: "a model that draws one pixel after another (model=pixelcnn)",
+    Autoregressive: "a model that draws one pixel or step after another (model=pixelcnn or model=transformer)",
     SamplesByChain: "a model that samples by a chain (model=ebm)",
     Sequential: "a model that draws step by step (model=rnn or model=transformer)",
     Tempered: "a model with a density to sharpen (model=realnvp)",

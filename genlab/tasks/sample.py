@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import torch
+from pydantic import Field
 from torch import Tensor
 
 from genlab.data.spaces import DataSpec, Label, Vector
@@ -30,11 +31,13 @@ from genlab.models.capabilities import (
 )
 from genlab.models.conditions import rows
 from genlab.models.gan.implicit import ImplicitModel
-from genlab.signatures.ranges import Positive, PositiveFloat, Share, Text
+from genlab.signatures.ranges import Positive, PositiveFloat, Text
 from genlab.tasks._step_by_step import StepByStep, sized
 from genlab.tasks.base import Task
 from genlab.tasks.drawn import Drawn, told
 from genlab.tasks.work import BLOCK, Work
+
+TopP = Annotated[float, Field(gt=0, le=1)]
 
 TRAJECTORY_FRAMES = 20
 """Times at which ``trajectory=true`` looks at the chains."""
@@ -75,7 +78,7 @@ class Sample(Task):
         prompt: Text | None = None,
         length: Positive | None = None,
         top_k: Positive | None = None,
-        top_p: Share | None = None,
+        top_p: TopP | None = None,
     ) -> None:
         self.temperature = temperature
         self.truncation = truncation

@@ -180,6 +180,8 @@ def test_likely_values_alone(tmp_path) -> None:
         for options in ({"top_k": 1}, {"top_p": 1e-6}, {"temperature": 1e-6})
     ]
     assert all((each == greedy[0][0]).all() for each in greedy)
+    every = [draw(of, Sample(**options), tmp_path).arrays["samples"] for options in ({}, {"top_p": 1}, {"top_k": 99})]
+    assert all((each == every[0]).all() for each in every)
     note = draw(of, Sample(temperature=0.5, top_k=2, top_p=0.9), tmp_path).note
     assert note.startswith("samples at temperature 0.5, top_k 2, top_p 0.9")
 
