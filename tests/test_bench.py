@@ -46,7 +46,7 @@ def other(name: str) -> Any:
 
 def test_every_job_on_one_core_composes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(PATH.parent)
-    for words in other("cpu").JOBS.values():
+    for words in (*other("cpu").JOBS.values(), *other("sequences").JOBS.values()):
         assert compose("train", words) is not None
 
 

@@ -13,7 +13,7 @@ from genlab.commands import assembly
 from genlab.config import compose
 from genlab.config.arguments import parse
 from genlab.data import DataSpec
-from genlab.data.spaces import Frames, Tokens, Waveform
+from genlab.data.spaces import Tokens, Waveform
 from genlab.errors import ConfigError
 from genlab.launch import comparison
 from genlab.models.classical.base import Fitted
@@ -107,8 +107,6 @@ def spec_of(config):
         return DataSpec((2,), None)
     if name == "lines" or (name == "sources.text.text" and (node["root"] or node["known"])):
         return DataSpec(space=Tokens(node.get("length", 16), 27, ragged=name == "lines"))
-    if name in {"music", "jsb_chorales", "nottingham"}:
-        return DataSpec(space=Frames(160, 88, 2, first_key=21, rate=node["rate"]))
     if name in {"audio", "spoken_digits"}:
         space = Waveform(node["length"] or 9000, 1, node["levels"], 8000, companding=node["companding"], ragged=True)
         return DataSpec(space=space, num_classes=10)

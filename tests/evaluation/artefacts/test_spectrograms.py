@@ -55,7 +55,6 @@ def test_all_of_a_sound_is_covered_however_short(length, rate):
     assert last >= (length - 1) / rate
     assert low < 0 < rate / 2000 < high
     assert axes_of(found)[1][-1] == pytest.approx(rate / 2000)
-    assert length < 40 or found.level.shape[1] > 12  # something can be seen to change
 
 
 def companded(x, levels=256):
