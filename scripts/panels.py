@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ Draw = Callable[[dict[str, Any]], "np.ndarray"]
 """``arrays -> (height, width, 3) uint8``."""
 
 GAP = 3
-GROUND, PAPER, DENSE = (110, 110, 110), (255, 255, 255), (0, 77, 90)
+GROUND, PAPER, DENSE, INK = (110, 110, 110), (255, 255, 255), (0, 77, 90), (40, 40, 40)
 BINS, SIDE = 70, 3.6
 """Of points in the plane: cells per side of a square, and half its side, in the units of eight Gaussians."""
 
@@ -38,6 +39,19 @@ def alternating(*names: str, rows: int, columns: int, scale: int = 4) -> Draw:
         return tiled(np.concatenate(found), columns=columns, scale=scale)
 
     return draw
+
+
+def written(arrays: dict[str, Any], *, lines: int = 15, across: int = 38) -> np.ndarray:
+    """The first of ``samples (N, L)``, which are bytes, as text."""
+    import numpy as np
+    from PIL import Image, ImageDraw, ImageFont
+
+    text = bytes(arrays["samples"][0].astype(np.uint8)).decode(errors="replace")
+    shown = [row for line in text.splitlines() for row in (textwrap.wrap(line, across) or [""])][:lines]
+    font = ImageFont.load_default(size=13)
+    panel = Image.new("RGB", (270, 17 * lines + 8), PAPER)
+    ImageDraw.Draw(panel).multiline_text((6, 4), "\n".join(shown), fill=INK, font=font, spacing=4)
+    return np.asarray(panel)
 
 
 def masked(arrays: dict[str, Any], name: str) -> np.ndarray:

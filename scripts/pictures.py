@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from panels import Draw, alternating, chains, cloud, grid, translations  # beside this file
+from panels import Draw, alternating, chains, cloud, grid, translations, written  # beside this file
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -39,6 +39,8 @@ TRAIN = {
     "pixelcnn": "model=pixelcnn data=digits trainer.max_steps=500",
     "realnvp": "model=realnvp data=digits trainer.max_steps=200",
     "ebm": "model=ebm data=digits trainer.max_steps=500",
+    "transformer": "model=transformer data=digits model.condition=label trainer.max_steps=600",
+    "rnn-text": "model=rnn data=text trainer.max_steps=600",
     "gmm-toy2d": f"model=gmm {PLANE}",
     "kde-toy2d": f"model=kde {PLANE}",
     "vae-toy2d": f"model=vae {PLANE} trainer.max_steps=3000",
@@ -141,6 +143,22 @@ FIGURES = {
                 Panel(
                     "top kept, and completed",
                     "pixelcnn",
+                    "sample task=complete keep=top",
+                    alternating("kept", "completions", rows=4, columns=8),
+                ),
+            ]
+        ],
+    ),
+    "sequence": Figure(
+        "A recurrent network that has read a novel byte by byte for some minutes; digits of a transformer, pixel by "
+        "pixel, a column for each label; test digits whose top is kept, and below each row their completions.",
+        [
+            [
+                Panel("a novel, byte by byte", "rnn-text", 'sample prompt="It was " n=8 temperature=0.7', written),
+                Panel("each label, pixel by pixel", "transformer", "sample n=80", grid("samples", rows=8, columns=10)),
+                Panel(
+                    "top kept, and completed",
+                    "transformer",
                     "sample task=complete keep=top",
                     alternating("kept", "completions", rows=4, columns=8),
                 ),
