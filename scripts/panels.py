@@ -47,7 +47,7 @@ def written(arrays: dict[str, Any], *, lines: int = 15, across: int = 38) -> np.
     from PIL import Image, ImageDraw, ImageFont
 
     text = bytes(arrays["samples"][0].astype(np.uint8)).decode(errors="replace")
-    shown = [row for line in text.splitlines() for row in (textwrap.wrap(line, across) or [""])][:lines]
+    shown = textwrap.wrap(" ".join(text.split()), across)[:lines]
     font = ImageFont.load_default(size=13)
     panel = Image.new("RGB", (270, 17 * lines + 8), PAPER)
     ImageDraw.Draw(panel).multiline_text((6, 4), "\n".join(shown), fill=INK, font=font, spacing=4)

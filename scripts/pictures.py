@@ -39,8 +39,8 @@ TRAIN = {
     "pixelcnn": "model=pixelcnn data=digits trainer.max_steps=500",
     "realnvp": "model=realnvp data=digits trainer.max_steps=200",
     "ebm": "model=ebm data=digits trainer.max_steps=500",
-    "transformer": "model=transformer data=digits model.condition=label trainer.max_steps=600",
-    "rnn-text": "model=rnn data=text trainer.max_steps=600",
+    "rnn": "model=rnn data=digits model.condition=label model.layers=1 trainer.max_steps=600",
+    "ngram-text": "model=ngram data=text",
     "gmm-toy2d": f"model=gmm {PLANE}",
     "kde-toy2d": f"model=kde {PLANE}",
     "vae-toy2d": f"model=vae {PLANE} trainer.max_steps=3000",
@@ -150,15 +150,17 @@ FIGURES = {
         ],
     ),
     "sequence": Figure(
-        "A recurrent network that has read a novel byte by byte for some minutes; digits of a transformer, pixel by "
-        "pixel, a column for each label; test digits whose top is kept, and below each row their completions.",
+        "An n-gram that has counted a novel byte by byte; digits of a recurrent network, pixel by pixel, a column for "
+        "each label; test digits whose top is kept, and below each row their completions.",
         [
             [
-                Panel("a novel, byte by byte", "rnn-text", 'sample prompt="It was " n=8 temperature=0.7', written),
-                Panel("each label, pixel by pixel", "transformer", "sample n=80", grid("samples", rows=8, columns=10)),
+                Panel(
+                    "a novel, counted", "ngram-text", "sample prompt='It was ' n=8 length=400 temperature=0.7", written
+                ),
+                Panel("each label, pixel by pixel", "rnn", "sample n=80", grid("samples", rows=8, columns=10)),
                 Panel(
                     "top kept, and completed",
-                    "transformer",
+                    "rnn",
                     "sample task=complete keep=top",
                     alternating("kept", "completions", rows=4, columns=8),
                 ),
