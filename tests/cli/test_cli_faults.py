@@ -59,7 +59,7 @@ def test_debug_shows_the_traceback(tmp_path):
             "cannot list 'modls'; choose from models, data, objectives, optimisers, metrics, tasks, experiments "
             "(did you mean models?)",
         ),
-        ("train model=va", "realnvp, vae (did you mean vae?)"),
+        ("train model=va", "(did you mean vae?)"),
         ("train model=_vae", "model=_vae: no such choice; choose from conditional_dcgan, "),
         ("eval --metric nl", "(did you mean nll?)"),
         ("eval metric.fcd.n=10", "metric.fcd.n: is of a metric that is not asked for; add --metric fcd"),

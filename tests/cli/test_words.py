@@ -35,7 +35,7 @@ def test_a_choice_is_a_name(group, refused):
         ("train objective._target_=genlab.models.VAE", "objective._target_: genlab.models.VAE is no objective"),
         ("train model._target_=genlab.data.digits", "model._target_: genlab.data.digits is no model"),
         ("train model=[vae]", "model=[vae]: no such choice; choose from conditional_dcgan"),
-        ("train data=[toy2d,digits]", "data=[toy2d,digits]: no such choice; choose from arrays, binarized_mnist"),
+        ("train data=[toy2d,digits]", "data=[toy2d,digits]: no such choice; choose from arrays, audio"),
         ("eval metric=null", "metric=null: no such choice; choose from active_units, all, bayes"),
         ("eval metric=[nll,null]", "metric=null: no such choice"),
         ("compare metric=5", "metric=5: no such choice"),
