@@ -21,6 +21,7 @@ from genlab import build
 from genlab.bijectors.batchnorm import BatchNorm
 from genlab.commands import devices
 from genlab.data.batches import BatchLoader, Place
+from genlab.data.lengths import trimmed
 from genlab.data.spaces import Dataset
 from genlab.errors import ConfigError
 from genlab.models.classical.base import Fitted
@@ -145,7 +146,7 @@ def loader(
     if held is not None and "epoch" in held:  # older checkpoints know their step alone, and it counts from the first
         origin = Place(start, held["epoch"], held["examples"])
     loader = BatchLoader(
-        data.train,
+        trimmed(data.spec.space, data.train),
         batch_size=config["data"]["batch_size"],
         seed=config["seed"],
         num_steps=0,

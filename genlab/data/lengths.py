@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
+from genlab.data.dataset import Split
 from genlab.data.spaces import Space, Tokens, Waveform
 
 
@@ -26,6 +29,17 @@ def within(space: Space, x: Tensor, lengths: Tensor | None) -> Tensor:
     if isinstance(space, Waveform):
         return inside[:, None].expand_as(x)
     return inside.view(*inside.shape, *[1] * (x.dim() - 2)).expand_as(x)
+
+
+def trimmed(space: Space, split: Split) -> Split:
+    """The split without padding that all of its examples have, as where the longest of all are in another split.
+
+    A view: on an accelerator, where every batch has the shape of the split, a step costs what its length says.
+    """
+    axis = time_axis(space)
+    if split.lengths is None or (most := int(split.lengths.max())) == split.x.shape[axis]:
+        return split
+    return replace(split, x=split.x.narrow(axis, 0, most))
 
 
 def units(space: Space, x: Tensor, lengths: Tensor | None) -> Tensor:

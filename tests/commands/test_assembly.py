@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import islice
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -60,3 +63,14 @@ def test_what_else_is_larger_than_the_memory_is_no_bug(monkeypatch: pytest.Monke
     monkeypatch.setitem(main.VERBS, "list", Verb("", lambda *_: np.empty(10**16) is None))
     assert main.main(["list"]) == 5
     assert capsys.readouterr().err.startswith("genlab: error: out of memory (Unable to allocate")
+
+
+def test_batches_of_sequences_are_as_long_as_those_that_are_trained_on(config: Callable, tmp_path: Path) -> None:
+    parts = {part: np.zeros((4, 9, 88), np.uint8) for part in ("x_train", "x_val", "x_test")}
+    lengths = {"lengths_train": [2, 5, 5, 1], "lengths_val": [9] * 4, "lengths_test": [3] * 4}
+    np.savez(tmp_path / "x.npz", **parts, **{name: np.array(each) for name, each in lengths.items()})
+    made = config("model=rnn", "data=music", f"data.root={tmp_path / 'x.npz'}", "data.batch_size=2")
+    data = build.dataset(made["data"], trust=[])
+    assert data.train.x.shape[1] == 9
+    found = assembly.loader(made, data, SimpleNamespace(global_rank=0, world_size=1), held=None)
+    assert [batch.x.shape for batch in islice(found, 2)] == [(2, 5, 88)] * 2

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
 from genlab.data import lengths
+from genlab.data.batches import BatchLoader
+from genlab.data.dataset import Split
 from genlab.data.spaces import Frames, Image, Tokens, Waveform
 
 LONG = torch.tensor([1, 3, 4])
@@ -19,6 +22,32 @@ def test_what_is_of_an_example_lies_along_its_time_axis():
     sound = lengths.within(Waveform(4, levels=256, ragged=True), torch.zeros(3, 1, 4), LONG)
     assert torch.equal(sound, inside[:, None])
     assert lengths.within(Tokens(4, 9), torch.zeros(3, 4), None).all()
+
+
+@pytest.mark.parametrize("space", [Frames(9, 2, 2), Waveform(9, 2, 256, ragged=True), Tokens(9, 5, ragged=True)])
+def test_padding_that_all_examples_have_is_left_out(space):
+    x = torch.arange(3 * space.dim).view(3, *space.shape)
+    split = Split(x, y=torch.tensor([0, 1, 2]), lengths=LONG)
+    found = lengths.trimmed(space, split)
+    assert found.x.shape[lengths.time_axis(space)] == 4
+    assert found.x.data_ptr() == x.data_ptr()  # a view
+    assert (found.y, found.lengths) == (split.y, split.lengths)
+    inside = lengths.within(space, x, LONG)
+    assert torch.equal(found.x[lengths.within(space, found.x, LONG)], x[inside])
+    assert lengths.trimmed(space, found) is found
+    assert lengths.trimmed(space, Split(x)).x is x
+
+
+def test_batches_are_as_long_as_training_examples_and_not_as_those_that_are_held_out():
+    space = Frames(9, 2, 2)
+    x = torch.randint(2, (6, 9, 2), generator=torch.Generator().manual_seed(0))
+    train = Split(x * (torch.arange(9)[:, None] < 4), lengths=torch.full((6,), 4))
+    batches = {
+        length: next(iter(BatchLoader(split, batch_size=3, seed=0, num_steps=1)))
+        for length, split in ((9, train), (4, lengths.trimmed(space, train)))
+    }
+    assert {length: batch.x.shape[1] for length, batch in batches.items()} == {9: 9, 4: 4}
+    assert torch.equal(batches[4].x, batches[9].x[:, :4])
 
 
 def test_units_are_counted_as_the_space_counts_them():
