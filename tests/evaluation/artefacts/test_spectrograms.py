@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from genlab.data.spaces import Waveform
-from genlab.evaluation.artefacts.spectrograms import QUIETEST, SHOWN, spectrogram, spectrograms
+from genlab.evaluation.artefacts import spectrograms as module
+from genlab.evaluation.artefacts.spectrograms import QUIETEST, spectrogram, spectrograms
 
 RATE = 8000
 SECONDS = np.arange(RATE) / RATE
@@ -81,10 +82,9 @@ def test_what_comes_after_the_end_is_not_drawn():
     assert not np.array_equal(spectrograms(space, x), spectrograms(space, cut, lengths))
 
 
-def test_the_first_sounds_are_shown():
+def test_the_first_sounds_are_shown(monkeypatch):
+    monkeypatch.setattr(module, "SHOWN", 3)  # which leaves a place empty
     space = Waveform(100, rate=RATE)
-    x = torch.rand(SHOWN + 2, 1, 100)
-    assert np.array_equal(spectrograms(space, x), spectrograms(space, x[:SHOWN]))
+    x = torch.rand(5, 1, 100)
     x[0] = torch.nan
-    for n in (1, 3):  # an empty place among them
-        assert spectrograms(space, x[:n]).shape[2] == 3
+    assert np.array_equal(spectrograms(space, x), spectrograms(space, x[:3]))
