@@ -157,7 +157,7 @@ class Sample(Task):
         pictures = torch.from_numpy(arrays["means" if means else "samples"])
         classes = spec.num_classes or 99
         columns = classes if "y" in arrays and work.label is None and classes <= 16 else None
-        note = "the grid shows E[x | z], the array also draws x ~ p(x | z)" if means else note
+        note = "the grid shows E[x | z], the array also draws x ~ p(x | z)" if means and note == "samples" else note
         lengths = torch.from_numpy(arrays["lengths"]) if "lengths" in arrays else None
         shown = shown_of(spec.space, work.fitting(n))
         shown -= shown % columns if columns and columns < shown < n else 0  # no row of classes is cut

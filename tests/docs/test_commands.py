@@ -13,7 +13,7 @@ from genlab.commands import assembly
 from genlab.config import compose
 from genlab.config.arguments import parse
 from genlab.data import DataSpec
-from genlab.data.spaces import Tokens, Waveform
+from genlab.data.spaces import Frames, Tokens, Waveform
 from genlab.errors import ConfigError
 from genlab.launch import comparison
 from genlab.models.classical.base import Fitted
@@ -110,6 +110,8 @@ def spec_of(config):
     if name in {"audio", "spoken_digits"}:
         space = Waveform(node["length"] or 9000, 1, node["levels"], 8000, companding=node["companding"], ragged=True)
         return DataSpec(space=space, num_classes=10)
+    if name in {"music", "jsb_chorales", "nottingham"}:
+        return DataSpec(space=Frames(16, 88, 2))
     if name in {"image_folder", "paired", "unpaired"}:
         layout = "single" if name == "image_folder" else name  # which may have a subfolder for each class
         classes = 2 if layout == "single" else None
