@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from functools import partial
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from genlab.data.dataset import Split
 from genlab.data.lengths import ended, mask, time_axis, within
 from genlab.data.spaces import Space, Tokens
+from genlab.evaluation.artefacts.explain import figure, most
 from genlab.evaluation.artefacts.grids import stacked
 from genlab.evaluation.artefacts.media import Files, media
 from genlab.models.capabilities import Autoregressive
 from genlab.models.conditions import condition
 from genlab.tasks._side_by_side import side_by_side
-from genlab.tasks._step_by_step import sized
+from genlab.tasks._step_by_step import STEPS, sized
 from genlab.tasks.drawn import Drawn, told
 from genlab.tasks.keep import kept_steps
 from genlab.tasks.work import FEW, Work
@@ -65,12 +67,32 @@ def continued(work: Work, keep: str) -> Drawn:
     count = work.fitting(n, each=2)
     spec = sized(work.spec, done)
     picture = partial(stacked, [originals[:count], done[:count]], spec, columns=COLUMNS)
+    limit = most(spec.space)
+    if limit is not None:
+        count = min(count, limit // 2)
+        ends_at = (long[:count], now[:count])
+        picture = partial(_in_pairs, spec.space, originals[:count], done[:count], kept[:count], ends_at)
     files = _files(spec.space, originals, done, kept, (long, now))
     note = (
         f"test examples, below each row how the model goes on after {keep} of them, each a draw from the exact "
         f"conditional{told(count, n)}"
     )
     return Drawn(picture, {name: value.numpy() for name, value in arrays.items()}, note, files)
+
+
+def _in_pairs(
+    space: Space, originals: Tensor, done: Tensor, kept: Tensor, lengths: tuple[Tensor, Tensor]
+) -> np.ndarray:
+    """A figure of each original and its completion, whose title says where the model goes on."""
+    names = [
+        name
+        for i, steps in enumerate(kept.tolist())
+        for name in (f"original {i + 1}", f"completion {i + 1}, drawn after {steps:,} {STEPS[space.kind]}")
+    ]
+    both = torch.stack([originals, done], 1).flatten(0, 1)
+    found = figure(space, both, torch.stack(lengths, 1).flatten(), names=names)
+    assert found is not None  # as it shows some
+    return found
 
 
 def _lengths(space: Space, test: Split) -> Tensor:

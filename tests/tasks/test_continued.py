@@ -6,7 +6,10 @@ import numpy as np
 import pytest
 import torch
 
+from genlab.data.spaces import Frames
 from genlab.errors import ConfigError
+from genlab.evaluation.artefacts import rolls
+from genlab.tasks import _continued as continued
 from genlab.tasks._side_by_side import END, side_by_side
 from genlab.tasks.complete import Complete
 from tests.tasks.sequences import BYTES, CHARACTERS, LINES, NUMBERS, RAGGED_ROLL, ROLL, SOUND, draw, small
@@ -111,3 +114,20 @@ def test_no_control_character_is_in_the_text(tmp_path) -> None:
 def test_what_keeps_nothing_is_refused(keep, said, tmp_path) -> None:
     with pytest.raises(ConfigError, match=said):
         draw(small(NUMBERS), Complete(keep=keep), tmp_path)
+
+
+def test_a_roll_is_drawn_below_what_it_goes_on_from(tmp_path, monkeypatch) -> None:
+    piano = Frames(12, 4, 2, first_key=60)
+    drawn = draw(small(piano), Complete(), tmp_path, n=5)
+    seen = []
+    monkeypatch.setattr(continued, "figure", lambda space, x, lengths, names: seen.append((x, lengths, names)) or x)
+    drawn.picture()
+    ((x, lengths, names),) = seen
+    assert len(x) == len(lengths) == len(names) == 2 * (rolls.SHOWN // 2)
+    for i in range(rolls.SHOWN // 2):
+        assert np.array_equal(x[2 * i], drawn.arrays["originals"][i])
+        assert np.array_equal(x[2 * i + 1], drawn.arrays["completions"][i])
+        assert lengths[2 * i : 2 * i + 2].tolist() == [drawn.arrays["original_lengths"][i], drawn.arrays["lengths"][i]]
+        assert names[2 * i : 2 * i + 2] == [
+            f"original {i + 1}", f"completion {i + 1}, drawn after {drawn.arrays['kept'][i]} frames",
+        ]  # fmt: skip

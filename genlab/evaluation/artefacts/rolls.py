@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from torch import Tensor
 
@@ -27,13 +29,14 @@ NOTHING = "#d7d7d7"
 """What comes after a piece has ended."""
 
 
-def rolls(space: Frames, x: Tensor, lengths: Tensor | None = None) -> np.ndarray:
+def rolls(space: Frames, x: Tensor, lengths: Tensor | None = None, *, names: Sequence[str] | None = None) -> np.ndarray:
     """Piano rolls ``x (B, L, W)`` below each other, the first `SHOWN` of them, ``(H, W, 3) uint8``.
 
     Args:
         space: knows its keys; where it knows its rate, time is in seconds.
         x: on the data's own scale; between silence and the highest level a note is the paler the lower its value.
         lengths: ``(B,)`` frames of each; what comes after them is not drawn.
+        names: of each; None: "sample 1" and so on.
     """
     from matplotlib.figure import Figure
 
@@ -46,7 +49,8 @@ def rolls(space: Frames, x: Tensor, lengths: Tensor | None = None) -> np.ndarray
     frame = 1.0 if space.rate is None else 1.0 / space.rate
     figure = Figure(figsize=(9.2, 0.5 + len(x) * (0.5 + 0.028 * (high - low))), dpi=100, layout="constrained")
     panels = figure.subplots(len(x), 1, sharex=True, squeeze=False)[:, 0]
-    for i, (axes, part) in enumerate(zip(panels, parts, strict=True)):
+    names = names or [f"sample {i + 1}" for i in range(len(x))]
+    for axes, part, name in zip(panels, parts, names, strict=False):
         shown = part[:FRAMES_SHOWN]
         if len(shown):
             edges = (0, len(shown) * frame, space.first_key - 0.5, space.first_key + space.width - 0.5)
@@ -54,7 +58,7 @@ def rolls(space: Frames, x: Tensor, lengths: Tensor | None = None) -> np.ndarray
         every_c = [key for key in range(low, high + 1) if key % 12 == 0]
         axes.hlines([key - 0.5 for key in every_c], 0, FRAMES_SHOWN * frame, color="0.7", linewidth=0.5)
         axes.set_yticks(every_c, [named(key) for key in every_c], fontsize=7)
-        axes.set_title(_title(i, len(part), len(shown), space.rate), fontsize=8, loc="left")
+        axes.set_title(_title(name, len(part), len(shown), space.rate), fontsize=8, loc="left")
         axes.set(facecolor=NOTHING, ylim=(low - 0.5, high + 0.5))
         axes.tick_params(labelsize=7)
     panels[-1].set_xlim(0, max(1, *(min(len(part), FRAMES_SHOWN) for part in parts), 0) * frame)
@@ -68,8 +72,8 @@ def named(key: int) -> str:
     return f"{names[key % 12]}{key // 12 - 1}"
 
 
-def _title(i: int, frames: int, shown: int, rate: float | None) -> str:
-    told = f"sample {i + 1}: {frames:,} frame{'' if frames == 1 else 's'}"
+def _title(name: str, frames: int, shown: int, rate: float | None) -> str:
+    told = f"{name}: {frames:,} frame{'' if frames == 1 else 's'}"
     told += "" if rate is None else f", {frames / rate:.1f} s"
     return told if shown == frames else f"{told}, the first {shown} of them"
 

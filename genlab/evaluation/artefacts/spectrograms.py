@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -43,13 +44,16 @@ class Spectrogram(NamedTuple):
     edges: tuple[float, float, float, float]
 
 
-def spectrograms(space: Waveform, x: Tensor, lengths: Tensor | None = None) -> np.ndarray:
+def spectrograms(
+    space: Waveform, x: Tensor, lengths: Tensor | None = None, *, names: Sequence[str] | None = None
+) -> np.ndarray:
     """Sounds ``x (B, C, L)``, the first `SHOWN` of them, as ``(H, W, 3) uint8``.
 
     Args:
         space: of the samples, with their rate; companded levels are drawn as they sound.
         x: on the data's own scale.
         lengths: ``(B,)`` samples of each; what comes after them is not drawn.
+        names: of each; None: "sample 1" and so on.
     """
     from matplotlib.figure import Figure
 
@@ -68,7 +72,9 @@ def spectrograms(space: Waveform, x: Tensor, lengths: Tensor | None = None) -> n
                 axes.set_axis_off()
             continue
         _waveform(pair[0], sounds[i, :, : long[i]], space.rate)
-        pair[0].set_title(_title(i, long[i], space), fontsize=8, loc="left")
+        pair[0].set_title(
+            _title(f"sample {i + 1}" if names is None else names[i], long[i], space), fontsize=8, loc="left"
+        )
         pictures.append(_spectrum(pair[1], sounds[i, :, : long[i]], space.rate))
     panels[0, 0].set_xlim(0, max(1, *long) / space.rate)
     bar = figure.colorbar(pictures[0], ax=panels, shrink=min(1.0, 1.5 / rows), aspect=14, pad=0.01)
@@ -99,9 +105,9 @@ def spectrogram(sound: np.ndarray, rate: int) -> Spectrogram:
     return Spectrogram(level, (begin, begin + wide, -high / 1000, (frequencies[-1] + high) / 1000))
 
 
-def _title(i: int, length: int, space: Waveform) -> str:
+def _title(name: str, length: int, space: Waveform) -> str:
     assert space.rate is not None
-    told = f"sample {i + 1}: {length / space.rate:.2f} s"
+    told = f"{name}: {length / space.rate:.2f} s"
     return told if space.channels == 1 else f"{told}, the spectrogram of the mean of {space.channels} channels"
 
 

@@ -43,6 +43,7 @@ def test_sound_and_rolls_are_explained(space, few):
     assert np.array_equal(drawn, figure(space, x[:few]))
     assert not np.array_equal(drawn, figure(space, x[: few - 1]))
     assert np.array_equal(picture(DataSpec(space=space), x), drawn)
+    assert not np.array_equal(figure(space, x, names=["original 1", "completion 1"]), drawn)  # titles say so
     half = torch.full((5,), x.shape[-1 if isinstance(space, Waveform) else 1] // 2)
     halved = picture(DataSpec(space=space), x, half)
     assert np.array_equal(halved, figure(space, x, half))
