@@ -31,7 +31,7 @@ class Rate:
 
     @property
     def name(self) -> str:
-        """As a metric is called, "bits_per_character"."""
+        """Its unit as a name, "bits_per_character"."""
         return self.unit.replace("/", "_per_")
 
     def __str__(self) -> str:
@@ -112,11 +112,11 @@ class Record:
         return "" if self.standard_error is None else f"± {decimals(self.standard_error)}"
 
     def scalars(self, prefix: str) -> dict[str, float]:
-        """``{"<prefix>/<metric>": value, "<prefix>/standard_error": ...}`` for a logger, and the rate by its name."""
+        """``{"<prefix>/<metric>": value, "<prefix>/standard_error": ...}`` for a logger, and the rate."""
         found = {f"{prefix}/{self.metric}": self.value}
         if self.standard_error is not None:
             found[f"{prefix}/standard_error"] = self.standard_error
-        return found if self.rate is None else {**found, f"{prefix}/{self.rate.name}": self.rate.value}
+        return found if self.rate is None else {**found, f"{prefix}/{self.metric}_{self.rate.name}": self.rate.value}
 
     def rated(self, metric: str) -> Record:
         """The rate as a record of its own.

@@ -13,6 +13,7 @@ from genlab.data.spaces import Dataset, Split
 from genlab.evaluation import order_zero
 from genlab.evaluation.rates import rate
 from genlab.evaluation.record import Record
+from genlab.evaluation.statistics.estimate import influence
 from genlab.numerals import decimals
 
 SIGMAS = 2.0
@@ -30,11 +31,13 @@ class Reference(NamedTuple):
         nats: its negative log-likelihood per example.
         name: what it is.
         rate: the number in the unit of a sequence, as text; None of other data.
+        influence: of each example on it, where it is known; see `genlab.evaluation.statistics.estimate.influence`.
     """
 
     nats: float
     name: str
     rate: str | None = None
+    influence: tuple[float, ...] = ()
 
 
 def reference(data: Dataset, split: Split) -> Reference | None:
@@ -49,9 +52,8 @@ def reference(data: Dataset, split: Split) -> Reference | None:
     if order_zero.knows(spec.space):
         nats = order_zero.nats(spec.space, data.train, split)
         each = rate(spec.space, split, nats)
-        return Reference(
-            nats.mean().item(), ORDER_ZERO, None if each is None else f"{decimals(each.value)} {each.unit}"
-        )
+        told = None if each is None else f"{decimals(each.value)} {each.unit}"
+        return Reference(nats.mean().item(), ORDER_ZERO, told, influence(nats))
     if spec.space.ragged:
         return None
     if spec.levels is not None:
@@ -74,7 +76,15 @@ def _moments(x: Tensor) -> tuple[Tensor, Tensor]:
 def judged(record: Record, data: Dataset, split: Split) -> Record:
     """An ``nll`` with a warning, if it is worse than the `reference`."""
     known = reference(data, split)
-    if known is None or record.value - SIGMAS * (record.standard_error or 0.0) <= known.nats:
+    if known is None or record.value - SIGMAS * _error(record, known) <= known.nats:
         return record
     number = known.rate or f"{decimals(known.nats, 2)} nats"
     return replace(record, warning=f"{record.metric} is worse than {known.name}, which has {number}")
+
+
+def _error(record: Record, known: Reference) -> float:
+    """Standard error of how much worse a record is: of the same examples that of their own differences."""
+    mine, others = record.influence or (), known.influence
+    if len(mine) > 1 and len(mine) == len(others):
+        return math.dist(mine, others)
+    return record.standard_error or 0.0

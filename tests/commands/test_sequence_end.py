@@ -34,7 +34,7 @@ def test_the_end_of_a_run_has_the_number_per_unit_and_that_of_order_zero(
     assert held["test"]["rate"]["unit"] == "bits/token"
     assert held["test"]["rate"]["value"] == pytest.approx(held["test"]["value"] / 10 / np.log(2))
     assert held["baselines"]["order_0"]["value"] == pytest.approx(1, abs=0.01)
-    assert "val/bits_per_token" in (run / "metrics.csv").read_text().splitlines()[0]
+    assert "val/nll_bits_per_token" in (run / "metrics.csv").read_text().splitlines()[0]
     worker._report_training(run, summary, trust=[])
     lines = capsys.readouterr().out.splitlines()
     test = next(line for line in lines if line.startswith("test "))

@@ -9,8 +9,10 @@ import torch
 
 from genlab.data.spaces import Dataset, DataSpec, Frames, Split, Tokens, Waveform
 from genlab.evaluation import order_zero
+from genlab.evaluation.likelihood import mean_and_error
 from genlab.evaluation.record import Record
 from genlab.evaluation.reference import judged, reference
+from genlab.evaluation.statistics.estimate import influence
 
 
 def test_frequencies_are_those_of_training_with_one_added_and_padding_is_no_value() -> None:
@@ -54,6 +56,21 @@ def test_a_model_of_a_sequence_that_is_no_better_is_told_so_in_its_own_unit() ->
         "nll is worse than a model that knows only how frequent each value is in training, "
         "which has 1.0000 bits/character"
     )
+
+
+def test_it_is_told_by_the_differences_of_the_examples_where_these_are_of_many_lengths() -> None:
+    space = Tokens(400, 2, ragged=True)
+    generator = torch.Generator().manual_seed(0)
+    lengths = torch.randint(1, 400, (60,), generator=generator)
+    x = torch.randint(2, (60, 400), generator=generator) * (torch.arange(400) < lengths[:, None])
+    split = Split(x, lengths=lengths)
+    data = Dataset("any", DataSpec(space=space), split, split, split)
+    for factor, told in ((1.01, True), (0.99, False)):
+        nats = factor * order_zero.nats(space, split, split)
+        value, error = mean_and_error(nats)
+        assert abs(1 - factor) * value < error  # far too little to be seen in the means
+        record = Record("nll", value, "", "exact", 60, error, "test", 0, influence=influence(nats))
+        assert (judged(record, data, split).warning is not None) == told
 
 
 def test_real_recordings_of_many_lengths_have_no_reference() -> None:

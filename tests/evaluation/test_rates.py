@@ -60,7 +60,7 @@ def test_a_record_keeps_its_rate_and_shows_it() -> None:
         "standard_error": pytest.approx(0, abs=1e-12),
     }
     assert str(record) == "nll = 6.0000 ± 2.0000 nats per example, 2.8854 ± 0.0000 bits/character (exact, n=2)"
-    assert record.scalars("val")["val/bits_per_character"] == pytest.approx(2 / math.log(2))
+    assert record.scalars("val")["val/nll_bits_per_character"] == pytest.approx(2 / math.log(2))
     alone = record.rated("bits_per_character")
     assert (alone.metric, alone.unit, alone.rate) == ("bits_per_character", "bits/character", None)
     assert alone.terms["model"] == pytest.approx(2 / math.log(2))
