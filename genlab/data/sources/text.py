@@ -113,7 +113,8 @@ def _coded(
     if coding == "bytes":
         space = vocabularies.of_bytes(length)
         content = found.content
-        return space, [torch.tensor(bytearray(content[part]), dtype=space.dtype) for part in _cut(len(content), ends)]
+        cut = _cut_bytes(content, ends)
+        return space, [torch.tensor(bytearray(content[part]), dtype=space.dtype) for part in cut]
     whole = "".join(found.texts())
     parts = [whole[part] for part in _cut(len(whole), ends)]
     if coding == "characters":
@@ -130,6 +131,17 @@ def _coded(
 
 def _cut(n: int, ends: Sequence[int]) -> list[slice]:
     return [slice(n * start // 100, n * end // 100) for start, end in pairwise((0, *ends))]
+
+
+def _cut_bytes(content: bytes, ends: Sequence[int]) -> list[slice]:
+    """Where characters would be cut, so that one text has the same parts whatever its tokens are; bytes if none are."""
+    try:
+        whole = content.decode("utf-8")
+    except UnicodeDecodeError:
+        return _cut(len(content), ends)
+    places = [len(whole[part].encode()) for part in _cut(len(whole), ends)]
+    starts = [sum(places[:i]) for i in range(len(places) + 1)]
+    return [slice(start, end) for start, end in pairwise(starts)]
 
 
 def _side_by_side(stream: Tensor, length: int) -> Tensor:

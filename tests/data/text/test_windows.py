@@ -38,8 +38,7 @@ def test_windows_are_the_text_in_order(book, coding: str, split: str) -> None:
     length, stride = 50, 8
     data = text(root=str(book), coding=coding, length=length, stride=stride, split=split, vocabulary=300)
     space = data.spec.space
-    content = book.read_bytes()
-    whole = content if coding == "bytes" else content.decode()
+    whole = book.read_bytes().decode()
     ends = [0, *(len(whole) * at // 100 for at in ((90, 95, 100) if split == "90/5/5" else (90, 100)))]
     parts = [whole[start:end] for start, end in pairwise(ends)]
     for x, part, step in [
@@ -47,7 +46,7 @@ def test_windows_are_the_text_in_order(book, coding: str, split: str) -> None:
         (data.val.x, parts[1], length),
         (data.test.x, parts[-1], length),
     ]:
-        tokens = torch.tensor(list(part)) if coding == "bytes" else encoded(space, part)
+        tokens = torch.tensor(list(part.encode())) if coding == "bytes" else encoded(space, part)
         found = stream(x)
         assert torch.equal(found.long(), tokens[: len(found)])
         assert len(tokens) - len(found) < step  # what is left fills no other window
@@ -254,6 +253,18 @@ def test_a_known_text_is_the_original_and_has_a_name(need, tmp_path) -> None:
         text(known="tinyshakespeare", root=str(tmp_path))
     with pytest.raises(DataError, match="char-rnn"):
         text(known="tinyshakespeare", root=str(tmp_path / "nowhere"), download=False)
+
+
+@pytest.mark.parametrize("split", ["90/5/5", "nanogpt"])
+def test_bytes_and_characters_have_the_same_parts_of_a_text(tmp_path, split) -> None:
+    """Accents at the end only, so that equal shares of bytes are other shares of characters."""
+    path = tmp_path / "a.txt"
+    path.write_text("abcdefghij" * 100 + "\u00e9\u4e2d" * 100, encoding="utf-8")
+    parts = {}
+    for coding in ("bytes", "characters"):
+        data = text(root=str(path), coding=coding, length=1, stride=1, split=split)
+        parts[coding] = [written(data.spec.space, each.x[:, 0]) for each in (data.train, data.val, data.test)]
+    assert parts["bytes"] == parts["characters"]
 
 
 def test_dickens_is_read_from_its_archive(need) -> None:
