@@ -53,15 +53,12 @@ def in_turn(model: GenerativeModel, n: int, examples: Split) -> Tensor | None:
     return None if c is None else c[torch.arange(n, device=c.device) % len(c)]
 
 
-def given_lengths(model: GenerativeModel, n: int, examples: Split) -> Tensor | None:
-    """Of ``n`` draws: those of the examples in turn, where these have lengths that nothing in them tells; else None."""
-    if (
-        examples.lengths is None
-        or not isinstance(model, Sequential)
-        or getattr(model.spec.space, "end", None) is not None
-    ):
+def usual_length(model: GenerativeModel, examples: Split) -> int | None:
+    """Steps of draws to look at: half of the examples are no longer; None where nobody has to say when to end."""
+    if examples.lengths is None or not isinstance(model, Sequential):
         return None
-    return examples.lengths[torch.arange(n) % len(examples)]
+    ends_by_itself = getattr(model.spec.space, "end", None) is not None
+    return None if ends_by_itself else int(examples.lengths.median())
 
 
 def expected_samples(model: GenerativeModel, n: int, c: Tensor | None, *, generator: torch.Generator) -> Tensor:
@@ -166,14 +163,14 @@ def _makers(model: GenerativeModel, data: Dataset, *, n: int, seed: int) -> dict
     def samples() -> dict[str, Artefact]:
         few = shown(spec.space, n)
         c = in_turn(model, few, data.val)
-        lengths = given_lengths(model, few, data.val)
-        if lengths is None:
+        length = usual_length(model, data.val)
+        if length is None:
             x = expected_samples(model, few, c, generator=generator).cpu()
         else:
             assert isinstance(model, Sequential)
-            x = model.draw(few, c, length=int(lengths.max()), generator=generator).cpu()
-        files = {f"samples.{ending}": make() for ending, make in media(spec.space, x, lengths).items()}
-        return {"samples": picture(spec, x, lengths, columns=columns_of(classes)), **files}
+            x = model.draw(few, c, length=length, generator=generator).cpu()
+        files = {f"samples.{ending}": make() for ending, make in media(spec.space, x).items()}
+        return {"samples": picture(spec, x, columns=columns_of(classes)), **files}
 
     def reconstructions() -> np.ndarray:
         x, c = data.val.x[:32].to(device), rows(given(model, data.val), slice(32))
