@@ -79,6 +79,11 @@ def distances(loaded: Loaded) -> str | None:
     """Examples between which there are distances."""
     if isinstance(loaded.spec.space, Tokens):
         return "examples with a distance between them (tokens are names)"
+    return one_size(loaded)
+
+
+def one_size(loaded: Loaded) -> str | None:
+    """Examples that are not of lengths of their own."""
     return "examples of one size" if loaded.spec.space.ragged else None
 
 

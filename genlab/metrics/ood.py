@@ -9,7 +9,7 @@ from torch import Tensor
 from genlab import build
 from genlab.config import listing
 from genlab.config.arguments import nearest, quote
-from genlab.data.spaces import Dataset, DataSpec, Image, Split
+from genlab.data.spaces import Dataset, DataSpec, Image, Split, Tokens
 from genlab.data.subset import subset, training_subset
 from genlab.errors import ConfigError, DataError, GenlabError
 from genlab.evaluation.artefacts.figures import Compared, histograms
@@ -99,13 +99,13 @@ class OOD(Metric):
 
     Args:
         data: a data set (fashion_mnist ...), or inverted, dimmed, shuffled, noise; auto: dimmed, of two levels
-            inverted, of vectors noise.
+            inverted, of vectors noise, of tokens shuffled.
         root: where that data set is; None: as data.root.
         num_particles: importance samples per example of a bound.
         max_examples: examples of each kind at most.
     """
 
-    needs = (_needs.likelihood_or_energy,)
+    needs = (_needs.one_size, _needs.likelihood_or_energy)
     shared = True
 
     def __init__(
@@ -165,9 +165,9 @@ class OOD(Metric):
         """The strange examples and their name."""
         name, limit, seed = self.data, self.max_examples, subject.seed
         if name == "auto":
-            # of two levels the half is black
-            levels = subject.data.spec.levels
-            name = "noise" if levels is None else "inverted" if levels == 2 else "dimmed"
+            # of two levels the half is black, and tokens are names of which no other is a half
+            levels, tokens = subject.data.spec.levels, isinstance(subject.data.spec.space, Tokens)
+            name = "shuffled" if tokens else "noise" if levels is None else "inverted" if levels == 2 else "dimmed"
         if name in OWN:
             chosen = subset(subject.split, limit, seed=seed)
             shown = "uniform noise" if name == "noise" else f"{name} {subject.data.name}"

@@ -266,6 +266,13 @@ def test_what_is_of_other_data_is_refused_in_one_sentence(metric: str, space: Sp
     assert METRICS[metric].lacks(loaded).startswith(message)
 
 
+def test_what_is_strange_to_a_text_is_its_symbols_in_another_order(of: Of) -> None:
+    name, strange = METRICS["ood"]().strange(of(STREAM, uniform))
+    assert name.startswith("shuffled")
+    assert strange.x.sort(1).values.tolist() == of(STREAM, uniform).split.x.sort(1).values.tolist()
+    assert METRICS["ood"].lacks(of(LINES, uniform).loaded) == "examples of one size"
+
+
 @pytest.mark.parametrize(
     ("space", "context", "message"),
     [
