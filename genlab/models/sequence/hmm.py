@@ -131,8 +131,9 @@ class HMM(SequenceModel, Fitted):
         if overlap(s):  # windows on one text: each part of it once
             text = stream(s)
             s = text[: len(text) // self.length * self.length].view(-1, self.length)
-        limit = max(1, READ_STEPS // self.length) if self.max_examples == "auto" else self.max_examples
         steps = torch.full((len(s),), s.shape[1]) if lengths is None else self._in_steps(lengths)
+        mean = steps.double().mean().item()
+        limit = max(1, int(READ_STEPS / mean)) if self.max_examples == "auto" else self.max_examples
         notes: tuple[str, ...] = ()
         if len(s) > limit:
             notes = (f"hmm reads {limit:,} of {len(s):,} training examples (model.max_examples)",)
