@@ -1,6 +1,6 @@
 """Does a network remember over 200 steps? A TCN and an LSTM of the same size on the synthetic tasks of their paper.
 
-    python scripts/sequences.py copy --steps 5000
+    python scripts/sequences.py copy --steps 6000
     python scripts/sequences.py adding --steps 3000
 
 One seed, one thread, the same batches of fresh examples; every tenth of the steps says what 1,000 held-out examples
