@@ -110,7 +110,7 @@ class BernoulliFrames(SymbolOutput):
         self, out: Tensor, u: Tensor, *, temperature: float = 1.0, top_k: int | None = None, top_p: float | None = None
     ) -> Tensor:
         """``(n, W)``, 0 or 1."""
-        _no_cut("frames of independent values", top_k, top_p)
+        no_cut("a frame of independent values", top_k, top_p)
         return (u < torch.sigmoid(out.double() / temperature)).long()
 
     def likeliest(self, out: Tensor) -> Tensor:
@@ -174,7 +174,7 @@ class LogisticMixture(SymbolOutput):
         self, out: Tensor, u: Tensor, *, temperature: float = 1.0, top_k: int | None = None, top_p: float | None = None
     ) -> Tensor:
         """``(n,)``, 0 ... levels - 1; the temperature sharpens the choice of a component, and its width."""
-        _no_cut("a mixture of logistics", top_k, top_p)
+        no_cut("a mixture of logistics", top_k, top_p)
         logit, mean, log_scale = out.double().chunk(3, 1)
         p = (logit / temperature).softmax(1).cumsum(1)
         chosen = (p <= u[:, :1].double() * p[:, -1:]).sum(1, keepdim=True).clamp_max(p.shape[1] - 1)
@@ -191,10 +191,16 @@ class LogisticMixture(SymbolOutput):
         return at
 
 
-def _no_cut(what: str, top_k: int | None, top_p: float | None) -> None:
+def no_cut(what: str, top_k: int | None, top_p: float | None) -> None:
+    """Refuse to leave values out where the likeliest of all are not known.
+
+    Raises:
+        ConfigError: one of both was asked for.
+    """
     for name, value in (("top_k", top_k), ("top_p", top_p)):
         if value is not None:
-            raise ConfigError(f"{name}={value}: needs a probability of each value of a step, {what} has none")
+            lacks = f"needs a probability of each value of a step, {what} has none"
+            raise ConfigError(f"{name}={value}: {lacks}; leave it out, and set temperature below 1 for likelier steps")
 
 
 def for_symbols(space: Space, *, kind: str, num_mixtures: int) -> SymbolOutput:

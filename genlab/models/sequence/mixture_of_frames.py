@@ -8,8 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from genlab.distributions.symbols import Categorical, SymbolOutput
-from genlab.errors import ConfigError
+from genlab.distributions.symbols import Categorical, SymbolOutput, no_cut
 
 
 class MixtureOfFrames(SymbolOutput):
@@ -38,11 +37,7 @@ class MixtureOfFrames(SymbolOutput):
         self, out: Tensor, u: Tensor, *, temperature: float = 1.0, top_k: int | None = None, top_p: float | None = None
     ) -> Tensor:
         """``(n, W)``: the component from the first uniform number, then a value from each of the others."""
-        for name, value in (("top_k", top_k), ("top_p", top_p)):
-            if value is not None:
-                raise ConfigError(
-                    f"{name}={value}: needs a probability of each value of a step; a mixture of frames has none"
-                )
+        no_cut("a mixture of frames", top_k, top_p)
         log_p, log_each = self._parts(out)
         chosen = Categorical(self.shape[0]).draw(log_p, u[:, :1], temperature=temperature)
         of_chosen = log_each[torch.arange(len(out), device=out.device), chosen]
