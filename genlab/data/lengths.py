@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 from genlab.data.dataset import Split
-from genlab.data.spaces import Space, Tokens, Waveform
+from genlab.data.spaces import Space, Tokens, Waveform, is_text
+from genlab.data.text.pieces import utf8
 
 
 def time_axis(space: Space) -> int:
@@ -48,21 +50,27 @@ def units(space: Space, x: Tensor, lengths: Tensor | None) -> Tensor:
     Of text whose tokens say what they write, the characters that are written there; of a table of real numbers and the
     like, what its unit says.
     """
-    if isinstance(space, Tokens) and space.symbols is not None:
-        each = torch.tensor([characters(symbol, space.coding) for symbol in space.symbols], dtype=torch.float64)
-        inside = within(space, x, lengths)
-        return (each.to(x.device)[x.long()] * inside).sum(1)
+    if is_text(space):
+        each = writes(space, "bytes" if space.coding == "bytes" else "characters").to(x.device)
+        return (each[x.long()] * within(space, x, lengths)).sum(1)
     whole = float(space.unit.count)
     if lengths is None:
         return torch.full((len(x),), whole, dtype=torch.float64, device=x.device)
     return lengths.double() * (whole / space.shape[time_axis(space) - 1])
 
 
-def characters(symbol: str, coding: str) -> int:
-    """Characters that a token writes; of pieces of UTF-8 those that begin in it."""
-    if coding != "bpe":
-        return len(symbol)
-    return sum(byte & 0xC0 != 0x80 for byte in symbol.encode("latin-1"))
+def writes(space: Tokens, what: Literal["characters", "bytes"]) -> Tensor:
+    """How many characters or bytes of UTF-8 each token of a text writes, ``(V,) float64``.
+
+    A character of several bytes counts where it begins.
+    """
+    symbols = space.symbols or ()
+    if space.coding == "characters":
+        found = [1 if what == "characters" else len(utf8(symbol)) for symbol in symbols]
+    else:
+        pieces = [symbol.encode("latin-1") for symbol in symbols]
+        found = [len(piece) if what == "bytes" else sum(byte & 0xC0 != 0x80 for byte in piece) for piece in pieces]
+    return torch.tensor(found, dtype=torch.float64)
 
 
 def ended(space: Space, x: Tensor) -> Tensor | None:

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Literal
 
-import torch
 from torch import Tensor
 
-from genlab.data.spaces import Frames, Tokens, Waveform
+from genlab.data.lengths import writes
+from genlab.data.spaces import Frames, Tokens, Waveform, is_text
 from genlab.errors import ConfigError
 from genlab.evaluation import stepwise
 from genlab.evaluation.contexts import Given, is_stream, overlapping
@@ -35,7 +35,7 @@ def per_symbol(subject: Subject, context: int | str, of: Written, name: str, uni
     assert isinstance(space, Tokens)
     before = context_of(subject, context, name)
     given = windows(subject, before)
-    counts = stepwise.weighed(space, given, weights(space, of))
+    counts = stepwise.weighed(space, given, None if of == "tokens" else writes(space, of))
     if before:
         record, nats = _in_context(subject, before), nats_of(subject, given, before)
     else:
@@ -55,8 +55,8 @@ def rates(subject: Subject, num_particles: int | None) -> Iterator[Record]:
     alone = Given.steps(subject.split, 0)
     each = of_counts(nats, stepwise.weighed(space, alone), f"nats/{step}", bits=False)
     yield replace(record, rate=each).rated(f"nll_per_{step}")
-    if isinstance(space, Tokens) and space.symbols is not None:
-        counts = stepwise.weighed(space, alone, weights(space, "characters"))
+    if is_text(space):
+        counts = stepwise.weighed(space, alone, writes(space, "characters"))
         each = of_counts(nats, counts, "bits/character", bits=True)
         yield replace(record, rate=each).rated("nll_per_character")
 
@@ -97,25 +97,6 @@ def nats_of(subject: Subject, given: Given, key: object) -> Tensor:
     assert isinstance(model, Sequential)
     options = {"batch_size": subject.config["batch_size"], "progress": subject.bar("steps")}
     return subject.once(("steps", key), lambda: stepwise.nats(model, given, **options))
-
-
-def weights(space: Tokens, of: Written) -> Tensor | None:
-    """How many characters or bytes each token writes, ``(V,) float64``; None for tokens, each of which is one."""
-    if of == "tokens" or space.symbols is None:
-        return None
-    count = _bytes if of == "bytes" else _characters
-    return torch.tensor([count(symbol, space.coding) for symbol in space.symbols], dtype=torch.float64)
-
-
-def _bytes(symbol: str, coding: str) -> int:
-    return len(symbol.encode("utf-8", "surrogateescape")) if coding == "characters" else len(symbol)
-
-
-def _characters(symbol: str, coding: str) -> int:
-    """Of pieces of UTF-8, and of single bytes, those that begin in it."""
-    if coding == "characters":
-        return len(symbol)
-    return sum(byte & 0xC0 != 0x80 for byte in symbol.encode("latin-1"))
 
 
 def told(context: int) -> str:
