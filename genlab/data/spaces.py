@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeGuard
 
 from genlab.data.base_space import AnySpace, Fixed
 from genlab.data.base_space import Unit as Unit
@@ -257,6 +257,14 @@ class Label(Fixed):
 Space = Image | Vector | Table | Tokens | Waveform | Frames | Video | Label
 """Any of them: ``kind`` and ``values`` are words for messages, ``levels`` the number of integer values, None where they
 are real, ``ragged`` whether examples have lengths of their own (a tensor holds them padded with 0 at the end)."""
+
+InTime = Tokens | Waveform | Frames
+"""Spaces whose examples are sequences, and can go on for longer than those of the data."""
+
+
+def is_text(space: Space) -> TypeGuard[Tokens]:
+    """Whether data are tokens that say what they write."""
+    return isinstance(space, Tokens) and space.symbols is not None
 
 
 def of_shape(shape: tuple[int, ...], levels: int | None) -> Space:

@@ -19,9 +19,9 @@ from torch import Tensor
 from genlab.data.batches import ordered
 from genlab.data.lengths import units, within
 from genlab.data.overlapping import stream
-from genlab.data.spaces import Frames, Space, Split, Tokens
+from genlab.data.spaces import Frames, Space, Split, is_text
 from genlab.data.text.coding import content as text_content
-from genlab.evaluation.rates import counted
+from genlab.evaluation.rates import AT_ONCE, counted
 from genlab.models.sequence import in_steps
 
 COMPRESSORS: dict[str, Callable[[bytes], bytes]] = {
@@ -29,14 +29,6 @@ COMPRESSORS: dict[str, Callable[[bytes], bytes]] = {
     "bz2": lambda content: bz2.compress(content, 9),
     "xz": lambda content: lzma.compress(content, preset=9 | lzma.PRESET_EXTREME),
 }
-
-AT_ONCE = 1000
-"""Examples that are packed together."""
-
-
-def is_text(space: Space) -> bool:
-    """Whether tokens say what they write."""
-    return isinstance(space, Tokens) and space.symbols is not None
 
 
 def content(space: Space, split: Split) -> bytes:
@@ -46,7 +38,6 @@ def content(space: Space, split: Split) -> bytes:
     first; of two levels eight values are one, and each frame begins with a new byte.
     """
     if is_text(space):
-        assert isinstance(space, Tokens)
         return text_content(space, _tokens(split))
     return b"".join(_packed(space, batch.x, batch.lengths) for _, batch in ordered(split, batch_size=AT_ONCE))
 

@@ -8,7 +8,7 @@ from typing import Any, Protocol, get_args
 
 from torch import nn
 
-from genlab.data.spaces import DataSpec, Image
+from genlab.data.spaces import DataSpec, Image, InTime
 from genlab.models.capabilities import (
     Autoregressive,
     DecodesLatents,
@@ -82,5 +82,5 @@ def pictures(trained: Trained) -> str | None:
 
 def in_time(trained: Trained) -> str | None:
     """A model that draws step by step what has a time."""
-    goes_on = isinstance(trained.model, Sequential) and trained.spec.space.kind in ("tokens", "waveform", "frames")
+    goes_on = isinstance(trained.model, Sequential) and isinstance(trained.spec.space, InTime)
     return None if goes_on else "a model that draws text, sound or frames step by step (model=rnn or model=transformer)"

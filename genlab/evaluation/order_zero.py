@@ -16,11 +16,9 @@ from torch import Tensor
 from genlab.data.batches import ordered
 from genlab.data.lengths import within
 from genlab.data.overlapping import overlap, stream
-from genlab.data.spaces import Frames, Space, Split, Tokens, Waveform
+from genlab.data.spaces import InTime, Space, Split
+from genlab.evaluation.rates import AT_ONCE
 from genlab.models.sequence import in_steps
-
-AT_ONCE = 1000
-"""Examples that are counted together."""
 
 CHUNK = 1 << 20
 """Symbols of a text that are."""
@@ -28,7 +26,7 @@ CHUNK = 1 << 20
 
 def knows(space: Space) -> bool:
     """Whether data are sequences of integers."""
-    return isinstance(space, Tokens | Waveform | Frames) and space.levels is not None
+    return isinstance(space, InTime) and space.levels is not None
 
 
 def log_probabilities(space: Space, train: Split) -> Tensor:

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from genlab.data.batches import ordered
 from genlab.data.lengths import units
-from genlab.data.spaces import Frames, Space, Split, Tokens, Waveform
+from genlab.data.spaces import InTime, Space, Split
 from genlab.evaluation.record import Rate
 from genlab.evaluation.statistics.estimate import gathered, influence, ratio
 
@@ -25,7 +25,7 @@ AT_ONCE = 1000
 
 def unit_of(space: Space) -> str | None:
     """What a likelihood of a sequence is divided by, "bits/character"; None of other data, and of what has no bits."""
-    if not isinstance(space, Tokens | Waveform | Frames):
+    if not isinstance(space, InTime):
         return None
     return space.unit.name if space.levels is not None or space.unit.nats else None
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from genlab.data.lengths import ended
 from genlab.data.overlapping import stream
-from genlab.data.spaces import Frames, Space, Split, Tokens
+from genlab.data.spaces import Frames, Space, Split, Tokens, is_text
 from genlab.data.text.coding import written
 from genlab.evaluation.contexts import is_stream
 from genlab.evaluation.record import Record
@@ -50,7 +50,7 @@ def runs_of_samples(subject: Subject, n: int | None, *, least: int) -> Iterator[
 
 def unit_of(space: Space) -> str:
     """What a run consists of."""
-    return "frames" if isinstance(space, Frames) else "characters" if _is_text(space) else "tokens"
+    return "frames" if isinstance(space, Frames) else "characters" if is_text(space) else "tokens"
 
 
 def _records(subject: Subject, of_samples: Tensor, of_split: Tensor, unit: str, quoted: str) -> Iterator[Record]:
@@ -90,13 +90,9 @@ def _symbols(space: Space, train: Split, *others: Split) -> tuple[np.ndarray, li
     return known, mine, real
 
 
-def _is_text(space: Space) -> bool:
-    return isinstance(space, Tokens) and space.symbols is not None
-
-
 def _letters(space: Tokens, tokens: Tensor) -> np.ndarray:
     """The characters that tokens ``(L,)`` write, or the tokens where they write nothing."""
-    if not _is_text(space) or space.coding == "characters":
+    if not is_text(space) or space.coding == "characters":
         return tokens.numpy().astype(np.int64)
     return np.frombuffer(written(space, tokens).encode("utf-32-le", "surrogatepass"), np.uint32).astype(np.int64)
 
@@ -125,9 +121,8 @@ def _quoted(space: Space, texts: list[np.ndarray], runs: Runs) -> str:
     """The longest run of all, as it is read; of what is no text where it stands."""
     i = int(np.argmax(runs.length[: len(texts)]))
     place, size = int(runs.place[i]), int(runs.length[i])
-    if not _is_text(space):
+    if not is_text(space):
         return f"sample {i + 1}, {unit_of(space)} {place + 1} to {place + size}"
-    assert isinstance(space, Tokens)
     run = texts[i][place : place + size]
     if space.coding == "characters":
         found = written(space, torch.from_numpy(run))

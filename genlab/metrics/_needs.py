@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from genlab.data.sources.densities import Density, GaussianMixture
 from genlab.data.sources.toy2d import DENSITIES
-from genlab.data.spaces import Frames, Image, Label, Tokens, Waveform
+from genlab.data.spaces import Frames, Image, Label, Tokens, Waveform, is_text
 from genlab.evaluation.artefacts.clouds import is_cloud
 from genlab.evaluation.validate import has_likelihood
 from genlab.models.capabilities import ExactLikelihood, LikelihoodBound, UnnormalisedDensity
@@ -47,9 +47,7 @@ def integers(loaded: Loaded) -> str | None:
 
 def text(loaded: Loaded) -> str | None:
     """Tokens that say what they write."""
-    space = loaded.spec.space
-    written = isinstance(space, Tokens) and space.symbols is not None
-    return None if written else "text (data=text, data=lines)"
+    return None if is_text(loaded.spec.space) else "text (data=text, data=lines)"
 
 
 def tokens(loaded: Loaded) -> str | None:

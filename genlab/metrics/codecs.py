@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import nn
 
-from genlab.data.spaces import Dataset
+from genlab.data.spaces import Dataset, is_text
 from genlab.evaluation import compressors, order_zero
 from genlab.evaluation.rates import rate
 from genlab.evaluation.record import Record
@@ -41,7 +41,7 @@ class Codecs(Metric):
         if order_zero.knows(space):
             yield _order_zero(data, subject.split_name, seed=subject.seed)
         content = compressors.content(space, split)
-        before = compressors.content(space, data.train) if compressors.is_text(space) else None
+        before = compressors.content(space, data.train) if is_text(space) else None
         asked: list[tuple[str, bytes | None]] = [(name, None) for name in compressors.COMPRESSORS]
         if before is not None and subject.split_name != "train":
             asked += [(name, before) for name in compressors.COMPRESSORS]

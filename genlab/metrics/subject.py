@@ -13,7 +13,7 @@ import torch
 from rich.console import Console
 from torch import Tensor, distributed
 
-from genlab.data.spaces import Dataset, Frames, Split, Tokens, Waveform
+from genlab.data.spaces import Dataset, InTime, Split
 from genlab.errors import ConfigError, TrainingError
 from genlab.evaluation.artefacts.clouds import is_cloud
 from genlab.evaluation.artefacts.grids import save
@@ -104,7 +104,7 @@ def number_of_samples(subject: Subject, n: int | None) -> int:
         return n
     if is_cloud(subject.data.spec.space):
         return POINTS
-    if isinstance(subject.data.spec.space, Tokens | Waveform | Frames):
+    if isinstance(subject.data.spec.space, InTime):
         return SEQUENCES
     return CHAIN_SAMPLES if isinstance(subject.loaded.model, SamplesByChain) else SAMPLES
 

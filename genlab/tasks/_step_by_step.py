@@ -9,17 +9,14 @@ import torch
 from torch import Tensor
 
 from genlab.data.lengths import ended, time_axis
-from genlab.data.spaces import DataSpec, Frames, Space, Tokens, Waveform
+from genlab.data.spaces import DataSpec, InTime, Space, is_text
 from genlab.errors import ConfigError
 from genlab.models.capabilities import Sequential
 from genlab.models.conditions import rows
 from genlab.tasks._prompts import Start
 from genlab.tasks._prompts import start as start_of
-from genlab.tasks._streamed import Streamed, is_text
+from genlab.tasks._streamed import Streamed
 from genlab.tasks.work import FEW, Work
-
-InTime = Tokens | Waveform | Frames
-"""Spaces whose examples can go on for longer than those of the data."""
 
 STEPS = {"tokens": "tokens", "waveform": "samples", "frames": "frames"}
 
@@ -47,7 +44,7 @@ class StepByStep:
         in_time = isinstance(space, InTime)
         start = self._start(space) if isinstance(space, InTime) and self.prompt is not None else None
         prompt = None if start is None else start.x.to(work.device)
-        told = Streamed(space, work.out) if isinstance(space, Tokens) and is_text(space) and work.out else None
+        told = Streamed(space, work.out) if is_text(space) and work.out else None
 
         def draw(index: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
             watched = told if int(index[0]) == 0 else None

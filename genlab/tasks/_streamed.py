@@ -7,13 +7,8 @@ from typing import TextIO
 
 from torch import Tensor
 
-from genlab.data.spaces import Space, Tokens
+from genlab.data.spaces import Tokens
 from genlab.process.printable import harmless
-
-
-def is_text(space: Space) -> bool:
-    """Whether tokens say what they write."""
-    return isinstance(space, Tokens) and space.symbols is not None
 
 
 class Streamed:

@@ -7,12 +7,12 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from genlab.data.spaces import InTime
 from genlab.evaluation.artefacts.grids import stacked
 from genlab.models.capabilities import Autoregressive
 from genlab.models.conditions import rows
 from genlab.signatures.ranges import Text
 from genlab.tasks._continued import continued
-from genlab.tasks._step_by_step import InTime
 from genlab.tasks.base import Task
 from genlab.tasks.drawn import Drawn, told
 from genlab.tasks.keep import keep_mask

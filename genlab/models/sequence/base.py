@@ -17,7 +17,7 @@ from torch import Tensor
 from genlab.data.dataset import DataSpec
 from genlab.data.fits import require
 from genlab.data.lengths import mask
-from genlab.data.spaces import Waveform
+from genlab.data.spaces import InTime, Waveform
 from genlab.distributions.pixels import uniform
 from genlab.distributions.symbols import SymbolOutput
 from genlab.errors import ConfigError
@@ -178,7 +178,7 @@ class SequenceModel(Sequential):
         space = self.spec.space
         if length is None:
             return self.length
-        if space.kind not in ("tokens", "waveform", "frames"):
+        if not isinstance(space, InTime):
             raise ConfigError(f"length={length}: {space.kind} data has no length to choose")
         return length * space.channels if isinstance(space, Waveform) else length
 
