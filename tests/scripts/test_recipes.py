@@ -30,8 +30,10 @@ def test_each_recipe_is_scored_by_metrics_that_there_are(name):
 
 def test_a_stopped_run_has_no_figure():
     stopped = recipes.row("pixelcnn", {"status": "stopped"}, command=["train"], seconds=1, batch=256)
-    assert stopped["value"] is stopped["reached"] is stopped["pictures"] is None
+    assert stopped["value"] is stopped["reached"] is stopped["pictures"] is stopped["so_far"] is None
     record = {"metric": "nll", "value": 81.4, "unit": "nats per example", "kind": "exact", "standard_error": 0.2}
+    scored = recipes.row("pixelcnn", {"status": "stopped", "records": [record]}, command=[], seconds=1, batch=256)
+    assert (scored["value"], scored["reached"], scored["so_far"]) == (None, None, 81.4)
     found = {"status": "finished", "steps": 10, "test": record}
     row = recipes.row("pixelcnn", found, command=["train"], seconds=1, batch=256)
     assert (row["value"], row["reached"], row["pictures"]) == (81.4, True, 2560)
