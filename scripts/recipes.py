@@ -97,7 +97,7 @@ RECIPES = {
             "data.batch_size=256",
             "optim.lr=2e-3",
             "optim.schedule=cosine",
-            "trainer.max_epochs=30",
+            "trainer.max_epochs=18",
             "trainer.check_val_every_n_epoch=10",
         ),
         ("metric=[bpd]", "metric.bpd.num_particles=10"),
