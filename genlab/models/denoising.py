@@ -26,15 +26,19 @@ from genlab.errors import ConfigError
 from genlab.models.capabilities import GenerativeModel
 from genlab.models.conditions import check_condition, context, width
 from genlab.models.diffusion.paths import GaussianPath, spread_over
+from genlab.ops.random import uniform
 
 
-def nullable_context(given: Space | None, c: Tensor | None, *, like: Tensor) -> Tensor | None:
+def nullable_context(
+    given: Space | None, c: Tensor | None, *, like: Tensor, hidden: Tensor | None = None
+) -> Tensor | None:
     """A condition, or the null condition, as a network reads it: ``(B, width + 1)``, of which null is all zeros.
 
     Args:
         given: what c is; None: nothing, and so is the result.
         c: of each example, which has a 1 beside it; None: the null condition.
         like: ``(B, ...)``, of the device and the dtype.
+        hidden: ``(B,) bool``, whose condition is hidden behind the null condition; None: nobody's.
     """
     if given is None:
         return None
@@ -42,7 +46,8 @@ def nullable_context(given: Space | None, c: Tensor | None, *, like: Tensor) -> 
         return like.new_zeros(len(like), width(given) + 1)
     read = context(given, c)
     assert read is not None
-    return torch.cat([read, read.new_ones(len(read), 1)], 1).to(like.dtype)
+    whole = torch.cat([read, read.new_ones(len(read), 1)], 1).to(like.dtype)
+    return whole if hidden is None else whole.masked_fill(hidden[:, None], 0.0)
 
 
 class Denoiser(GenerativeModel):
@@ -60,8 +65,15 @@ class Denoiser(GenerativeModel):
     null_dropout: float = 0.0
 
     @abstractmethod
-    def expected(self, x: Tensor, t: Tensor, c: Tensor | None) -> Tensor:
-        """``E[x_0 | x_t = x, c]``; of a model with a condition, None is the null condition."""
+    def expected(self, x: Tensor, t: Tensor, c: Tensor | None, *, hidden: Tensor | None = None) -> Tensor:
+        """``E[x_0 | x_t = x, c]``; of a model with a condition, None is the null condition.
+
+        Args:
+            x: ``(B, *event_shape)`` noisy examples.
+            t: ``(B,)`` times.
+            c: the condition of each.
+            hidden: ``(B,) bool``, whose condition is hidden behind the null condition, in training; None: nobody's.
+        """
 
     @abstractmethod
     def from_data(self, x: Tensor) -> Tensor:
@@ -70,6 +82,12 @@ class Denoiser(GenerativeModel):
     @abstractmethod
     def to_data(self, u: Tensor) -> Tensor:
         """The typed examples next to ``u``, which is in the model's coordinates."""
+
+    def hides(self, n: int, *, like: Tensor) -> Tensor | None:
+        """``(n,) bool``, whose condition a training step hides, by PyTorch's random state; None: nobody's."""
+        if self.given is None or not self.null_dropout:
+            return None
+        return uniform(n, like=like, generator=None) < self.null_dropout
 
     def guided(self, answer: Callable[[Tensor | None], Tensor], c: Tensor | None, guidance: float) -> Tensor:
         """``answer(null) + guidance (answer(c) - answer(null))``, each computed only where it counts.

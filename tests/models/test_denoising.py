@@ -23,7 +23,7 @@ class OfAGaussian(Denoiser):
         self.spec = DataSpec((2,), None, labels)
         self.given = None if labels is None else Label(labels)
 
-    def expected(self, x: Tensor, t: Tensor, c: Tensor | None) -> Tensor:
+    def expected(self, x: Tensor, t: Tensor, c: Tensor | None, *, hidden: Tensor | None = None) -> Tensor:
         alpha, sigma = spread_over(self.path.alpha(t), x), spread_over(self.path.sigma(t), x)
         mean = self.mean if c is None else spread_over(c.to(x.dtype), x)
         variance = alpha**2 * self.std**2 + sigma**2
@@ -106,4 +106,9 @@ def test_the_null_condition_is_none_of_the_conditions() -> None:
         assert null is not None
         assert null.shape == read.shape
         assert (null != read).any(1).all()
+    hidden = torch.tensor([True, False, True])
+    some = nullable_context(Label(3), torch.arange(3), like=like, hidden=hidden)
+    assert some is not None
+    assert (some[hidden] == 0).all()
+    torch.testing.assert_close(some[~hidden], labels[~hidden])
     assert nullable_context(None, None, like=like) is None

@@ -8,13 +8,10 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from functools import singledispatch
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-
-from genlab.data.spaces import Space
 
 
 class NoiseNetwork(nn.Module):
@@ -67,6 +64,7 @@ class ResidualPerceptron(NoiseNetwork):
         context: W; 0: there is none.
         width: of the hidden layers.
         blocks: how many.
+        dropout: of the hidden units in a block.
 
     "Fourier Features Let Networks Learn High Frequency Functions in Low Dimensional Domains", M. Tancik and others,
     2020, https://arxiv.org/abs/2006.10739
@@ -74,14 +72,14 @@ class ResidualPerceptron(NoiseNetwork):
 
     WAVES = 64
 
-    def __init__(self, shape: tuple[int, ...], *, context: int, width: int, blocks: int) -> None:
+    def __init__(self, shape: tuple[int, ...], *, context: int, width: int, blocks: int, dropout: float = 0.0) -> None:
         super().__init__()
         dim = math.prod(shape)
         self.waves = nn.Linear(dim, self.WAVES)
         nn.init.normal_(self.waves.weight, std=2.0 / math.sqrt(dim))
         self.embedding = NoiseEmbedding(width, context=context)
         self.stem = nn.Linear(dim + 2 * self.WAVES, width)
-        self.blocks = nn.ModuleList(_PerceptronBlock(width) for _ in range(blocks))
+        self.blocks = nn.ModuleList(_PerceptronBlock(width, dropout) for _ in range(blocks))
         self.norm = nn.LayerNorm(width)
         self.head = nn.Linear(width, dim)
         nn.init.zeros_(self.head.weight)
@@ -98,9 +96,10 @@ class ResidualPerceptron(NoiseNetwork):
 
 
 class _PerceptronBlock(nn.Module):
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, dropout: float) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(width)
+        self.drop = nn.Dropout(dropout)
         self.level = nn.Linear(width, 2 * width)
         self.first = nn.Linear(width, width)
         self.second = nn.Linear(width, width)
@@ -110,17 +109,4 @@ class _PerceptronBlock(nn.Module):
     def forward(self, h: Tensor, level: Tensor) -> Tensor:
         scale, shift = self.level(level).chunk(2, 1)
         update = self.norm(h) * (1 + scale) + shift
-        return h + self.second(F.silu(self.first(F.silu(update))))
-
-
-@singledispatch
-def noise_network(space: Space, *, context: int, width: int | None = None, blocks: int | None = None) -> NoiseNetwork:
-    """The network that fits a space.
-
-    Args:
-        space: of the data.
-        context: numbers that the condition has; 0: there is none.
-        width: of its hidden layers (in a U-Net at full size); None: what is good for the space.
-        blocks: how many (in a U-Net at each size); None: what is good for the space.
-    """
-    return ResidualPerceptron(space.shape, context=context, width=width or 128, blocks=blocks or 3)
+        return h + self.second(self.drop(F.silu(self.first(F.silu(update)))))

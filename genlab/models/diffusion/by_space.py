@@ -1,0 +1,103 @@
+"""Which network reads noisy examples of which space."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import singledispatch
+
+from torch import Tensor
+
+from genlab.data.spaces import Frames, Image, Space, Video, Waveform
+from genlab.models.diffusion.noise_networks import NoiseNetwork, ResidualPerceptron
+from genlab.models.diffusion.unet import Shape, UNet
+
+
+@dataclass(frozen=True)
+class Size:
+    """How large a network is; None is what suits the space.
+
+    Attributes:
+        width: of its hidden layers; in a U-Net at full size, a multiple of 8.
+        blocks: how many; in a U-Net at each size.
+        attention: of a U-Net, at sizes of at most this many places.
+        dropout: of hidden channels.
+    """
+
+    width: int | None = None
+    blocks: int | None = None
+    attention: int | None = None
+    dropout: float = 0.0
+
+    def unet(self, *, width: int, blocks: int, attention: int, factor: int = 2, coarsest: int = 7) -> Shape:
+        """A U-Net of this size, or of that which suits the space."""
+        return Shape(
+            width=width if self.width is None else self.width,
+            blocks=blocks if self.blocks is None else self.blocks,
+            attention=attention if self.attention is None else self.attention,
+            factor=factor,
+            coarsest=coarsest,
+            dropout=self.dropout,
+        )
+
+
+@singledispatch
+def noise_network(space: Space, *, context: int, size: Size = Size()) -> NoiseNetwork:
+    """The network that suits a space.
+
+    Args:
+        space: of the data.
+        context: numbers that the condition has; 0: there is none.
+        size: of the network.
+    """
+    return ResidualPerceptron(
+        space.shape, context=context, width=size.width or 128, blocks=size.blocks or 3, dropout=size.dropout
+    )
+
+
+@noise_network.register
+def _(space: Image, *, context: int, size: Size = Size()) -> NoiseNetwork:
+    shape = size.unet(width=64, blocks=2, attention=64)
+    return UNet(space.channels, (space.height, space.width), shape=shape, context=context, levels=space.levels)
+
+
+@noise_network.register
+def _(space: Waveform, *, context: int, size: Size = Size()) -> NoiseNetwork:
+    shape = size.unet(width=32, blocks=2, attention=256, factor=4, coarsest=64)
+    return UNet(space.channels, (space.length,), shape=shape, context=context, levels=space.levels)
+
+
+@noise_network.register
+def _(space: Frames, *, context: int, size: Size = Size()) -> NoiseNetwork:
+    shape = size.unet(width=128, blocks=2, attention=256, factor=4, coarsest=64)
+    return OfFrames(UNet(space.width, (space.length,), shape=shape, context=context, levels=space.levels))
+
+
+@noise_network.register
+def _(space: Video, *, context: int, size: Size = Size()) -> NoiseNetwork:
+    shape = size.unet(width=64, blocks=2, attention=256)
+    channels, sides = space.frames * space.channels, (space.height, space.width)
+    return OfVideo(UNet(channels, sides, shape=shape, context=context, levels=space.levels))
+
+
+class OfFrames(NoiseNetwork):
+    """``(B, L, W)``, whose values are the channels of a network of ``(B, W, L)``."""
+
+    def __init__(self, inner: NoiseNetwork) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, x: Tensor, noise: Tensor, context: Tensor | None = None) -> Tensor:
+        """As in `NoiseNetwork`."""
+        return self.inner(x.mT, noise, context).mT
+
+
+class OfVideo(NoiseNetwork):
+    """``(B, F, C, H, W)``, whose pictures are the channels of a network of ``(B, F C, H, W)``."""
+
+    def __init__(self, inner: NoiseNetwork) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, x: Tensor, noise: Tensor, context: Tensor | None = None) -> Tensor:
+        """As in `NoiseNetwork`."""
+        return self.inner(x.flatten(1, 2), noise, context).view_as(x)
