@@ -21,9 +21,11 @@ if TYPE_CHECKING:
     from genlab.data.sources.jsb_chorales import jsb_chorales
     from genlab.data.sources.lines import lines
     from genlab.data.sources.mnist import mnist
+    from genlab.data.sources.moving_digits import moving_digits
     from genlab.data.sources.music import music
     from genlab.data.sources.nottingham import nottingham
     from genlab.data.sources.paired import paired
+    from genlab.data.sources.radar import radar
     from genlab.data.sources.spoken_digits import spoken_digits
     from genlab.data.sources.toy2d import DENSITIES, toy2d
     from genlab.data.sources.unpaired import unpaired

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from genlab.data.doubling import doublings
-from genlab.data.spaces import Image, Waveform
+from genlab.data.spaces import Image, Video, Waveform
 from genlab.errors import ConfigError
 from genlab.signatures.described import Described, described, held
 
@@ -53,6 +53,7 @@ PHRASES = {
     "binary": "binary values",
     "reals": "real values",
     "vector condition": "a vector as condition",
+    "video condition": "past frames as condition",
 }
 """Words of which every data set has one of a sort, and how a sentence says them; other words stand for themselves."""
 
@@ -90,7 +91,7 @@ def facts(spec: DataSpec) -> frozenset[str]:
     space = spec.space
     kind = RECORDINGS if isinstance(space, Waveform) and space.ragged else space.kind
     words = {_LAYOUTS[spec.layout], kind, *values(space.levels)}
-    if isinstance(space, Image):
+    if isinstance(space, Image | Video):
         words.add(f"{space.height}x{space.width}")
     else:
         words.add(f"{space.dim} dimensions")

@@ -141,8 +141,7 @@ class Waveform(AnySpace):
     """``(C, L)`` samples of sound.
 
     Attributes:
-        length: L; of the longest recording where they are ragged.
-        channels: C.
+        length, channels: L, C; L of the longest recording where they are ragged.
         levels: number of integer values, None of real ones in [-1, 1].
         rate: samples a second, None where it is not known.
         companding: how levels lie between -1 and 1: evenly, or by the mu-law (ITU-T G.711, mu = levels - 1).
@@ -205,13 +204,22 @@ class Frames(AnySpace):
 
 @dataclass(frozen=True)
 class Video(Fixed):
-    """``(F, C, H, W)``: a fixed number of pictures in order."""
+    """``(F, C, H, W)``: a fixed number of pictures in order.
+
+    Attributes:
+        frames, channels, height, width: F, C, H, W.
+        levels: number of integer values, None of real ones.
+        measure: what values are: brightness, or rain rates on the scale of `genlab.data.video.rain`.
+        minutes: from one picture to the next, None where it is not known.
+    """
 
     frames: int
     channels: int
     height: int
     width: int
     levels: int | None
+    measure: Literal["brightness", "rain"] = "brightness"
+    minutes: float | None = None
 
     kind = "video"
     values = "pixels"

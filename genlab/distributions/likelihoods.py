@@ -92,6 +92,44 @@ class Bernoulli(Likelihood):
         return torch.bernoulli(p, generator=generator).to(torch.uint8)
 
 
+class Binomial(Likelihood):
+    """Integer data of L levels as the number of successes in L - 1 trials, with logits ``l``.
+
+        log P(x) = log C(L - 1, x) + x l - (L - 1) log(1 + exp(l)),     E[x] = (L - 1) sigmoid(l)
+
+    But for the first term this is L - 1 times the cross-entropy of the brightness ``x / (L - 1)``, and of two levels it
+    is `Bernoulli`. Its one parameter learns the mean; its spread follows from it, and is small.
+    """
+
+    num_params = 1
+
+    def __init__(self, spec: DataSpec) -> None:
+        super().__init__(spec)
+        if spec.levels is None:
+            raise ConfigError("a binomial likelihood needs integer data; real data wants gaussian")
+        self.trials = spec.levels - 1
+        k = torch.arange(spec.levels, dtype=torch.float64)
+        ways = k.new_tensor(spec.levels).lgamma() - (k + 1).lgamma() - (spec.levels - k).lgamma()
+        self.register_buffer("ways", ways, persistent=False)  # log C(L - 1, k)
+        self.ways: Tensor
+
+    def _log_prob(self, x: Tensor, params: Tensor) -> Tensor:
+        logits = self._split(params)[0]
+        ways = self.ways[x.long()].to(logits.dtype)
+        logits, share = torch.broadcast_tensors(logits, x / self.trials)
+        cross = F.binary_cross_entropy_with_logits(logits, share, reduction="none")
+        return (ways - self.trials * cross).sum(self.event_dims)
+
+    def mean(self, params: Tensor) -> Tensor:
+        """``E[x]``, on the scale 0 ... L - 1."""
+        return self.trials * torch.sigmoid(self._split(params)[0].float())
+
+    def sample(self, params: Tensor, *, generator: torch.Generator | None) -> Tensor:
+        """Integer levels."""
+        p = torch.sigmoid(self._split(params)[0].float())
+        return torch.binomial(torch.full_like(p, self.trials), p, generator=generator).to(self.spec.dtype)
+
+
 def log_logistic_bin(x: Tensor, location: Tensor, log_scale: Tensor, *, levels: int) -> Tensor:
     """Log-probability of level x under a logistic distribution integrated over each level's bin (Kingma et al., 2016).
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from genlab.models.translation.cyclegan import CycleGAN
     from genlab.models.translation.pix2pix import Pix2Pix
     from genlab.models.vae.vae import VAE
+    from genlab.models.video.convlstm import ConvLSTM
 
 EARLIER = {
     "ConditionalDCGAN": ("DCGAN", {"condition": "label"}),

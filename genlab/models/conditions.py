@@ -1,7 +1,7 @@
 """What a model is given beside the data: the condition ``c``, from an option to what a network reads.
 
-``model.given`` says what c is: None (nothing), a `Label` (``(B,) int64``), read by networks as a one-hot vector, or a
-`Vector` (``(B, D) float``).
+``model.given`` says what c is: None (nothing), a `Label` (``(B,) int64``), read by networks as a one-hot vector, a
+`Vector` (``(B, D) float``), or the `Video` of what was before (``(B, F, C, H, W)``), read as so many more channels.
 """
 
 from __future__ import annotations
@@ -12,12 +12,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from genlab.data.spaces import DataSpec, Label, Space
+from genlab.data.spaces import DataSpec, Label, Space, Video
 from genlab.errors import ConfigError
 from genlab.models.capabilities import Sequential
 
 Condition = Literal["label", "vector"]
 """Values of a family's option ``condition``, beside None; of a family that takes classes only, "label"."""
+
+Frames = Literal["past"]
+"""The value for a family that is given the frames before those that it models."""
 
 
 class Examples(Protocol):
@@ -33,10 +36,10 @@ class Examples(Protocol):
 
     @property
     def c(self) -> Tensor | None:
-        """``(B, D) float`` conditions, or None."""
+        """``(B, *condition.shape)``, other conditions, or None."""
 
 
-def given_by(condition: Condition | None, spec: DataSpec) -> Space | None:
+def given_by(condition: Condition | Frames | None, spec: DataSpec) -> Space | None:
     """What a model with the option ``condition`` is given of data of type ``spec``.
 
     Raises:
@@ -47,6 +50,10 @@ def given_by(condition: Condition | None, spec: DataSpec) -> Space | None:
     found = spec.labels if condition == "label" else spec.condition
     if found is None and condition == "label":
         raise ConfigError("model.condition=label needs labels, this data has none")
+    if condition == "past":
+        if not isinstance(found, Video):
+            raise ConfigError("model.condition=past needs past frames as condition, this data has none")
+        return found
     if found is None or (condition == "vector" and found.kind != "vector"):
         raise ConfigError("model.condition=vector needs data whose type has a vector as its condition, this has none")
     return found
@@ -81,7 +88,9 @@ def needed(given: Space | None, c: Tensor | None) -> Tensor:
 
 
 def context(given: Space | None, c: Tensor | None) -> Tensor | None:
-    """``c`` as a network reads it: ``(B, width)`` in the default precision, a label one-hot; None without a condition.
+    """``c`` as a network reads it: ``(B, width)`` in the default precision; None without a condition.
+
+    A label is one-hot, frames are those of `pictures` in a row.
 
     Raises:
         ValueError: see `check_condition`.
@@ -89,11 +98,24 @@ def context(given: Space | None, c: Tensor | None) -> Tensor | None:
     check_condition(given, c)
     if c is None:
         return None
+    if isinstance(given, Video):
+        return pictures(given, c).flatten(1)
     return (F.one_hot(c, given.num_classes) if isinstance(given, Label) else c).to(torch.get_default_dtype())
 
 
+def channels(given: Space | None) -> int:
+    """How many pictures `pictures` has of each example; 0 where the model is given none."""
+    return given.frames * given.channels if isinstance(given, Video) else 0
+
+
+def pictures(given: Video, c: Tensor) -> Tensor:
+    """Frames ``(B, F, C, H, W)`` as a network reads them: ``(B, F * C, H, W)`` in [-1, 1], real ones as they are."""
+    h = c.flatten(1, 2).to(torch.get_default_dtype())
+    return h if given.levels is None else h * (2 / (given.levels - 1)) - 1
+
+
 def condition(model: nn.Module, examples: Examples) -> Tensor | None:
-    """What the model is given of a batch or a split: its labels or vectors; None for a model without a condition."""
+    """What the model is given of a batch or a split: labels, vectors or past frames; None without a condition."""
     given: Space | None = getattr(model, "given", None)
     if given is None:
         return None

@@ -26,7 +26,7 @@ MODELS, DATA = list(listing.choices("model")), list(listing.choices("data"))
 OTHERS = ("trainer", "callbacks", "logger", "experiment")
 OWN = ("arrays", "audio", "image_folder", "music", "paired", "unpaired")
 DOWNLOADED = ("binarized_mnist", "celeba", "cifar10", "fashion_mnist", "mnist")
-FETCHED = ("jsb_chorales", "names", "nottingham", "spoken_digits", "tinyshakespeare")
+FETCHED = ("jsb_chorales", "names", "nottingham", "radar", "spoken_digits", "tinyshakespeare")
 """Those that the user puts there."""
 
 SETTINGS = {
@@ -34,6 +34,7 @@ SETTINGS = {
     **{name: ["data.size=8"] for name in OWN if name not in ("arrays", "audio", "music")},
     **{name: ["data.download=false"] for name in (*DOWNLOADED, "names", "tinyshakespeare")},
     "celeba": ["data.size=8"],
+    "moving_digits": ["data.count=40"],
 }
 SMALL = {
     "rnn": ["model.width=8"],
@@ -50,6 +51,7 @@ SMALL = {
     "nice": ["model.hidden=[8]"],
     "realnvp": ["model.hidden=[8]", "model.channels=2", "model.couplings=1"],
     **{name: ["model.channels=2", "model.blocks=1", "model.head_channels=4"] for name in MODELS if "pixelcnn" in name},
+    "convlstm": ["model.width=4"],
     "gan": ["model.hidden=[8]"],
     **{name: ["model.channels=2"] for name in ("dcgan", "conditional_dcgan")},
     "gmm": ["model.components=2"],

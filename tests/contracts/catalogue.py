@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from genlab.data.batches import Batch
 from genlab.data.dataset import DataSpec, Split
-from genlab.data.spaces import Image, Vector
+from genlab.data.spaces import Image, Vector, Video
 from genlab.models import (
     DCGAN,
     EBM,
@@ -21,6 +21,7 @@ from genlab.models import (
     RNN,
     TCN,
     VAE,
+    ConvLSTM,
     GatedPixelCNN,
     NaiveBayes,
     NGram,
@@ -51,6 +52,8 @@ RGB_SQUARE = DataSpec((3, 16, 16), 256, 3)
 PLANE = DataSpec((2,), None)
 LABELLED_PLANE = DataSpec((2,), None, 3)
 GIVEN_PLANE = DataSpec((2,), None, condition=Vector(3))
+CLIPS = DataSpec(space=Video(2, 1, 8, 6, 17), condition=Video(3, 1, 8, 6, 17))
+REAL_CLIPS = DataSpec(space=Video(2, 2, 6, 6, None), condition=Video(1, 1, 6, 6, None))
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,10 @@ class Case:
             x = torch.randn(n, *self.spec.event_shape, generator=g)
             c = None if self.spec.condition is None else torch.randn(n, *self.spec.condition.shape, generator=g)
             return Batch(x, y, c=c)
-        return Batch(torch.randint(self.spec.levels, (n, *self.spec.event_shape), generator=g, dtype=torch.uint8), y)
+        x = torch.randint(self.spec.levels, (n, *self.spec.event_shape), generator=g, dtype=torch.uint8)
+        past = self.spec.condition
+        c = None if past is None else torch.randint(self.spec.levels, (n, *past.shape), generator=g, dtype=torch.uint8)
+        return Batch(x, y, c=c)
 
 
 def score(model: GenerativeModel, batch: Batch, *, generator: Generators) -> Tensor:
@@ -253,6 +259,10 @@ def awake(model: DCGAN) -> DCGAN:
     return model
 
 
+def _convlstm(spec: DataSpec) -> ConvLSTM:
+    return ConvLSTM(spec, layers=2, width=8)
+
+
 def _wasserstein() -> Adversarial:
     return Adversarial(loss="wasserstein_gp", n_critic=2)
 
@@ -291,6 +301,8 @@ CATALOGUE = [
     Case("transformer-grey", GREY, _transformer, MaximumLikelihood),
     Case("conditional-rnn-grey", GREY, _conditional_rnn, MaximumLikelihood),
     Case("conditional-transformer-rgb", RGB, _conditional_transformer, MaximumLikelihood),
+    Case("conditional-convlstm-clips", CLIPS, _convlstm, MaximumLikelihood),
+    Case("conditional-convlstm-real-clips", REAL_CLIPS, _convlstm, MaximumLikelihood),
     Case("ebm-binary", BINARY, _ebm, _contrast),
     Case("ebm-grey", GREY, _ebm, _contrast),
     Case("ebm-rgb", RGB, _ebm, _contrast),

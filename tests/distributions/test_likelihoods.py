@@ -5,7 +5,7 @@ from torch.nn import functional as F
 from torch.profiler import ProfilerActivity, profile
 
 from genlab.data.spaces import DataSpec
-from genlab.distributions.likelihoods import Bernoulli, DiscretisedLogistic, Gaussian, softplus_sum
+from genlab.distributions.likelihoods import Bernoulli, Binomial, DiscretisedLogistic, Gaussian, softplus_sum
 
 
 def seeded(seed: int = 0) -> torch.Generator:
@@ -102,3 +102,19 @@ def test_gaussian_agrees_with_torch_and_its_deviation_is_bounded() -> None:
     low, high = likelihood.log_std_bounds
     assert log_std.min() >= low
     assert log_std.max() <= high
+
+
+def test_a_binomial_sums_to_one_over_the_levels_and_of_two_levels_is_bernoulli() -> None:
+    for levels in (2, 17, 256):
+        likelihood = Binomial(DataSpec((1,), levels))
+        params = 3 * torch.randn(50, 1, 1, generator=seeded(), dtype=torch.float64)
+        x = torch.arange(levels)[:, None, None].double()
+        p = likelihood.log_prob(x, params).exp()
+        assert torch.allclose(p.sum(0), torch.ones(50, dtype=torch.float64), atol=1e-9)
+        mean = (x[:, :, 0] * p).sum(0)
+        assert torch.allclose(likelihood.mean(params).double().flatten(), mean, rtol=1e-5)
+        drawn = likelihood.sample(params[:1].expand(20_000, -1, -1), generator=seeded()).double()
+        assert abs(drawn.mean() - mean[0]) < 5 * drawn.std() / 20_000**0.5
+    coin = DataSpec((4,), 2)
+    x, params = torch.randint(2, (3, 4), generator=seeded()).double(), torch.randn(3, 1, 4, generator=seeded()).double()
+    assert torch.allclose(Binomial(coin).log_prob(x, params), Bernoulli(coin).log_prob(x, params))

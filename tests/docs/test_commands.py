@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -13,7 +14,7 @@ from genlab.commands import assembly
 from genlab.config import compose
 from genlab.config.arguments import parse
 from genlab.data import DataSpec
-from genlab.data.spaces import Frames, Tokens, Waveform
+from genlab.data.spaces import Frames, Tokens, Video, Waveform
 from genlab.errors import ConfigError
 from genlab.launch import comparison
 from genlab.models.classical.base import Fitted
@@ -112,6 +113,9 @@ def spec_of(config):
         return DataSpec(space=space, num_classes=10)
     if name in {"music", "jsb_chorales", "nottingham"}:
         return DataSpec(space=Frames(16, 88, 2))
+    if name == "radar":
+        space = Video(node["frames"], 1, node["size"], node["size"], 256, measure="rain", minutes=5.0)
+        return DataSpec(space=space, condition=replace(space, frames=node["past"]))
     if name in {"image_folder", "paired", "unpaired"}:
         layout = "single" if name == "image_folder" else name  # which may have a subfolder for each class
         classes = 2 if layout == "single" else None

@@ -7,9 +7,9 @@ import torch
 from torch import nn
 
 from genlab.data.batches import Batch
-from genlab.data.spaces import DataSpec, Label, Vector
+from genlab.data.spaces import DataSpec, Label, Vector, Video
 from genlab.errors import ConfigError
-from genlab.models.conditions import check_condition, condition, context, given_by, rows, width
+from genlab.models.conditions import channels, check_condition, condition, context, given_by, pictures, rows, width
 
 LABELLED = DataSpec((2,), None, 3)
 
@@ -63,3 +63,17 @@ def test_a_batch_gives_what_the_model_is_given() -> None:
 def test_rows_of_no_condition_are_none() -> None:
     assert rows(None, slice(2)) is None
     assert rows(torch.arange(5), torch.tensor([3, 1])).tolist() == [3, 1]
+
+
+def test_a_network_reads_past_frames_as_channels_between_minus_one_and_one() -> None:
+    past = Video(3, 1, 2, 2, 17)
+    assert given_by("past", DataSpec(space=Video(2, 1, 2, 2, 17), condition=past)) == past
+    assert channels(past) == 3
+    assert width(past) == 12
+    c = torch.arange(12, dtype=torch.uint8).view(1, 3, 1, 2, 2)
+    found = pictures(past, c)
+    assert found.shape == (1, 3, 2, 2)
+    assert found.flatten().tolist() == pytest.approx([i / 8 - 1 for i in range(12)])
+    assert torch.equal(context(past, c), found.flatten(1))
+    with pytest.raises(ConfigError, match=r"model\.condition=past needs past frames as condition, this data has none"):
+        given_by("past", LABELLED)

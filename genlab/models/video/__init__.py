@@ -1,0 +1,1 @@
+"""Models of videos: what is to come, given what was."""
