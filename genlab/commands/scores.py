@@ -113,7 +113,7 @@ class Scores:
 
         def look(_: Path) -> dict[str, Any]:
             from genlab.data.sources.densities import Density
-            from genlab.models.capabilities import Translator
+            from genlab.models.translating import Translator
 
             loaded, density = self.subject.loaded, self.subject.data.density
             return {

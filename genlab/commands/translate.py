@@ -18,7 +18,7 @@ from genlab.data.images.layout import left_out
 from genlab.errors import ConfigError, TrainingError
 from genlab.evaluation.artefacts.grids import save_png
 from genlab.evaluation.translators import PIXELS, translated
-from genlab.models.capabilities import FullyConvolutional, Translator, TwoWayTranslator
+from genlab.models.translating import FullyConvolutional, Translator, TwoWayTranslator
 from genlab.process.printable import printable
 from genlab.progress import track
 from genlab.restore import Loaded, device_of, load

@@ -101,11 +101,15 @@ def _hash(source: str) -> str:
     return f"sha256-{base64.b64encode(hashlib.sha256(source.encode()).digest()).decode()}"
 
 
+def _runs(n: int) -> str:
+    return f"{n} run" if n == 1 else f"{n} runs"
+
+
 def _lead(runs: Sequence[Run]) -> Html:
     data = list(dict.fromkeys(run.data for run in runs if run.config.get("data")))
     scored = sum(run.error is None for run in runs)
     return join([
-        f"{scored} of {len(runs)} runs scored" if scored < len(runs) else f"{len(runs)} runs",
+        f"{scored} of {_runs(len(runs))} scored" if scored < len(runs) else _runs(len(runs)),
         f" on {', '.join(data)}. " if data else ". ",
         "Numbers of different kinds stand in groups of their own and are never ranked against each other; a heading "
         "sorts within each group. ",

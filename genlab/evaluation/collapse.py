@@ -8,8 +8,9 @@ from torch import Tensor, nn
 from genlab.data.spaces import Dataset
 from genlab.evaluation.artefacts.latents import device_of, given
 from genlab.evaluation.translators import translated
-from genlab.models.capabilities import GenerativeModel, Translator, TwoWayTranslator
+from genlab.models.capabilities import GenerativeModel
 from genlab.models.conditions import rows
+from genlab.models.translating import Translator, TwoWayTranslator
 from genlab.ops.eval_mode import evaluating
 
 COLLAPSED = 0.05

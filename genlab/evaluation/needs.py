@@ -18,10 +18,10 @@ from genlab.models.capabilities import (
     SamplesByChain,
     Sequential,
     Tempered,
-    Translator,
     Truncated,
     UnnormalisedDensity,
 )
+from genlab.models.translating import Translator
 
 
 class Trained(Protocol):

@@ -13,7 +13,7 @@ from genlab.data.spaces import Dataset
 from genlab.evaluation.record import Record
 from genlab.evaluation.statistics.estimate import Estimate, mean
 from genlab.evaluation.statistics.likeness import psnr, ssim
-from genlab.models.capabilities import Translator, TwoWayTranslator
+from genlab.models.translating import Translator, TwoWayTranslator
 from genlab.ops.eval_mode import evaluating
 
 PIXELS = 1 << 20

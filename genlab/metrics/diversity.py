@@ -15,8 +15,9 @@ from genlab.metrics import _needs
 from genlab.metrics._novelty import extractor_of, sides
 from genlab.metrics.base import Metric
 from genlab.metrics.subject import Subject, record, some
-from genlab.models.capabilities import GenerativeModel, Translator
+from genlab.models.capabilities import GenerativeModel
 from genlab.models.gan.implicit import ImplicitModel
+from genlab.models.translating import Translator
 from genlab.seeding import derive
 from genlab.signatures.ranges import Positive
 

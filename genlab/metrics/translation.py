@@ -12,7 +12,7 @@ from genlab.evaluation.record import Record, check_number
 from genlab.evaluation.translators import records
 from genlab.metrics.base import Metric
 from genlab.metrics.subject import Subject, Unanswerable
-from genlab.models.capabilities import Translator
+from genlab.models.translating import Translator
 
 
 class Translation(Metric):

@@ -54,11 +54,10 @@ class ItemisedLikelihood(ExactLikelihood):
 
 
 class Autoregressive(ItemisedLikelihood):
-    """Factorises ``p(x) = prod_i p(x_i | x_<i)`` over pixels and channels in a fixed order, and draws in that order."""
+    """Factorises ``p(x) = prod_i p(x_i | x_<i)`` over pixels and channels in a fixed order, and draws in that order.
 
-    @abstractmethod
-    def log_prob_per_dim(self, x: Tensor, c: Tensor | None = None) -> Tensor:
-        """``log p(x_i | x_<i)`` in nats, ``(B, *event_shape)``; `log_prob` is its sum."""
+    What a dimension adds to the likelihood is ``log p(x_i | x_<i)``.
+    """
 
     @abstractmethod
     def sample(
@@ -103,6 +102,21 @@ class Sequential(Autoregressive):
     @abstractmethod
     def log_prob_per_dim(self, x: Tensor, c: Tensor | None = None, *, lengths: Tensor | None = None) -> Tensor:
         """Terms in nats, ``(B, *event_shape)``, 0 in the padding; `log_prob` is their sum."""
+
+    @abstractmethod
+    def complete(
+        self,
+        x: Tensor,
+        keep: Tensor,
+        c: Tensor | None = None,
+        *,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        generator: torch.Generator | None = None,
+        progress: Progress | None = None,
+    ) -> Tensor:
+        """``x`` with all but the kept steps drawn anew, each as `draw` draws it."""
 
     @abstractmethod
     def draw(
@@ -264,29 +278,3 @@ class ApproximatePosterior(EncodesLatents):
     @abstractmethod
     def posterior_moments(self, x: Tensor, c: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Mean and variance of each unit of ``q(z | x)`` where the prior has 0 and 1: ``(B, latent_dim)`` each."""
-
-
-class Translator(nn.Module):
-    """Maps pictures of a domain A to a domain B; has no unconditional samples.
-
-    Attributes:
-        spec: the type of the pictures of both domains.
-    """
-
-    spec: DataSpec
-
-    @abstractmethod
-    def translate(self, x_a: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
-        """``(B, *event_shape) uint8 -> (B, *event_shape) uint8``; ``generator`` is of its noise, if it has any."""
-
-
-class TwoWayTranslator(Translator):
-    """Also knows the way back."""
-
-    @abstractmethod
-    def translate_back(self, x_b: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
-        """From B to A; otherwise as `translate`."""
-
-
-class FullyConvolutional(Translator):
-    """Translates pictures of any height and width, each at the size it has."""

@@ -14,10 +14,10 @@ from genlab.data.spaces import Space, Tokens
 from genlab.evaluation.artefacts.explain import figure, most
 from genlab.evaluation.artefacts.grids import stacked
 from genlab.evaluation.artefacts.media import Files, media
-from genlab.models.capabilities import Autoregressive
+from genlab.models.capabilities import Sequential
 from genlab.models.conditions import condition
 from genlab.tasks._side_by_side import side_by_side
-from genlab.tasks._step_by_step import STEPS, sized
+from genlab.tasks._step_by_step import STEPS, Cut, sized
 from genlab.tasks.drawn import Drawn, told
 from genlab.tasks.keep import kept_steps
 from genlab.tasks.work import FEW, Work
@@ -26,18 +26,19 @@ COLUMNS = 4
 """Of the sheet."""
 
 
-def continued(work: Work, keep: str) -> Drawn:
+def continued(work: Work, keep: str, cut: Cut) -> Drawn:
     """Originals and completions, as long as the originals unless a token of its own ends them.
 
     Args:
         work: of a model of what has a time.
         keep: see `kept_steps`.
+        cut: how likely a step has to be.
 
     Raises:
         ConfigError, DataError: as `kept_steps` and `Work.order`.
     """
     model, space = work.model, work.spec.space
-    assert isinstance(model, Autoregressive)  # `needs` says so
+    assert isinstance(model, Sequential)  # as all that have a time are
     where, axis = work.device, time_axis(space)
     test = work.data().test
     order = work.order(test)
@@ -54,7 +55,8 @@ def continued(work: Work, keep: str) -> Drawn:
         x = test.x[order[place]].narrow(axis, 0, total).to(where)
         given = None if c is None else c[order[place]].to(where)
         stays = _along(axis, mask(kept[place], total), x.dim()).to(where)
-        return {"done": model.complete(x, stays, given, generator=generator, progress=work.bar("complete"))}
+        done = model.complete(x, stays, given, **cut._asdict(), generator=generator, progress=work.bar("complete"))
+        return {"done": done}
 
     done = work.in_blocks(n, draw, parted=FEW)["done"]
     originals, long, kept = test.x[order[:n]].narrow(axis, 0, total), long[:n], kept[:n]
@@ -75,7 +77,7 @@ def continued(work: Work, keep: str) -> Drawn:
     files = _files(spec.space, originals, done, kept, (long, now))
     note = (
         f"test examples, below each row how the model goes on after {keep} of them, each a draw from the exact "
-        f"conditional{told(count, n)}"
+        f"conditional{cut.said}{told(count, n)}"
     )
     return Drawn(picture, {name: value.numpy() for name, value in arrays.items()}, note, files)
 

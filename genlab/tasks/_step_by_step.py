@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from contextlib import closing, nullcontext
 from dataclasses import dataclass, replace
+from typing import Annotated, NamedTuple
 
 import torch
+from pydantic import Field
 from torch import Tensor
 
 from genlab.data.lengths import ended, time_axis
 from genlab.data.spaces import DataSpec, InTime, Space, is_text
-from genlab.errors import ConfigError
+from genlab.errors import ConfigError, out_of_memory
 from genlab.models.capabilities import Sequential
 from genlab.models.conditions import rows
 from genlab.tasks._prompts import Start
@@ -19,6 +21,24 @@ from genlab.tasks._streamed import Streamed
 from genlab.tasks.work import FEW, Work
 
 STEPS = {"tokens": "tokens", "waveform": "samples", "frames": "frames"}
+
+
+TopP = Annotated[float, Field(gt=0, le=1)]
+
+
+class Cut(NamedTuple):
+    """How likely a step has to be; see `genlab.models.capabilities.Sequential.draw`."""
+
+    temperature: float = 1.0
+    top_k: int | None = None
+    top_p: float | None = None
+
+    @property
+    def said(self) -> str:
+        """What was asked for, to follow a noun: `` at temperature 0.8, top_k 40``; nothing where nothing was."""
+        said = [f"temperature {self.temperature:g}"] if self.temperature != 1 else []
+        said += [f"{name} {value}" for name, value in (("top_k", self.top_k), ("top_p", self.top_p)) if value]
+        return f" at {', '.join(said)}" if said else ""
 
 
 @dataclass(frozen=True)
@@ -30,6 +50,11 @@ class StepByStep:
     temperature: float = 1.0
     top_k: int | None = None
     top_p: float | None = None
+
+    @property
+    def cut(self) -> Cut:
+        """How likely a step has to be."""
+        return Cut(self.temperature, self.top_k, self.top_p)
 
     def draws(self, work: Work, given: Tensor | None) -> tuple[dict[str, Tensor], str]:
         """``samples``, where they end by themselves or are of a ragged kind their ``lengths``; and a note on them.
@@ -54,21 +79,25 @@ class StepByStep:
                     rows(given, index),
                     length=self.length,
                     prompt=prompt,
-                    temperature=self.temperature,
-                    top_k=self.top_k,
-                    top_p=self.top_p,
+                    **self.cut._asdict(),
                     generator=generator,
                     progress=work.bar("sample") if watched is None else None,
                     heard=None if watched is None else watched.heard,
                 )
             return {"samples": x}
 
-        found = work.in_blocks(work.n, draw, parted=FEW if in_time else ())
+        try:
+            found = work.in_blocks(work.n, draw, parted=FEW if in_time else ())
+        except Exception as error:
+            if self.length is None or not out_of_memory(error):
+                raise
+            few = f"length={self.length}: the memory does not hold {work.n} draws of so many {STEPS[space.kind]}"
+            raise ConfigError(f"{few}; give less, or n=1") from error
         lengths = ended(space, found["samples"])
         if lengths is None and getattr(space, "ragged", False):
             lengths = torch.full((work.n,), found["samples"].shape[time_axis(space)])
         after = "" if start is None else f" after a prompt of {_many(space, start)}{start.said}"
-        return found if lengths is None else {**found, "lengths": lengths}, f"samples{self._how()}{after}"
+        return found if lengths is None else {**found, "lengths": lengths}, f"samples{self.cut.said}{after}"
 
     def _start(self, space: InTime) -> Start:
         assert self.prompt is not None
@@ -80,11 +109,6 @@ class StepByStep:
                 f"prompt: has {_many(space, found)}, {whose} leaves nothing to draw; give length={has + 1} or more"
             )
         return found
-
-    def _how(self) -> str:
-        said = [f"temperature {self.temperature:g}"] if self.temperature != 1 else []
-        said += [f"{name} {value}" for name, value in (("top_k", self.top_k), ("top_p", self.top_p)) if value]
-        return f" at {', '.join(said)}" if said else ""
 
 
 def _many(space: Space, start: Start) -> str:

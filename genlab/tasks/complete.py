@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from genlab.data.spaces import InTime
 from genlab.evaluation.artefacts.grids import stacked
+from genlab.evaluation.needs import in_time
 from genlab.models.capabilities import Autoregressive
 from genlab.models.conditions import rows
-from genlab.signatures.ranges import Text
+from genlab.signatures.ranges import Positive, PositiveFloat, Text
 from genlab.tasks._continued import continued
+from genlab.tasks._step_by_step import Cut, TopP
 from genlab.tasks.base import Task
 from genlab.tasks.drawn import Drawn, told
 from genlab.tasks.keep import keep_mask
@@ -25,18 +28,30 @@ class Complete(Task):
     Args:
         keep: half (of pictures the upper one) or another share, 0.25; of pictures also top, left, or a PNG of their
             size whose white pixels are kept.
+        temperature: of a sequence, what logits are divided by: below 1 likelier steps, above 1 stranger ones.
+        top_k: only the k likeliest values of a step are drawn, for models of sequences; None: all.
+        top_p: only the likeliest values are drawn that together have this probability; None: all.
     """
 
     needs = (Autoregressive,)
+    needs_with: ClassVar = {"temperature": (in_time,), "top_k": (in_time,), "top_p": (in_time,)}
 
-    def __init__(self, *, keep: Text = "half") -> None:
+    def __init__(
+        self,
+        *,
+        keep: Text = "half",
+        temperature: PositiveFloat = 1.0,
+        top_k: Positive | None = None,
+        top_p: TopP | None = None,
+    ) -> None:
         self.keep = keep
+        self.cut = Cut(temperature, top_k, top_p)
 
     def draw(self, work: Work) -> Drawn:
         """Originals, what of them is kept, and completions."""
         model, spec = work.model, work.spec
         if isinstance(spec.space, InTime):
-            return continued(work, self.keep)
+            return continued(work, self.keep, self.cut)
         assert isinstance(model, Autoregressive)  # `needs` says so
         where = work.device
         mask = keep_mask(self.keep, spec)

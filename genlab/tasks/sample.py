@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Annotated, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from pydantic import Field
 from torch import Tensor
 
 from genlab.data.spaces import DataSpec, Label, Vector
@@ -32,12 +31,10 @@ from genlab.models.capabilities import (
 from genlab.models.conditions import rows
 from genlab.models.gan.implicit import ImplicitModel
 from genlab.signatures.ranges import Positive, PositiveFloat, Text
-from genlab.tasks._step_by_step import StepByStep, sized
+from genlab.tasks._step_by_step import StepByStep, TopP, sized
 from genlab.tasks.base import Task
 from genlab.tasks.drawn import Drawn, told
 from genlab.tasks.work import BLOCK, Work
-
-TopP = Annotated[float, Field(gt=0, le=1)]
 
 TRAJECTORY_FRAMES = 20
 """Times at which ``trajectory=true`` looks at the chains."""

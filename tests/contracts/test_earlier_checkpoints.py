@@ -17,7 +17,8 @@ import torch
 
 from genlab.cli.main import main
 from genlab.evaluation.validate import validate
-from genlab.models.capabilities import Translator, UnnormalisedDensity
+from genlab.models.capabilities import UnnormalisedDensity
+from genlab.models.translating import Translator
 from genlab.restore import Loaded, load
 from genlab.storage import checkpoint
 

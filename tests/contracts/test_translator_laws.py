@@ -16,7 +16,7 @@ from genlab.errors import ConfigError
 from genlab.evaluation import translators
 from genlab.evaluation.artefacts.draw import draw
 from genlab.models import CycleGAN, Pix2Pix
-from genlab.models.capabilities import FullyConvolutional, Translator, TwoWayTranslator
+from genlab.models.translating import FullyConvolutional, Translator, TwoWayTranslator
 from genlab.objectives import ConditionalAdversarial, CycleConsistency
 
 UNPAIRED = DataSpec((3, 8, 8), 256, 10, "unpaired")

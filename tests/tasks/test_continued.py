@@ -59,6 +59,15 @@ def test_a_completion_depends_on_the_seed_and_its_number_alone(space, tmp_path) 
         assert rows.sum() == few[name].sum()  # nothing but padding was cut
 
 
+def test_what_is_likely_follows_where_little_else_may(tmp_path) -> None:
+    of = small(NUMBERS)
+    cold = draw(of, Complete(temperature=1e-4), tmp_path, n=4, seed=1)
+    assert "temperature 0.0001" in cold.note
+    first = draw(of, Complete(top_k=1), tmp_path, n=4, seed=1)
+    assert (cold.arrays["completions"] == first.arrays["completions"]).all()  # both are the likeliest step each
+    assert (draw(of, Complete(), tmp_path, n=4, seed=1).arrays["completions"] != first.arrays["completions"]).any()
+
+
 def test_lengths_are_those_of_the_originals_unless_an_end_is_drawn(tmp_path) -> None:
     arrays = draw(small(RAGGED_ROLL), Complete(), tmp_path, n=9).arrays
     assert (arrays["lengths"] == arrays["original_lengths"]).all()

@@ -252,3 +252,8 @@ def test_who_does_not_draw_step_by_step_says_so(option) -> None:
     assert all(lacks is None or (lacks[0] == option and "model=rnn" in lacks[1]) for lacks in said.values())
     assert Sample.lacks_with(small(NUMBERS), {option: 1}) is None
     assert (Sample.lacks_with(small(PICTURE), {option: 1}) is None) == (option not in ("prompt", "length"))
+
+
+def test_a_length_that_no_memory_holds_is_named(tmp_path) -> None:
+    with pytest.raises(ConfigError, match=r"length=1000000000000: the memory does not hold 3 draws .* give less"):
+        draw(small(NUMBERS), Sample(length=10**12), tmp_path)

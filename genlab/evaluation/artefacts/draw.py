@@ -25,10 +25,10 @@ from genlab.models.capabilities import (
     GenerativeModel,
     LikelihoodBound,
     Sequential,
-    Translator,
 )
 from genlab.models.conditions import rows
 from genlab.models.grid_normalised import GridNormalised
+from genlab.models.translating import Translator
 from genlab.ops.eval_mode import evaluating
 
 PLANE_SAMPLES = 4000

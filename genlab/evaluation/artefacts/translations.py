@@ -7,7 +7,7 @@ import numpy as np
 from genlab.data.spaces import Dataset
 from genlab.evaluation.artefacts.grids import stacked
 from genlab.evaluation.translators import translated
-from genlab.models.capabilities import Translator, TwoWayTranslator
+from genlab.models.translating import Translator, TwoWayTranslator
 
 SHOWN = 16
 """Pictures of each domain in a grid, at most."""

@@ -15,6 +15,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from genlab.data.batches import beside
+from genlab.data.mapped import gather
 from genlab.data.spaces import DataSpec, Split, Vector
 from genlab.models.capabilities import ExactLikelihood, GenerativeModel
 from genlab.ops.bars import Progress, no_bar
@@ -106,7 +108,7 @@ def thinned(split: Split, limit: int, *, name: str, generator: torch.Generator) 
     if len(split) <= limit:
         return split, ()
     index = torch.randperm(len(split), generator=generator)[:limit].sort().values
-    kept = replace(split, x=split.x[index], y=None if split.y is None else split.y[index])
+    kept = Split(gather(split.x, index), **beside(split, index))
     return kept, (f"{name} keeps {limit:,} of {len(split):,} training examples (model.max_points)",)
 
 

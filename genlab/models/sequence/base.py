@@ -159,6 +159,9 @@ class SequenceModel(Sequential):
         keep: Tensor,
         c: Tensor | None = None,
         *,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        top_p: float | None = None,
         generator: torch.Generator | None = None,
         progress: Progress | None = None,
     ) -> Tensor:
@@ -171,7 +174,8 @@ class SequenceModel(Sequential):
         held = held if self.width is None else held.all(2)
         given = in_steps.to_steps(space, x)
         first = int(held.long().cumprod(1).sum(1).min())  # steps that all examples begin with
-        return self._drawn(len(x), held.shape[1], c, {}, given, first, held, generator=generator, progress=progress)
+        cut = {"temperature": temperature, "top_k": top_k, "top_p": top_p}
+        return self._drawn(len(x), held.shape[1], c, cut, given, first, held, generator=generator, progress=progress)
 
     def _asked(self, length: int | None) -> int:
         """Steps of a draw."""

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from genlab.data.spaces import DataSpec
-from genlab.models.capabilities import FullyConvolutional, TwoWayTranslator
+from genlab.models.translating import FullyConvolutional, TwoWayTranslator
 from genlab.models.translation.generators import ResNetGenerator, halvings, residual_blocks
 from genlab.models.translation.patchgan import PatchGAN
 from genlab.models.translation.translator import NetworkTranslator, patch_layers, width

@@ -9,7 +9,7 @@ from torch import Tensor
 from genlab.data.fits import require
 from genlab.data.spaces import DataSpec
 from genlab.errors import ConfigError
-from genlab.models.capabilities import Translator
+from genlab.models.translating import Translator
 from genlab.models.translation.patchgan import layers_of, patch_size
 
 SMALLEST = 8
