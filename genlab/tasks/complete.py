@@ -45,13 +45,15 @@ class Complete(Task):
         top_p: TopP | None = None,
     ) -> None:
         self.keep = keep
-        self.cut = Cut(temperature, top_k, top_p)
+        self.temperature = temperature
+        self.top_k = top_k
+        self.top_p = top_p
 
     def draw(self, work: Work) -> Drawn:
         """Originals, what of them is kept, and completions."""
         model, spec = work.model, work.spec
         if isinstance(spec.space, InTime):
-            return continued(work, self.keep, self.cut)
+            return continued(work, self.keep, Cut(self.temperature, self.top_k, self.top_p))
         assert isinstance(model, Autoregressive)  # `needs` says so
         where = work.device
         mask = keep_mask(self.keep, spec)
