@@ -26,7 +26,7 @@ from genlab.models.capabilities import (
     LikelihoodBound,
 )
 from genlab.models.conditions import condition, log_prob
-from genlab.models.grid_normalised import GridNormalised
+from genlab.models.numerical import AveragedBound, LikelihoodEstimate, Numerical
 from genlab.ops.bars import Progress
 from genlab.ops.eval_mode import evaluating
 from genlab.ops.float32 import float32_products
@@ -180,6 +180,10 @@ def scored(
             return {"model": -log_prob(model, batch)}
     elif isinstance(model, LikelihoodBound):
         particles, kind = num_particles, "upper bound"
+        if isinstance(model, AveragedBound):
+            particles = model.draws(num_particles)
+        if isinstance(model, LikelihoodEstimate):
+            kind = "estimate"
 
         def values(model: GenerativeModel, batch: Batch, generators: list[torch.Generator]) -> dict[str, Tensor]:
             parts = _bound(model, batch, num_particles, generators)
@@ -204,7 +208,7 @@ def scored(
         num_particles=particles,
         conditional=conditional(model),
         terms={name: column.mean().item() for name, column in table.items()},
-        method=model.method if isinstance(model, GridNormalised) else None,
+        method=model.method if isinstance(model, Numerical) else None,
         influence=influence(total),
         rate=rate(model.spec.space, split, total),
     )

@@ -25,7 +25,7 @@ from genlab.data.spaces import Space
 from genlab.errors import ConfigError
 from genlab.models.capabilities import GenerativeModel
 from genlab.models.conditions import check_condition, context, width
-from genlab.models.diffusion.paths import GaussianPath, spread_over
+from genlab.models.paths import GaussianPath, spread_over
 from genlab.ops.random import uniform
 
 

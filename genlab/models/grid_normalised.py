@@ -11,6 +11,7 @@ from genlab.data.spaces import Label
 from genlab.errors import TrainingError
 from genlab.models.capabilities import ExactLikelihood, UnnormalisedDensity
 from genlab.models.conditions import check_condition
+from genlab.models.numerical import Numerical
 
 MARGIN = 0.25
 """The box goes beyond the data by this part of their extent."""
@@ -22,7 +23,7 @@ WIDENINGS = 8
 """The box is made half as wide again at most this often."""
 
 
-class GridNormalised(ExactLikelihood):
+class GridNormalised(ExactLikelihood, Numerical):
     """``log p(x) = -E(x) - log Z`` with ``Z`` by the midpoint rule on a grid over a box that holds the mass.
 
     ``log Z = log sum_i exp(-E(c_i)) + log area(cell)`` over the centres ``c_i`` of the cells, in float64. The error of

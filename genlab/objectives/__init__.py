@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from genlab.objectives.conditional_adversarial import ConditionalAdversarial
     from genlab.objectives.contrastive_divergence import ContrastiveDivergence
     from genlab.objectives.cycle_consistency import CycleConsistency
+    from genlab.objectives.denoising_score_matching import DenoisingScoreMatching
     from genlab.objectives.elbo import ELBO
     from genlab.objectives.iwae import IWAE
     from genlab.objectives.maximum_likelihood import MaximumLikelihood

@@ -22,6 +22,7 @@ from genlab.models import (
     TCN,
     VAE,
     ConvLSTM,
+    Diffusion,
     GatedPixelCNN,
     NaiveBayes,
     NGram,
@@ -39,7 +40,14 @@ from genlab.models import (
 from genlab.models.capabilities import ExactLikelihood, GenerativeModel
 from genlab.models.classical.base import Fitted
 from genlab.models.conditions import condition
-from genlab.objectives import ELBO, IWAE, Adversarial, ContrastiveDivergence, MaximumLikelihood
+from genlab.objectives import (
+    ELBO,
+    IWAE,
+    Adversarial,
+    ContrastiveDivergence,
+    DenoisingScoreMatching,
+    MaximumLikelihood,
+)
 from genlab.objectives.base import Goal
 from genlab.ops.random import Generators
 
@@ -215,6 +223,13 @@ def _conditional_transformer(spec: DataSpec) -> Transformer:
     return Transformer(spec, layers=1, heads=2, width=12, positions="learned", condition="label")
 
 
+def _diffusion(schedule: str, **options: str) -> Callable[[DataSpec], Diffusion]:
+    def build(spec: DataSpec) -> Diffusion:
+        return off_identity(Diffusion(spec, schedule=schedule, width=16, blocks=1, steps=5, **options))
+
+    return build
+
+
 def _contrast() -> ContrastiveDivergence:
     return ContrastiveDivergence(steps=2, replay_size=64)
 
@@ -303,6 +318,12 @@ CATALOGUE = [
     Case("conditional-transformer-rgb", RGB, _conditional_transformer, MaximumLikelihood),
     Case("conditional-convlstm-clips", CLIPS, _convlstm, MaximumLikelihood),
     Case("conditional-convlstm-real-clips", REAL_CLIPS, _convlstm, MaximumLikelihood),
+    Case("diffusion-plane", PLANE, _diffusion("linear"), DenoisingScoreMatching),
+    Case("diffusion-binary", BINARY, _diffusion("linear"), DenoisingScoreMatching),
+    Case("diffusion-grey", GREY, _diffusion("learned"), DenoisingScoreMatching),
+    Case("conditional-diffusion-rgb", RGB, _diffusion("cosine", condition="label"), DenoisingScoreMatching),
+    Case("label-diffusion-plane", LABELLED_PLANE, _diffusion("learned", condition="label"), DenoisingScoreMatching),
+    Case("vector-diffusion-plane", GIVEN_PLANE, _diffusion("cosine", condition="vector"), DenoisingScoreMatching),
     Case("ebm-binary", BINARY, _ebm, _contrast),
     Case("ebm-grey", GREY, _ebm, _contrast),
     Case("ebm-rgb", RGB, _ebm, _contrast),

@@ -9,7 +9,7 @@ from torch import Tensor
 from genlab.data.spaces import DataSpec, Label, Vector
 from genlab.errors import ConfigError
 from genlab.models.denoising import Denoiser, nullable_context
-from genlab.models.diffusion.paths import Cosine, GaussianPath, LinearLogSNR, Straight, VarianceExploding, spread_over
+from genlab.models.paths import Cosine, GaussianPath, LinearLogSNR, Straight, VarianceExploding, spread_over
 
 PATHS = [LinearLogSNR(most=8, least=-6), Cosine(most=9, least=-7), VarianceExploding(least=0.01, most=20), Straight()]
 

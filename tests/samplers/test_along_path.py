@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from genlab.models.diffusion.paths import Cosine, GaussianPath, LinearLogSNR, Straight, VarianceExploding, spread_over
+from genlab.models.paths import Cosine, GaussianPath, LinearLogSNR, Straight, VarianceExploding, spread_over
 from genlab.ops.random import normal
 from genlab.samplers import ALONG_PATH, Process, ddim, heun
 from genlab.samplers.process import march

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from genlab.models.diffusion.paths import (
+from genlab.models.paths import (
     Cosine,
     GaussianPath,
     LinearLogSNR,
