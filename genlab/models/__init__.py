@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from genlab.models.classical.ppca import ppca
     from genlab.models.classical.tables import NaiveBayes
     from genlab.models.diffusion.diffusion import Diffusion
+    from genlab.models.diffusion.flow_matching import flow_matching
     from genlab.models.ebm.ebm import EBM
     from genlab.models.flow.dequantised import Dequantised
     from genlab.models.flow.flow import Flow

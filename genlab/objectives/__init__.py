@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from genlab.objectives.cycle_consistency import CycleConsistency
     from genlab.objectives.denoising_score_matching import DenoisingScoreMatching
     from genlab.objectives.elbo import ELBO
+    from genlab.objectives.flow_matching import FlowMatching
     from genlab.objectives.iwae import IWAE
     from genlab.objectives.maximum_likelihood import MaximumLikelihood
 

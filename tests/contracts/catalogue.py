@@ -29,6 +29,7 @@ from genlab.models import (
     PixelCNN,
     Transformer,
     WaveNet,
+    flow_matching,
     gmm,
     histogram,
     kde,
@@ -46,6 +47,7 @@ from genlab.objectives import (
     Adversarial,
     ContrastiveDivergence,
     DenoisingScoreMatching,
+    FlowMatching,
     MaximumLikelihood,
 )
 from genlab.objectives.base import Goal
@@ -58,6 +60,7 @@ BINARY_SQUARE = DataSpec((1, 8, 8), 2, 3)
 GREY_SQUARE = DataSpec((1, 12, 12), 17, 3)
 RGB_SQUARE = DataSpec((3, 16, 16), 256, 3)
 PLANE = DataSpec((2,), None)
+VECTOR = DataSpec((20,), None)
 LABELLED_PLANE = DataSpec((2,), None, 3)
 GIVEN_PLANE = DataSpec((2,), None, condition=Vector(3))
 CLIPS = DataSpec(space=Video(2, 1, 8, 6, 17), condition=Video(3, 1, 8, 6, 17))
@@ -278,6 +281,12 @@ def _convlstm(spec: DataSpec) -> ConvLSTM:
     return ConvLSTM(spec, layers=2, width=8)
 
 
+def _flow_matching(condition: str | None = None) -> Callable[[DataSpec], GenerativeModel]:
+    return lambda spec: off_identity(
+        flow_matching(spec, width=8, blocks=1, steps=2, likelihood_steps=2, condition=condition)
+    )
+
+
 def _wasserstein() -> Adversarial:
     return Adversarial(loss="wasserstein_gp", n_critic=2)
 
@@ -348,6 +357,13 @@ CATALOGUE = [
     Case("vector-ebm-plane", GIVEN_PLANE, _conditional_ebm("vector"), _contrast),
     Case("vector-gan-plane", GIVEN_PLANE, _conditional_gan("vector"), lambda: Adversarial(r1=0.1)),
     Case("conditional-dcgan-rgb", RGB, _conditional_dcgan, Adversarial),
+    Case("flow-matching-plane", PLANE, _flow_matching(), FlowMatching),
+    Case("flow-matching-vector", VECTOR, _flow_matching(), lambda: FlowMatching(times="logit_normal")),
+    Case("flow-matching-grey", GREY, _flow_matching(), lambda: FlowMatching(coupling="ot")),
+    Case("flow-matching-binary", BINARY, _flow_matching(), FlowMatching),
+    Case("conditional-flow-matching-plane", LABELLED_PLANE, _flow_matching("label"), FlowMatching),
+    Case("conditional-flow-matching-rgb", RGB, _flow_matching("label"), FlowMatching),
+    Case("vector-flow-matching-plane", GIVEN_PLANE, _flow_matching("vector"), FlowMatching),
 ]
 
 
