@@ -20,7 +20,9 @@ from genlab.errors import ConfigError
 from genlab.models.denoising import Denoiser
 from genlab.models.diffusion.bound import DiffusionBound, noise_error
 from genlab.models.diffusion.schedules import Learned
+from genlab.models.scaled import Scaled
 from genlab.objectives.base import Loss, Objective, Step, condition
+from genlab.ops.collectives import gathered
 from genlab.ops.random import normal
 
 EDM_MEAN, EDM_STD = -1.2, 1.2
@@ -62,6 +64,8 @@ class DenoisingScoreMatching(Objective):
     def forward(self, model: nn.Module, batch: Batch, *, step: Step) -> Loss:
         """The loss; with the bound, its parts."""
         assert isinstance(model, Denoiser)
+        if isinstance(model, Scaled):
+            model.anchor(gathered(batch.x))
         c = condition(model, batch)
         u = model.from_data(batch.x)
         t = self.times(model, u)

@@ -90,7 +90,7 @@ class DiffusionBound(Denoiser, AveragedBound, Numerical):
         """Times of which ``share`` (between 0 and 1, evenly spread) are earlier, and ``-d lambda / d share``."""
         if isinstance(self.path, Learned):
             return share, -self.path.log_snr_rate(share)
-        first, last = self.path.log_snr(share.new_tensor([0.0, 1.0]))
+        first, last = self.path.ends(like=share)
         return self.path.time_of(first + share * (last - first)), (first - last).expand_as(share)
 
     def diffusion(self, u: Tensor, share: Tensor, eps: Tensor, c: Tensor | None) -> Tensor:

@@ -56,7 +56,8 @@ def noise_network(space: Space, *, context: int, size: Size = Size()) -> NoiseNe
 
 @noise_network.register
 def _(space: Image, *, context: int, size: Size = Size()) -> NoiseNetwork:
-    shape = size.unet(width=64, blocks=2, attention=64)
+    small = space.height * space.width <= 64
+    shape = size.unet(width=32 if small else 64, blocks=2, attention=64)
     return UNet(space.channels, (space.height, space.width), shape=shape, context=context, levels=space.levels)
 
 

@@ -88,7 +88,7 @@ class Diffusion(SamplesAlongPath, Scaled, DiffusionBound):
         self.prediction = prediction
         self.path = schedule_of(schedule, levels=spec.levels)
         with torch.no_grad():
-            first, last = self.path.log_snr(torch.tensor([0.0, 1.0])).tolist()
+            first, last = self.path.ends(like=torch.ones(())).tolist()
         self.span = first, last
         self.network = noise_network(
             spec.space,
@@ -115,7 +115,7 @@ class Diffusion(SamplesAlongPath, Scaled, DiffusionBound):
     def ends(self, x: Tensor) -> dict[str, Tensor]:
         """What the path leaves of the data, and what its first noise makes of them; of reals on the data's scale."""
         u = self.from_data(x)
-        first, last = self.path.log_snr(u.new_tensor([0.0, 1.0]))
+        first, last = self.path.ends(like=u)
         if self.spec.levels is None:
             told = density_term(u, first) - self.spread.log().sum()
         else:

@@ -35,7 +35,7 @@ class Optimal(DiffusionBound):
         return u
 
     def ends(self, x: Tensor) -> dict[str, Tensor]:
-        first, last = self.path.log_snr(x.new_tensor([0.0, 1.0]))
+        first, last = self.path.ends(like=x)
         return {"prior": prior_term(x, last), "reconstruction": density_term(x, first)}
 
     def sample(self, n: int, c: Tensor | None = None, *, generator: torch.Generator | None = None) -> Tensor:
