@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from genlab.data.sources.paired import paired
     from genlab.data.sources.radar import radar
     from genlab.data.sources.spoken_digits import spoken_digits
+    from genlab.data.sources.static_mnist import static_mnist
     from genlab.data.sources.toy2d import DENSITIES, toy2d
     from genlab.data.sources.unpaired import unpaired
     from genlab.data.sources.unpaired_digits import unpaired_digits

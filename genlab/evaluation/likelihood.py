@@ -26,6 +26,7 @@ from genlab.models.capabilities import (
     LikelihoodBound,
 )
 from genlab.models.conditions import condition, log_prob
+from genlab.models.levels import LatentLevels
 from genlab.models.numerical import AveragedBound, LikelihoodEstimate, Numerical
 from genlab.ops.bars import Progress
 from genlab.ops.eval_mode import evaluating
@@ -251,6 +252,10 @@ def elbo(
         )
 
     def values(model: GenerativeModel, batch: Batch, generators: list[torch.Generator]) -> dict[str, Tensor]:
+        if isinstance(model, LatentLevels):
+            parts = model.level_terms(batch.x, condition(model, batch), generator=generators)
+            levels = {f"kl_{level}": -kl for level, kl in enumerate(parts.kl.unbind(1), start=1)}
+            return {"reconstruction": parts.reconstruction, **levels}
         if isinstance(model, ItemisedBound):
             return _bound(model, batch, 1, generators)
         terms = model.elbo_terms(batch.x, condition(model, batch), generator=generators)  # type: ignore[operator]

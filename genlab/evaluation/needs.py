@@ -21,6 +21,7 @@ from genlab.models.capabilities import (
     Truncated,
     UnnormalisedDensity,
 )
+from genlab.models.levels import LatentLevels
 from genlab.models.translating import Translator
 
 
@@ -47,6 +48,7 @@ CAPABILITIES: dict[type, str] = {
     UnnormalisedDensity: "an energy",
     EncodesLatents: "an encoder",
     DecodesLatents: "a decoder of latents",
+    LatentLevels: "levels of latents (model=ladder_vae or model=vdvae)",
     Autoregressive: "a model that draws one pixel or step after another (model=pixelcnn or model=transformer)",
     SamplesByChain: "a model that samples by a chain (model=ebm)",
     Sequential: "a model that draws step by step (model=rnn or model=transformer)",

@@ -112,10 +112,12 @@ class Record:
         return "" if self.standard_error is None else f"± {decimals(self.standard_error)}"
 
     def scalars(self, prefix: str) -> dict[str, float]:
-        """``{"<prefix>/<metric>": value, "<prefix>/standard_error": ...}`` for a logger, and the rate."""
+        """``{"<prefix>/<metric>": value, "<prefix>/standard_error": ...}`` for a logger, and several terms."""
         found = {f"{prefix}/{self.metric}": self.value}
         if self.standard_error is not None:
             found[f"{prefix}/standard_error"] = self.standard_error
+        if len(self.terms or ()) > 1:
+            found |= {f"{prefix}/{name}": value for name, value in self.terms.items()}
         return found if self.rate is None else {**found, f"{prefix}/{self.metric}_{self.rate.name}": self.rate.value}
 
     def rated(self, metric: str) -> Record:

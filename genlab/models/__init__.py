@@ -31,7 +31,9 @@ if TYPE_CHECKING:
     from genlab.models.sequence.wavenet import WaveNet
     from genlab.models.translation.cyclegan import CycleGAN
     from genlab.models.translation.pix2pix import Pix2Pix
+    from genlab.models.vae.ladder_vae import LadderVAE
     from genlab.models.vae.vae import VAE
+    from genlab.models.vae.vdvae import VDVAE
     from genlab.models.video.convlstm import ConvLSTM
 
 EARLIER = {

@@ -28,10 +28,16 @@ def halvings(size: int) -> list[int]:
 
 
 class ResidualBlock(nn.Module):
-    """``(B, C, H, W) -> (B, C, H, W)``: two 3x3 convolutions with group normalisation (He et al., 2016)."""
+    """``(B, C, H, W) -> (B, C, H, W)``: two 3x3 convolutions with group normalisation (He et al., 2016).
 
-    def __init__(self, channels: int) -> None:
+    Args:
+        channels: C.
+        dropout: the share of maps that training leaves out between the convolutions.
+    """
+
+    def __init__(self, channels: int, *, dropout: float = 0.0) -> None:
         super().__init__()
+        self.dropout = dropout
         groups = next(g for g in (8, 4, 2, 1) if channels % g == 0)
         self.norm1 = nn.GroupNorm(groups, channels)
         self.conv1 = nn.Conv2d(channels, channels, 3, padding=1)
@@ -40,8 +46,10 @@ class ResidualBlock(nn.Module):
 
     def forward(self, h: Tensor) -> Tensor:
         """Add the block's update to ``h``."""
-        update = self.conv1(F.silu(self.norm1(h)))
-        return h + self.conv2(F.silu(self.norm2(update)))
+        update = F.silu(self.norm2(self.conv1(F.silu(self.norm1(h)))))
+        if self.dropout:
+            update = F.dropout2d(update, self.dropout, self.training)
+        return h + self.conv2(update)
 
 
 class ConvEncoder(nn.Module):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import ClassVar
 
 import torch
 
@@ -10,7 +11,9 @@ from genlab.errors import DataError
 from genlab.evaluation.artefacts.grids import grid
 from genlab.evaluation.artefacts.latents import walk
 from genlab.models.capabilities import DecodesLatents, EncodesLatents
-from genlab.signatures.ranges import Frames
+from genlab.models.levels import LatentLevels, level_slice
+from genlab.signatures.ranges import Frames, Positive
+from genlab.tasks._levels import level_of
 from genlab.tasks.base import Task
 from genlab.tasks.drawn import Drawn, told
 from genlab.tasks.work import Work
@@ -21,18 +24,21 @@ class Interpolate(Task):
 
     Args:
         steps: examples per row.
+        level: of a model with levels of latents the only one that moves, 1 the lowest; None: all do.
     """
 
     needs = (DecodesLatents,)
+    needs_with: ClassVar = {"level": (LatentLevels,)}
 
-    def __init__(self, *, steps: Frames = 8) -> None:
+    def __init__(self, *, steps: Frames = 8, level: Positive | None = None) -> None:
         self.steps = steps
+        self.level = level
 
     def draw(self, work: Work) -> Drawn:
         """Latents along the paths, and what they decode to."""
         model, spec, steps = work.model, work.spec, self.steps
         assert isinstance(model, DecodesLatents)  # `needs` says so
-        rows = max(1, min(work.n, 16))
+        rows, moves = max(1, min(work.n, 16)), slice(None)
         if isinstance(model, EncodesLatents):
             x, c = work.held_out(2 * rows)
             if len(x) < 2:
@@ -45,7 +51,11 @@ class Interpolate(Task):
             c = None if own is None else torch.cat([own, own])
             z = model.sample_latents(2 * rows, c, generator=generator)
             note = "between pairs of prior draws, along great circles"
-        path, means = walk(model, z, c, steps=steps)
+        if self.level is not None:
+            assert isinstance(model, LatentLevels)  # `needs_with` says so
+            moves = level_slice(model, level_of(model, self.level))
+            note += f", of level {self.level} alone"
+        path, means = walk(model, z, c, steps=steps, moves=moves)
         rows = len(z) // 2
         shown = work.fitting(rows, each=steps)
         note += told(shown, rows, " paths")

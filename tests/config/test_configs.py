@@ -25,7 +25,7 @@ from genlab.storage import checkpoint
 MODELS, DATA = list(listing.choices("model")), list(listing.choices("data"))
 OTHERS = ("trainer", "callbacks", "logger", "experiment")
 OWN = ("arrays", "audio", "image_folder", "music", "paired", "unpaired")
-DOWNLOADED = ("binarized_mnist", "celeba", "cifar10", "fashion_mnist", "mnist")
+DOWNLOADED = ("binarized_mnist", "celeba", "cifar10", "fashion_mnist", "mnist", "static_mnist")
 FETCHED = ("jsb_chorales", "names", "nottingham", "radar", "spoken_digits", "tinyshakespeare")
 """Those that the user puts there."""
 
@@ -54,6 +54,8 @@ SMALL = {
     "convlstm": ["model.width=4"],
     "gan": ["model.hidden=[8]"],
     **{name: ["model.channels=2"] for name in ("dcgan", "conditional_dcgan")},
+    "ladder_vae": ["model.depth=1"],
+    "vdvae": ["model.channels=4", "model.latents=1"],
     "gmm": ["model.components=2"],
     "cyclegan": ["model.channels=2", "model.blocks=1"],
     "pix2pix": ["model.channels=2"],

@@ -21,9 +21,11 @@ from genlab.models import (
     RNN,
     TCN,
     VAE,
+    VDVAE,
     ConvLSTM,
     Diffusion,
     GatedPixelCNN,
+    LadderVAE,
     NaiveBayes,
     NGram,
     PixelCNN,
@@ -160,6 +162,25 @@ def _cvae(spec: DataSpec) -> VAE:
 
 def _conditional_conv(spec: DataSpec) -> VAE:
     return VAE(spec, latent_dim=3, network="conv", channels=8, condition="label")
+
+
+def _ladder(spec: DataSpec) -> LadderVAE:
+    return LadderVAE(spec, latents=[4, 3, 2], hidden=[16, 12, 8], depth=1)
+
+
+def _conditional_ladder(spec: DataSpec) -> LadderVAE:
+    model = LadderVAE(spec, latents=[3, 2], channels=8, depth=1, condition="label")
+    assert model.highest is not None
+    torch.nn.init.normal_(model.highest.weight, std=0.3)
+    return model
+
+
+def _vdvae(spec: DataSpec) -> VDVAE:
+    return VDVAE(spec, latents=2, channels=16)
+
+
+def _conditional_vdvae(spec: DataSpec) -> VDVAE:
+    return VDVAE(spec, blocks=[0, 1, 2], latents=2, channels=16, condition="label")
 
 
 def _pixelcnn(spec: DataSpec) -> PixelCNN:
@@ -303,6 +324,12 @@ CATALOGUE = [
     Case("cvae-binary", BINARY, _cvae),
     Case("cvae-plane", LABELLED_PLANE, _cvae),
     Case("cvae-conv-rgb", RGB, _conditional_conv),
+    Case("ladder-vae-binary", BINARY, _ladder, lambda: ELBO(free_bits=0.1)),
+    Case("ladder-vae-plane", PLANE, _ladder),
+    Case("conditional-ladder-vae-rgb", RGB, _conditional_ladder),
+    Case("vdvae-binary", BINARY, _vdvae, lambda: ELBO(warmup_steps=100)),
+    Case("vdvae-grey", GREY, _vdvae, lambda: ELBO(free_bits=0.1)),
+    Case("conditional-vdvae-rgb", RGB, _conditional_vdvae),
     Case("realnvp-plane", PLANE, _realnvp, MaximumLikelihood),
     Case("realnvp-batchnorm-plane", PLANE, _batchnorm, MaximumLikelihood),
     Case("realnvp-binary", BINARY, _realnvp, MaximumLikelihood),

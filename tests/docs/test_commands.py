@@ -99,6 +99,8 @@ def spec_of(config):
     name = node["_target_"].removeprefix("genlab.data.")
     if name in {"mnist", "fashion_mnist", "binarized_mnist"}:
         return DataSpec((1, 28, 28), 2 if name == "binarized_mnist" else 256, 10)
+    if name == "static_mnist":
+        return DataSpec((1, 28, 28), 2)
     if name == "cifar10":
         return DataSpec((3, 32, 32), 256, 10)
     if name == "celeba":

@@ -44,7 +44,9 @@ def encoded(model: EncodesLatents, split: Split, *, batch_size: int) -> Tensor:
 
 
 @torch.no_grad()
-def walk(model: DecodesLatents, z: Tensor, c: Tensor | None, *, steps: int) -> tuple[Tensor, Tensor]:
+def walk(
+    model: DecodesLatents, z: Tensor, c: Tensor | None, *, steps: int, moves: slice = slice(None)
+) -> tuple[Tensor, Tensor]:
     """From the first half of ``z: (2 n, latent_dim)`` to the second along great circles.
 
     Args:
@@ -52,11 +54,14 @@ def walk(model: DecodesLatents, z: Tensor, c: Tensor | None, *, steps: int) -> t
         z: both ends of n paths.
         c: the condition of each end, of which the first n are taken.
         steps: points of a path, the ends among them.
+        moves: which latents go along it; the others stay as they are at its beginning.
 
     Returns:
         The paths ``(n, steps, latent_dim)`` and ``E[x | z]`` along them, ``(n steps, *event_shape)``.
     """
     half = len(z) // 2
-    path = great_circle(z[:half], z[half : 2 * half], torch.linspace(0, 1, steps, device=z.device))
+    times = torch.linspace(0, 1, steps, device=z.device)
+    path = z[:half, None].repeat(1, steps, 1)
+    path[..., moves] = great_circle(z[:half, moves], z[half : 2 * half, moves], times)
     repeated = None if c is None else c[:half].repeat_interleave(steps, 0)
     return path, model.decode(path.flatten(0, 1), repeated)
