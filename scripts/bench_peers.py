@@ -1,9 +1,9 @@
 """Training steps beside other libraries' models of the same job: ``python scripts/bench.py peers [vae vae-500 ...]``.
 
 Each is installed where it is wanted (``pip install --no-deps pythae zuko normflows``); one that is not there is left
-out, which is said. As in ``bench_cpu.py`` a step of ``genlab train``, all that it does included, and one of each library
-in turn, in one process of one thread; times are those of the process. A library's step is its model and its loss in the
-loop that its documentation has: batch, loss, backward, Adam. Every figure is a JSON line.
+out, which is said. As in ``bench_cpu.py`` a step of ``genlab train``, all that it does included, and one of each
+library in turn, in one process of one thread; times are those of the process. A library's step is its model and its
+loss in the loop that its documentation has: batch, loss, backward, Adam. Every figure is a JSON line.
 """
 
 from __future__ import annotations
