@@ -8,7 +8,7 @@ from typing import Any, Protocol, get_args
 
 from torch import nn
 
-from genlab.data.spaces import DataSpec, Image, InTime
+from genlab.data.spaces import DataSpec, Image, InTime, Video
 from genlab.models.capabilities import (
     Autoregressive,
     DecodesLatents,
@@ -21,6 +21,7 @@ from genlab.models.capabilities import (
     Truncated,
     UnnormalisedDensity,
 )
+from genlab.models.forecaster import Forecaster
 from genlab.models.levels import LatentLevels
 from genlab.models.translating import Translator
 
@@ -86,3 +87,15 @@ def in_time(trained: Trained) -> str | None:
     """A model that draws step by step what has a time."""
     goes_on = isinstance(trained.model, Sequential) and isinstance(trained.spec.space, InTime)
     return None if goes_on else "a model that draws text, sound or frames step by step (model=rnn or model=transformer)"
+
+
+def past_frames(trained: Trained) -> str | None:
+    """A model of frames to come, given those before."""
+    given = getattr(trained.model, "given", None)
+    foresees = isinstance(given, Video) and isinstance(trained.spec.space, Video)
+    return None if foresees else "a model that is given past frames (model=convlstm)"
+
+
+def ensemble(trained: Trained) -> str | None:
+    """A model whose draws are forecasts, not one that tells a single one."""
+    return "a model that draws forecasts" if isinstance(trained.model, Forecaster) else None

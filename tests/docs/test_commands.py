@@ -115,6 +115,9 @@ def spec_of(config):
         return DataSpec(space=space, num_classes=10)
     if name in {"music", "jsb_chorales", "nottingham"}:
         return DataSpec(space=Frames(16, 88, 2))
+    if name == "moving_digits":
+        space = Video(node["frames"], 1, node["size"], node["size"], 17 if node["source"] == "digits" else 256)
+        return DataSpec(space=space, condition=replace(space, frames=node["past"]))
     if name == "radar":
         space = Video(node["frames"], 1, node["size"], node["size"], 256, measure="rain", minutes=5.0)
         return DataSpec(space=space, condition=replace(space, frames=node["past"]))

@@ -39,12 +39,15 @@ def psnr(x: Tensor, truth: Tensor) -> Estimate | None:
 
 def ssim(x: Tensor, truth: Tensor) -> Estimate | None:
     """Of images ``(n, C, H, W)`` whose black is 0 and white 1; None if they are smaller than a window."""
+    return None if min(x.shape[-2:]) < WINDOW else mean(similarities(x, truth))
+
+
+def similarities(x: Tensor, truth: Tensor) -> Tensor:
+    """The SSIM of each image, ``(n,)``; images have the side of a window at least."""
     from torchmetrics.functional.image import structural_similarity_index_measure
 
-    if min(x.shape[-2:]) < WINDOW:
-        return None
     each = [
         structural_similarity_index_measure(part, other, data_range=1.0, reduction="none")
         for part, other in zip(x.split(AT_ONCE), truth.split(AT_ONCE), strict=True)
     ]
-    return mean(torch.cat([torch.as_tensor(part).reshape(-1) for part in each]))
+    return torch.cat([torch.as_tensor(part).reshape(-1) for part in each])
