@@ -10,8 +10,8 @@ from torch import Tensor
 
 from genlab.data.spaces import Video
 from genlab.data.subset import subset
-from genlab.evaluation.artefacts.forecasts import curves
-from genlab.evaluation.forecasts import Forecasts, ahead, foreseen
+from genlab.evaluation.artefacts.foresight import curves
+from genlab.evaluation.ensembles import Forecasts, ahead, foreseen
 from genlab.evaluation.record import Record
 from genlab.evaluation.statistics.estimate import Estimate, ratio
 from genlab.metrics.subject import Subject, record

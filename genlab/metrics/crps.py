@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from genlab.evaluation.forecasts import measured, unit
+from genlab.evaluation.ensembles import measured, unit
 from genlab.evaluation.needs import past_frames
 from genlab.evaluation.record import Record
-from genlab.evaluation.statistics.forecast import crps
+from genlab.evaluation.statistics.verification import crps
 from genlab.metrics._forecasts import Terms, drawn, forecasts, plain, scores, told
 from genlab.metrics.base import Metric
 from genlab.metrics.subject import Subject

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from torch import Tensor
 
-from genlab.evaluation.forecasts import measured, unit
+from genlab.evaluation.ensembles import measured, unit
 from genlab.evaluation.needs import past_frames
 from genlab.evaluation.record import Record
-from genlab.evaluation.statistics.forecast import hits
+from genlab.evaluation.statistics.verification import hits
 from genlab.metrics._forecasts import Terms, drawn, forecasts, scores, told
 from genlab.metrics.base import Metric
 from genlab.metrics.subject import Subject, Unanswerable

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from torch import Tensor
 
-from genlab.evaluation.forecasts import measured
+from genlab.evaluation.ensembles import measured
 from genlab.evaluation.needs import past_frames
 from genlab.evaluation.record import Record
 from genlab.metrics._forecasts import Terms, drawn, forecasts, plain, scores, told

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import torch
 
-from genlab.evaluation.artefacts.forecasts import rank_bars
-from genlab.evaluation.forecasts import measured
+from genlab.evaluation.artefacts.foresight import rank_bars
+from genlab.evaluation.ensembles import measured
 from genlab.evaluation.needs import ensemble, past_frames
 from genlab.evaluation.record import Record
-from genlab.evaluation.statistics.forecast import ranks
+from genlab.evaluation.statistics.verification import ranks
 from genlab.metrics._forecasts import forecasts
 from genlab.metrics.base import Metric
 from genlab.metrics.subject import Subject, Unanswerable, record

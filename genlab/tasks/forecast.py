@@ -7,8 +7,8 @@ from functools import partial
 import torch
 
 from genlab.data.spaces import Video
-from genlab.evaluation.artefacts.forecasts import film, sheet
-from genlab.evaluation.forecasts import Forecasts, foreseen
+from genlab.evaluation.artefacts.foresight import film, sheet
+from genlab.evaluation.ensembles import Forecasts, foreseen
 from genlab.evaluation.needs import past_frames
 from genlab.models.forecaster import Forecaster
 from genlab.signatures.ranges import Positive

@@ -13,7 +13,7 @@ from torch import Tensor
 from genlab.data.spaces import Video
 from genlab.evaluation.artefacts.figures import BLUE, VERMILLION
 from genlab.evaluation.artefacts.grids import render
-from genlab.evaluation.forecasts import Forecasts, ahead, measured, unit
+from genlab.evaluation.ensembles import Forecasts, ahead, measured, unit
 
 COLUMNS = 10
 """Frames in a sheet."""
