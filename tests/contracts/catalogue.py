@@ -359,6 +359,7 @@ CATALOGUE = [
     Case("diffusion-grey", GREY, _diffusion("learned"), DenoisingScoreMatching),
     Case("conditional-diffusion-rgb", RGB, _diffusion("cosine", condition="label"), DenoisingScoreMatching),
     Case("label-diffusion-plane", LABELLED_PLANE, _diffusion("learned", condition="label"), DenoisingScoreMatching),
+    Case("conditional-diffusion-clips", CLIPS, _diffusion("cosine", condition="past"), DenoisingScoreMatching),
     Case("vector-diffusion-plane", GIVEN_PLANE, _diffusion("cosine", condition="vector"), DenoisingScoreMatching),
     Case("ebm-binary", BINARY, _ebm, _contrast),
     Case("ebm-grey", GREY, _ebm, _contrast),

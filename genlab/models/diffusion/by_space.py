@@ -8,6 +8,7 @@ from functools import singledispatch
 from torch import Tensor
 
 from genlab.data.spaces import Frames, Image, Space, Video, Waveform
+from genlab.models.conditions import channels, width
 from genlab.models.diffusion.noise_networks import NoiseNetwork, ResidualPerceptron
 from genlab.models.diffusion.unet import Shape, UNet
 
@@ -75,9 +76,21 @@ def _(space: Frames, *, context: int, size: Size = Size()) -> NoiseNetwork:
 
 @noise_network.register
 def _(space: Video, *, context: int, size: Size = Size()) -> NoiseNetwork:
-    shape = size.unet(width=64, blocks=2, attention=256)
-    channels, sides = space.frames * space.channels, (space.height, space.width)
-    return OfVideo(UNet(channels, sides, shape=shape, context=context, levels=space.levels))
+    return OfVideo(space, context=context, size=size)
+
+
+def network_given(space: Space, given: Space | None, *, size: Size = Size()) -> NoiseNetwork:
+    """The network that suits a space and a condition, which it reads with a 1 beside it, see `nullable_context`.
+
+    Args:
+        space: of the data.
+        given: what the condition is; frames before those of the data are read as pictures.
+        size: of the network.
+    """
+    if isinstance(given, Video):
+        assert isinstance(space, Video)
+        return OfVideo(space, context=1, past=given, size=size)
+    return noise_network(space, context=0 if given is None else width(given) + 1, size=size)
 
 
 class OfFrames(NoiseNetwork):
@@ -93,12 +106,33 @@ class OfFrames(NoiseNetwork):
 
 
 class OfVideo(NoiseNetwork):
-    """``(B, F, C, H, W)``, whose pictures are the channels of a network of ``(B, F C, H, W)``."""
+    """``(B, F, C, H, W)``, whose pictures are the channels of a network of ``(B, F C, H, W)``.
 
-    def __init__(self, inner: NoiseNetwork) -> None:
+    Args:
+        space: of the data.
+        context: W; 0: there is none.
+        past: frames of the same height and width, whose numbers the context begins with; they are read as pictures too.
+        size: of the network.
+    """
+
+    def __init__(self, space: Video, *, context: int, size: Size, past: Video | None = None) -> None:
         super().__init__()
-        self.inner = inner
+        self.past = past
+        sides, shape = (space.height, space.width), size.unet(width=64, blocks=2, attention=256)
+        self.inner = UNet(
+            space.frames * space.channels,
+            sides,
+            shape=shape,
+            context=context,
+            levels=space.levels,
+            beside=channels(past),
+        )
 
     def forward(self, x: Tensor, noise: Tensor, context: Tensor | None = None) -> Tensor:
         """As in `NoiseNetwork`."""
-        return self.inner(x.flatten(1, 2), noise, context).view_as(x)
+        beside = None
+        if self.past is not None:
+            assert context is not None
+            beside = context[:, : self.past.dim].reshape(len(x), -1, *x.shape[-2:])
+            context = context[:, self.past.dim :]
+        return self.inner(x.flatten(1, 2), noise, context, beside=beside).view_as(x)

@@ -27,10 +27,9 @@ from torch import Tensor
 from genlab.data.fits import require
 from genlab.data.spaces import DataSpec
 from genlab.models.conditions import given_by
-from genlab.models.conditions import width as width_of
 from genlab.models.denoising import nullable_context
 from genlab.models.diffusion.bound import DiffusionBound, density_term, level_term, prior_term
-from genlab.models.diffusion.by_space import Size, noise_network
+from genlab.models.diffusion.by_space import Size, network_given
 from genlab.models.diffusion.sampling import SamplesAlongPath
 from genlab.models.diffusion.schedules import schedule as schedule_of
 from genlab.models.paths import spread_over
@@ -54,7 +53,7 @@ class Diffusion(SamplesAlongPath, Scaled, DiffusionBound):
         blocks: of the network (in a U-Net at each size); null: what suits the data.
         attention: of a U-Net, at sizes of at most this many places; null: what suits the data.
         dropout: of hidden channels.
-        condition: what the network is given: "label", "vector", or None.
+        condition: what the network is given: "label", "vector", "past" (the frames before), or None.
         null_dropout: how often training hides the condition, so that ``guidance=`` can weigh it; 0: never.
         steps: of a draw.
         sampler: of a draw.
@@ -64,7 +63,11 @@ class Diffusion(SamplesAlongPath, Scaled, DiffusionBound):
     """
 
     needs = ("one set", "image | vector | waveform | video")
-    needs_with = {"condition=label": ("labels",), "condition=vector": ("vector condition",)}
+    needs_with = {
+        "condition=label": ("labels",),
+        "condition=vector": ("vector condition",),
+        "condition=past": ("video condition",),
+    }
 
     def __init__(
         self,
@@ -76,7 +79,7 @@ class Diffusion(SamplesAlongPath, Scaled, DiffusionBound):
         blocks: Positive | None = None,
         attention: NonNegative | None = None,
         dropout: Unit = 0.0,
-        condition: Literal["label", "vector"] | None = None,
+        condition: Literal["label", "vector", "past"] | None = None,
         null_dropout: Unit = 0.1,
         steps: Positive = 50,
         sampler: SamplerName = "dpm_solver",
@@ -90,11 +93,8 @@ class Diffusion(SamplesAlongPath, Scaled, DiffusionBound):
         with torch.no_grad():
             first, last = self.path.ends(like=torch.ones(())).tolist()
         self.span = first, last
-        self.network = noise_network(
-            spec.space,
-            context=0 if self.given is None else width_of(self.given) + 1,
-            size=Size(width=width, blocks=blocks, attention=attention, dropout=dropout),
-        )
+        size = Size(width=width, blocks=blocks, attention=attention, dropout=dropout)
+        self.network = network_given(spec.space, self.given, size=size)
         self.steps = steps
         self.sampler: SamplerName = sampler
 

@@ -76,10 +76,11 @@ class UNet(NoiseNetwork):
         shape: of the network.
         context: W; 0: there is none.
         levels: of the data; None: real numbers.
+        beside: channels that are known, and that it reads beside x.
     """
 
     def __init__(
-        self, channels: int, sides: tuple[int, ...], *, shape: Shape, context: int, levels: int | None
+        self, channels: int, sides: tuple[int, ...], *, shape: Shape, context: int, levels: int | None, beside: int = 0
     ) -> None:
         super().__init__()
         self.sizes = [sides]
@@ -94,7 +95,7 @@ class UNet(NoiseNetwork):
 
         self.embedding = NoiseEmbedding(embedded, context=context)
         self.detail = FineDetail(levels)
-        self.stem = _conv(dims, channels * self.detail.times, widths[0])
+        self.stem = _conv(dims, channels * self.detail.times + beside, widths[0])
         self.shrink = (nn.AvgPool1d if dims == 1 else nn.AvgPool2d)(shape.factor, ceil_mode=True)
         self.down, self.up = nn.ModuleList(), nn.ModuleList()
         inputs = widths[0]
@@ -112,10 +113,12 @@ class UNet(NoiseNetwork):
         if dims == 2:
             self.to(memory_format=torch.channels_last)
 
-    def forward(self, x: Tensor, noise: Tensor, context: Tensor | None = None) -> Tensor:
-        """As in `NoiseNetwork`."""
+    def forward(
+        self, x: Tensor, noise: Tensor, context: Tensor | None = None, *, beside: Tensor | None = None
+    ) -> Tensor:
+        """As in `NoiseNetwork`; ``beside`` are channels of the size of x."""
         level = F.silu(self.embedding(noise, context))
-        h = self.detail(x)
+        h = self.detail(x) if beside is None else torch.cat([self.detail(x), beside], 1)
         h = self.stem(h.contiguous(memory_format=torch.channels_last) if h.ndim == 4 else h)
         seen = []
         for depth, blocks in enumerate(self.down):
