@@ -391,6 +391,7 @@ CATALOGUE = [
     Case("flow-matching-binary", BINARY, _flow_matching(), FlowMatching),
     Case("conditional-flow-matching-plane", LABELLED_PLANE, _flow_matching("label"), FlowMatching),
     Case("conditional-flow-matching-rgb", RGB, _flow_matching("label"), FlowMatching),
+    Case("conditional-flow-matching-clips", CLIPS, _flow_matching("past"), FlowMatching),
     Case("vector-flow-matching-plane", GIVEN_PLANE, _flow_matching("vector"), FlowMatching),
 ]
 

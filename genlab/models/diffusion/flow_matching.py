@@ -30,9 +30,8 @@ from genlab.data.fits import require
 from genlab.data.spaces import DataSpec, Space, of_levels
 from genlab.models.capabilities import ExactLikelihood
 from genlab.models.conditions import check_condition, given_by
-from genlab.models.conditions import width as width_of
 from genlab.models.denoising import nullable_context
-from genlab.models.diffusion.by_space import Size, noise_network
+from genlab.models.diffusion.by_space import Size, network_given
 from genlab.models.diffusion.noise_networks import NoiseNetwork
 from genlab.models.diffusion.ode_likelihood import exact, follow, normal_log_prob, signs
 from genlab.models.diffusion.sampling import SamplesAlongPath
@@ -202,7 +201,11 @@ class DequantisedFlow(Averaged):
 
 
 needs = ("one set", "image | vector | waveform | video")
-needs_with = {"condition=label": ("labels",), "condition=vector": ("vector condition",)}
+needs_with = {
+    "condition=label": ("labels",),
+    "condition=vector": ("vector condition",),
+    "condition=past": ("video condition",),
+}
 gives = {"three dimensions or fewer": ContinuousFlow, "integers": DequantisedFlow}
 
 
@@ -213,7 +216,7 @@ def flow_matching(
     blocks: Positive | None = None,
     attention: NonNegative | None = None,
     dropout: Unit = 0.0,
-    condition: Literal["label", "vector"] | None = None,
+    condition: Literal["label", "vector", "past"] | None = None,
     null_dropout: Unit = 0.1,
     steps: Positive = 10,
     sampler: SamplerName = "heun",
@@ -227,7 +230,7 @@ def flow_matching(
         blocks: of the network (in a U-Net at each size); null: what suits the data.
         attention: of a U-Net, at sizes of at most this many places; null: what suits the data.
         dropout: of the network's hidden channels.
-        condition: what the network is given: "label", "vector", or None.
+        condition: what the network is given: "label", "vector", "past" (the frames before), or None.
         null_dropout: how often training hides the condition, so that ``guidance=`` can weigh it; 0: never.
         steps: of a draw.
         sampler: of a draw.
@@ -242,9 +245,9 @@ def flow_matching(
         kind: type[ContinuousFlow | EstimatedFlow | DequantisedFlow] = DequantisedFlow
     else:
         kind = ContinuousFlow if exact(spec.dim) else EstimatedFlow
-    network = noise_network(
+    network = network_given(
         of_levels(spec.space, None),  # whose noise within a level hides what a network for levels looks at
-        context=0 if given is None else width_of(given) + 1,
+        given,
         size=Size(width=width, blocks=blocks, attention=attention, dropout=dropout),
     )
     return kind(
