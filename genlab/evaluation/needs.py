@@ -21,6 +21,7 @@ from genlab.models.capabilities import (
     Truncated,
     UnnormalisedDensity,
 )
+from genlab.models.diffusion.sampling import SamplesAlongPath
 from genlab.models.forecaster import Forecaster
 from genlab.models.levels import LatentLevels
 from genlab.models.translating import Translator
@@ -51,6 +52,7 @@ CAPABILITIES: dict[type, str] = {
     DecodesLatents: "a decoder of latents",
     LatentLevels: "levels of latents (model=ladder_vae or model=vdvae)",
     Autoregressive: "a model that draws one pixel or step after another (model=pixelcnn or model=transformer)",
+    SamplesAlongPath: "a model that samples in steps from noise (model=flow_matching or model=diffusion)",
     SamplesByChain: "a model that samples by a chain (model=ebm)",
     Sequential: "a model that draws step by step (model=rnn or model=transformer)",
     Tempered: "a model with a density to sharpen (model=realnvp)",

@@ -29,8 +29,11 @@ from genlab.models.capabilities import (
     Truncated,
 )
 from genlab.models.conditions import rows
+from genlab.models.diffusion.sampling import SamplesAlongPath
 from genlab.models.gan.implicit import ImplicitModel
-from genlab.signatures.ranges import Positive, PositiveFloat, Text
+from genlab.samplers import SamplerName
+from genlab.signatures.ranges import NonNegativeFloat, Positive, PositiveFloat, Text
+from genlab.tasks._along_path import AlongPath, guidable
 from genlab.tasks._step_by_step import StepByStep, TopP, sized
 from genlab.tasks.base import Task
 from genlab.tasks.drawn import Drawn, told
@@ -47,7 +50,11 @@ class Sample(Task):
         temperature: times the prior's draws, for models with a density to sharpen (flows); of a sequence, what logits
             are divided by: below 1 likelier steps, above 1 stranger ones.
         truncation: latents beyond it are not drawn, for models of pictures from noise (GANs); None: all are.
-        trajectory: also the chain on its way, as a strip and a GIF, for models that sample by a chain.
+        trajectory: also the draws on their way from noise, as a strip and a GIF, for models that sample by a chain
+            or along a path.
+        steps: of a draw, for models that sample along a path from noise; None: the model's own.
+        sampler: which goes along it: ancestral, ddim, dpm_solver, euler, heun ...; None: the model's own.
+        guidance: how much the condition counts there: 0 not at all, 1 as learned, more exaggerates.
         prompt: what all draws begin with, for models of sequences: a text, or of what is no text a file.
         length: steps of a draw (of text its characters, bytes or pieces), the prompt's too, for models of sequences;
             None: as many as the data's examples have.
@@ -59,7 +66,10 @@ class Sample(Task):
     needs_with: ClassVar = {
         "temperature": (Tempered | Sequential,),
         "truncation": (Truncated,),
-        "trajectory": (SamplesByChain,),
+        "trajectory": (SamplesByChain | SamplesAlongPath,),
+        "steps": (SamplesAlongPath,),
+        "sampler": (SamplesAlongPath,),
+        "guidance": (SamplesAlongPath, guidable),
         "prompt": (in_time,),
         "length": (in_time,),
         "top_k": (Sequential,),
@@ -72,6 +82,9 @@ class Sample(Task):
         temperature: PositiveFloat = 1.0,
         truncation: PositiveFloat | None = None,
         trajectory: bool = False,
+        steps: Positive | None = None,
+        sampler: SamplerName | None = None,
+        guidance: NonNegativeFloat = 1.0,
         prompt: Text | None = None,
         length: Positive | None = None,
         top_k: Positive | None = None,
@@ -80,6 +93,7 @@ class Sample(Task):
         self.temperature = temperature
         self.truncation = truncation
         self.trajectory = trajectory
+        self.along = AlongPath(steps, sampler, guidance)
         self.prompt = prompt
         self.length = length
         self.top_k = top_k
@@ -126,6 +140,8 @@ class Sample(Task):
 
         def draw(index: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
             c = rows(given, index)
+            if isinstance(model, SamplesAlongPath):
+                return self.along.draw(model, len(index), c, trajectory=self.trajectory, generator=generator)
             if self.trajectory:
                 assert isinstance(model, SamplesByChain)  # `needs_with` says so
                 path = model.path(len(index), c, frames=TRAJECTORY_FRAMES, generator=generator)
@@ -138,6 +154,7 @@ class Sample(Task):
 
         note = f"samples at temperature {self.temperature}" if isinstance(model, Tempered) else "samples"
         note = f"samples of latents up to {self.truncation}" if self.truncation is not None else note
+        note = self.along.note(model) if isinstance(model, SamplesAlongPath) else note
         return work.in_blocks(work.n, draw), note
 
     def _grid(
