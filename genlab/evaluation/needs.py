@@ -53,7 +53,7 @@ CAPABILITIES: dict[type, str] = {
     LatentLevels: "levels of latents (model=ladder_vae or model=vdvae)",
     Autoregressive: "a model that draws one pixel or step after another (model=pixelcnn or model=transformer)",
     SamplesAlongPath: "a model that samples in steps from noise (model=flow_matching or model=diffusion)",
-    SamplesByChain: "a model that samples by a chain (model=ebm)",
+    SamplesByChain: "a model that samples by a chain (model=ebm or model=dae)",
     Sequential: "a model that draws step by step (model=rnn or model=transformer)",
     Tempered: "a model with a density to sharpen (model=realnvp)",
     Truncated: "a generator of latents (model=gan or model=dcgan)",

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from genlab.models.classical.knn import knn
     from genlab.models.classical.ppca import ppca
     from genlab.models.classical.tables import NaiveBayes
+    from genlab.models.diffusion.dae import DAE
     from genlab.models.diffusion.diffusion import Diffusion
     from genlab.models.diffusion.flow_matching import flow_matching
     from genlab.models.ebm.ebm import EBM

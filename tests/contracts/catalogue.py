@@ -14,6 +14,7 @@ from genlab.data.batches import Batch
 from genlab.data.dataset import DataSpec, Split
 from genlab.data.spaces import Image, Vector, Video
 from genlab.models import (
+    DAE,
     DCGAN,
     EBM,
     GAN,
@@ -51,6 +52,7 @@ from genlab.objectives import (
     DenoisingScoreMatching,
     FlowMatching,
     MaximumLikelihood,
+    Walkback,
 )
 from genlab.objectives.base import Goal
 from genlab.ops.random import Generators
@@ -254,6 +256,10 @@ def _diffusion(schedule: str, **options: str) -> Callable[[DataSpec], Diffusion]
     return build
 
 
+def _dae(condition: str | None = None) -> Callable[[DataSpec], DAE]:
+    return lambda spec: DAE(spec, hidden=[16], chain_steps=4, condition=condition)
+
+
 def _contrast() -> ContrastiveDivergence:
     return ContrastiveDivergence(steps=2, replay_size=64)
 
@@ -361,6 +367,11 @@ CATALOGUE = [
     Case("label-diffusion-plane", LABELLED_PLANE, _diffusion("learned", condition="label"), DenoisingScoreMatching),
     Case("conditional-diffusion-clips", CLIPS, _diffusion("cosine", condition="past"), DenoisingScoreMatching),
     Case("vector-diffusion-plane", GIVEN_PLANE, _diffusion("cosine", condition="vector"), DenoisingScoreMatching),
+    Case("dae-plane", PLANE, _dae(), Walkback),
+    Case("dae-binary", BINARY, _dae(), lambda: Walkback(steps=3)),
+    Case("dae-grey", GREY, _dae(), Walkback),
+    Case("conditional-dae-rgb", RGB, _dae("label"), lambda: Walkback(steps=2)),
+    Case("vector-dae-plane", GIVEN_PLANE, _dae("vector"), Walkback),
     Case("ebm-binary", BINARY, _ebm, _contrast),
     Case("ebm-grey", GREY, _ebm, _contrast),
     Case("ebm-rgb", RGB, _ebm, _contrast),
