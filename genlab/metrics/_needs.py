@@ -45,6 +45,11 @@ def integers(loaded: Loaded) -> str | None:
     return "integer data" if loaded.spec.levels is None else None
 
 
+def reals(loaded: Loaded) -> str | None:
+    """Data that have a density."""
+    return "real data" if loaded.spec.levels is not None else None
+
+
 def text(loaded: Loaded) -> str | None:
     """Tokens that say what they write."""
     return None if is_text(loaded.spec.space) else "text (data=text, data=lines)"

@@ -45,7 +45,7 @@ class Diffusion(SamplesAlongPath, Scaled, DiffusionBound):
 
     Args:
         spec: the data's type; decides the network, where the schedule begins, and the reconstruction term.
-        schedule: of the noise: "cosine", "linear" (in log-SNR), or "learned" (its ends by the bound, its pace by the
+        schedule: of the noise: "linear" (in log-SNR), "cosine", or "learned" (its ends by the bound, its pace by the
             bound's variance).
         prediction: what the network says: "epsilon" (the noise), "x" (the data) or "v" (a mix of both that is well
             scaled at every level).
@@ -73,7 +73,7 @@ class Diffusion(SamplesAlongPath, Scaled, DiffusionBound):
         self,
         spec: DataSpec,
         *,
-        schedule: Literal["cosine", "linear", "learned"] = "cosine",
+        schedule: Literal["cosine", "linear", "learned"] = "linear",
         prediction: Literal["epsilon", "x", "v"] = "v",
         width: Width | None = None,
         blocks: Positive | None = None,
@@ -112,12 +112,17 @@ class Diffusion(SamplesAlongPath, Scaled, DiffusionBound):
         alpha, sigma = spread_over(self.path.alpha(t), x), spread_over(self.path.sigma(t), x)
         return (x - sigma * said) / alpha if self.prediction == "epsilon" else alpha * x - sigma * said
 
+    @property
+    def log_volume(self) -> Tensor:
+        """``log |dx/du|`` of real data, ``()``."""
+        return self.spread.log().sum()
+
     def ends(self, x: Tensor) -> dict[str, Tensor]:
         """What the path leaves of the data, and what its first noise makes of them; of reals on the data's scale."""
         u = self.from_data(x)
         first, last = self.path.ends(like=u)
         if self.spec.levels is None:
-            told = density_term(u, first) - self.spread.log().sum()
+            told = density_term(u, first) - self.log_volume
         else:
             told = level_term(x, first, levels=self.spec.levels)
         return {"prior": prior_term(u, last), "reconstruction": told}
