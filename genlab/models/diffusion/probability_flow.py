@@ -20,7 +20,8 @@ from genlab.ops.random import Generators
 def even_times(model: Denoiser, steps: int, *, like: Tensor) -> Tensor:
     """Times at which ``lambda`` falls evenly, ``(steps + 1,)`` from 0 to 1."""
     first, last = model.path.ends(like=like)
-    times = model.path.time_of(torch.linspace(0, 1, steps + 1, device=like.device, dtype=like.dtype) * (last - first) + first)
+    way = torch.linspace(0, 1, steps + 1, device=like.device, dtype=like.dtype)
+    times = model.path.time_of(first + way * (last - first))
     times[0], times[-1] = 0, 1
     return times.detach()
 
