@@ -66,6 +66,7 @@ def put_together(
     threads, why = assembly.compute(config, model, data, held=origin.header, processes=trainer.num_devices)
     say(console, "threads", f"{threads} ({why})")
     module = assembly.module(config, model, num_batches=loader.num_steps)
+    module.objective.see(data)
     module.batches_done = origin.step
     module.device_steps = devices.device_steps(config, module, loader, say=partial(say, console))
     return Descent(run_dir, config, data, trainer, loader, module, threads, console)

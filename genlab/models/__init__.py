@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from genlab.models.translation.cyclegan import CycleGAN
     from genlab.models.translation.pix2pix import Pix2Pix
     from genlab.models.vae.ladder_vae import LadderVAE
+    from genlab.models.vae.semi_vae import SemiVAE
     from genlab.models.vae.vae import VAE
     from genlab.models.vae.vdvae import VDVAE
     from genlab.models.video.convlstm import ConvLSTM

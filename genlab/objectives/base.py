@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from types import UnionType
-from typing import ClassVar, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from torch import Tensor, nn
 
 from genlab.data.batches import Batch
 from genlab.models.conditions import condition
 from genlab.objectives import trainable
+
+if TYPE_CHECKING:
+    from genlab.data.spaces import Dataset
 
 __all__ = ["Goal", "Loss", "Objective", "Recoverable", "Step", "condition"]
 
@@ -48,6 +51,13 @@ class Goal(nn.Module):
             ConfigError: it is not what this `needs`.
         """
         trainable.require(self, model)
+
+    def see(self, data: Dataset) -> None:
+        """Keep what it needs of the data beyond its batches; called once, before the first step or a resume.
+
+        Raises:
+            ConfigError: the data has not what its options ask for.
+        """
 
 
 class Objective(Goal):

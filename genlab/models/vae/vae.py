@@ -52,6 +52,11 @@ def default_latent_dim(spec: DataSpec) -> int:
     return spec.dim if isinstance(spec.space, Vector) else 20
 
 
+def default_hidden(spec: DataSpec) -> tuple[int, ...]:
+    """What ``hidden=auto`` is."""
+    return (128, 128, 128) if isinstance(spec.space, Vector) else (500, 500)
+
+
 def as_real(x: Tensor) -> Tensor:
     """``x`` in floating point, on its own scale."""
     return x if x.is_floating_point() else x.to(torch.get_default_dtype())
@@ -88,7 +93,7 @@ class VAENetwork(nn.Module):
         self.likelihood = for_spec(spec, kind=likelihood, variance=variance)
         params = self.likelihood.num_params
         if hidden == "auto":
-            hidden = (128, 128, 128) if isinstance(spec.space, Vector) else (500, 500)
+            hidden = default_hidden(spec)
         self.scale = 1.0 if spec.levels is None else 1.0 / (spec.levels - 1)
         self.encoder: nn.Module
         self.decoder: nn.Module
