@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from genlab.objectives.flow_matching import FlowMatching
     from genlab.objectives.iwae import IWAE
     from genlab.objectives.maximum_likelihood import MaximumLikelihood
+    from genlab.objectives.semi_supervised import SemiSupervised
     from genlab.objectives.walkback import Walkback
 
 __all__, __getattr__, __dir__ = lazy(__name__, __file__)

@@ -56,6 +56,7 @@ SMALL = {
     **{name: ["model.channels=2"] for name in ("dcgan", "conditional_dcgan")},
     "ladder_vae": ["model.depth=1"],
     "vdvae": ["model.channels=4", "model.latents=1"],
+    "semi_vae": ["model.hidden=[8]", "model.channels=2", "objective.labelled=null"],
     "gmm": ["model.components=2"],
     "cyclegan": ["model.channels=2", "model.blocks=1"],
     "pix2pix": ["model.channels=2"],

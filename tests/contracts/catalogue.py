@@ -30,6 +30,7 @@ from genlab.models import (
     NaiveBayes,
     NGram,
     PixelCNN,
+    SemiVAE,
     Transformer,
     WaveNet,
     flow_matching,
@@ -52,6 +53,7 @@ from genlab.objectives import (
     DenoisingScoreMatching,
     FlowMatching,
     MaximumLikelihood,
+    SemiSupervised,
     Walkback,
 )
 from genlab.objectives.base import Goal
@@ -175,6 +177,10 @@ def _conditional_ladder(spec: DataSpec) -> LadderVAE:
     assert model.highest is not None
     torch.nn.init.normal_(model.highest.weight, std=0.3)
     return model
+
+
+def _semi(spec: DataSpec) -> SemiVAE:
+    return SemiVAE(spec, latent_dim=3, hidden=[16], channels=8)
 
 
 def _vdvae(spec: DataSpec) -> VDVAE:
@@ -333,6 +339,8 @@ CATALOGUE = [
     Case("ladder-vae-binary", BINARY, _ladder, lambda: ELBO(free_bits=0.1)),
     Case("ladder-vae-plane", PLANE, _ladder),
     Case("conditional-ladder-vae-rgb", RGB, _conditional_ladder),
+    Case("conditional-semi-vae-grey", GREY, _semi, lambda: SemiSupervised(labelled=None)),
+    Case("conditional-semi-vae-plane", LABELLED_PLANE, _semi, lambda: SemiSupervised(labelled=None)),
     Case("vdvae-binary", BINARY, _vdvae, lambda: ELBO(warmup_steps=100)),
     Case("vdvae-grey", GREY, _vdvae, lambda: ELBO(free_bits=0.1)),
     Case("conditional-vdvae-rgb", RGB, _conditional_vdvae),
