@@ -131,6 +131,7 @@ def test_a_run_of_training_reads_on_a_screen():
 QUANTITY = ("metrics", "objectives", "evaluation", "evaluation/statistics")
 ONE_MEANING = [
     QUANTITY,  # what is computed from numbers, reported as a metric, or trained on
+    ("objectives", "models/diffusion"),  # flow matching is what is learned, and how
     ("commands", "tasks"),  # what a verb does, and the task that it does by default
 ]
 """Folders in which a name means the same."""

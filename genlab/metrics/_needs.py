@@ -108,6 +108,11 @@ def vectors(loaded: Loaded) -> str | None:
     return None if is_cloud(loaded.spec.space) else "vectors (pictures have metric=kernel_distance)"
 
 
+def vectors_or_labelled_pictures(loaded: Loaded) -> str | None:
+    """What samples can be compared with examples of by a distance that is known for it."""
+    return None if vectors(loaded) is None or labelled_pictures(loaded) is None else "vectors, or labelled pictures"
+
+
 def density_of(loaded: Loaded) -> Density | None:
     """The true density of the data that a checkpoint was trained on, where its config tells that there is one."""
     data = loaded.config["data"]

@@ -1,6 +1,6 @@
 """Flow matching: a velocity field regressed on straight lines between data and noise.
 
-    loss = E |v(x_t, t) - (eps - x_0)|^2 / D,    x_t = (1 - t) x_0 + t eps,    t ~ U[0, 1]
+    loss = E |v(x_t, t) - (eps - x_0)|^2 / D,    x_t = (1 - t) x_0 + t eps
 
 Each example has noise of its own, drawn apart from it (``coupling=independent``), or the noise of a batch is paired
 with its examples so that they are near each other (``coupling=ot``): lines cross less, and the flow is straighter.
@@ -31,7 +31,8 @@ class FlowMatching(Objective):
 
     Args:
         coupling: "independent", or "ot": a batch's noise is paired with its examples by optimal transport, on the host.
-        times: "uniform", or "logit_normal": more of those half-way, where there is most to learn of pictures.
+        times: "uniform" on [0, 1]; "squared" of these, more of which are near the data, where edges are; or
+            "logit_normal", more of which are half-way. "auto": squared of reals, uniform of integers.
     """
 
     needs = (VelocityModel,)
@@ -40,7 +41,7 @@ class FlowMatching(Objective):
         self,
         *,
         coupling: Literal["independent", "ot"] = "independent",
-        times: Literal["uniform", "logit_normal"] = "uniform",
+        times: Literal["auto", "uniform", "squared", "logit_normal"] = "auto",
     ) -> None:
         super().__init__()
         self.coupling = coupling
@@ -56,7 +57,9 @@ class FlowMatching(Objective):
         if self.coupling == "ot":
             noise = noise[paired(data, noise)]
         t = spread_times(len(data), like=data)
-        if self.times == "logit_normal":
+        if self.times == "squared" or (self.times == "auto" and model.spec.levels is None):
+            t = t.square()
+        elif self.times == "logit_normal":
             t = torch.special.ndtri(t.clamp(1e-4, 1 - 1e-4)).sigmoid()
         x, hidden = model.path.add_noise(data, t, noise), model.hides(len(data), like=data)
         error = model.flow(x, t, condition(model, batch), hidden=hidden) - (noise - data)
