@@ -114,7 +114,7 @@ class VelocityModel(Scaled, SamplesAlongPath, Numerical):
         """``log p(u)`` of the model's coordinates by its two terms, of the noise and of the way to it, ``(B,)``."""
         check_condition(self.given, c)
         probe = None if self.exact_trace else signs(u, generator=generator)
-        times = torch.linspace(0, 1, self.likelihood_steps + 1, dtype=torch.float64)
+        times = torch.linspace(0, 1, self.likelihood_steps + 1, dtype=torch.float64).square()  # edges are near the data
         with torch.autocast(u.device.type, enabled=False):
             end, growth = follow(lambda x, t: self.velocity(x, t, c), u, times, probe=probe)
         return normal_log_prob(end), growth
