@@ -151,9 +151,11 @@ def level_term(x: Tensor, log_snr: Tensor, *, levels: int) -> Tensor:
     """
     few = min(levels, 2 * WINDOW + 1)  # what is further inside is as the one in the middle
     known = _expected_log_probs(2 / (levels - 1) * (0.5 * log_snr.double()).exp(), few)
-    x = x.long()
+    x = x.flatten(1).int()
     index = torch.where(x > levels - 1 - few // 2, x - (levels - few), x.clamp_max(few // 2))
-    return known.to(log_snr.dtype)[index].flatten(1).sum(1)
+    # counted, not gathered: the gradient of a gather adds up what falls on one level number by number
+    counts = (index[..., None] == torch.arange(few, device=x.device)).sum(1)
+    return counts.to(log_snr.dtype) @ known.to(log_snr.dtype)
 
 
 def _expected_log_probs(distance: Tensor, levels: int) -> Tensor:
