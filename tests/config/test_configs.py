@@ -35,6 +35,7 @@ SETTINGS = {
     **{name: ["data.download=false"] for name in (*DOWNLOADED, "names", "tinyshakespeare")},
     "celeba": ["data.size=8"],
     "moving_digits": ["data.count=40"],
+    "radar": ["data.size=16", "data.coarse=8"],
 }
 SMALL = {
     "rnn": ["model.width=8"],
@@ -268,6 +269,8 @@ def test_every_experiment_runs_two_steps(experiment, config, run_dir, small, pic
     narrow = ["model.channels=4"] if experiment.startswith(("realnvp", "dcgan")) else []
     if experiment.startswith("transformer"):
         narrow = ["model.layers=1", "model.width=24"]
+    if experiment.startswith("radar"):
+        narrow = ["model.width=8", "data.size=16", "data.coarse=8", "data.copies=1"]
     if experiment in ROOTED:
         narrow = ["model.channels=2", "data.size=32", f"data.root={pictures / ROOTED[experiment]}"]
     made = config(f"experiment={experiment}", *narrow, *TWO_STEPS, "data.batch_size=4")

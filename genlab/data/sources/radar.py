@@ -41,6 +41,7 @@ def radar(
     frames: Positive = 6,
     size: Annotated[int, Field(ge=8, le=256)] = 128,
     coarse: Literal[1, 2, 4, 8] = 1,
+    copies: Literal[1, 2, 4, 8] = 1,
 ) -> Dataset:
     """Rain radar of KNMI, 26 August 2010, 00:00 to 07:35 UTC: 92 frames of 417 x 419 km, one every 5 minutes.
 
@@ -60,6 +61,7 @@ def radar(
         frames: frames to foresee; 6 are half an hour.
         size: side of the square, in cells.
         coarse: side of a cell in km: rates are means over it.
+        copies: of each training example: as it is, turned by half, mirrored, turned by a quarter.
 
     Raises:
         DataError: the file is not there, or another one; the message says where it is to be had.
@@ -83,7 +85,10 @@ def radar(
         tiles = squares(seen, size, step=size // 2 if part == "train" else None)
         windows = [levels[t : t + past + frames] for t in range(first, end - past - frames + 1)]
         cut = [each[:, None, top : top + size, left : left + size] for each in windows for top, left in tiles]
-        return Split(torch.stack([each[past:] for each in cut]), c=torch.stack([each[:past] for each in cut]))
+        clips = torch.stack(cut)
+        if part == "train":
+            clips = turned(clips, copies)
+        return Split(clips[:, past:].contiguous(), c=clips[:, :past].contiguous())
 
     return Dataset(
         name="radar",
@@ -95,6 +100,14 @@ def radar(
         val=split("val"),
         test=split("test"),
     )
+
+
+def turned(clips: Tensor, copies: int) -> Tensor:
+    """Clips ``(N, ..., S, S)`` and their images under symmetries of the square, ``(copies N, ..., S, S)``."""
+    found = clips
+    for count, image in ((2, lambda x: x.flip(-1, -2)), (4, lambda x: x.flip(-1)), (8, lambda x: x.mT)):
+        found = torch.cat([found, image(found)]) if copies >= count else found
+    return found
 
 
 def squares(seen: Tensor, size: int, *, step: int | None) -> list[tuple[int, int]]:

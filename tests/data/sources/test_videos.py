@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from genlab.data import moving_digits, radar
-from genlab.data.sources.radar import squares
+from genlab.data.sources.radar import squares, turned
 from genlab.data.spaces import Video
 from genlab.data.video.rain import levels_of, rate_of
 from genlab.errors import ConfigError, DataError
@@ -83,6 +83,16 @@ def test_radar_takes_means_of_rates_over_coarser_cells(tmp_path: Path) -> None:
     data = radar(root=tmp_path / "x.npz", size=8, coarse=2)
     assert data.train.x.shape[-2:] == (8, 8)
     assert (rate_of(data.train.x) - 1.2).abs().max() < 0.02
+
+
+def test_copies_are_the_symmetries_of_the_square_past_and_future_alike(made: Path) -> None:
+    clip = torch.arange(9).view(1, 1, 3, 3)
+    assert len(turned(clip, 8).unique(dim=0)) == 8
+    assert turned(clip, 4)[1].flatten().tolist() == list(range(9))[::-1]
+    plain, more = radar(root=made, size=10), radar(root=made, size=10, copies=4)
+    assert len(more.train) == 4 * len(plain.train)
+    assert torch.equal(more.train.c[: len(plain.train)], plain.train.c)
+    assert len(more.test) == len(plain.test)
 
 
 def test_squares_that_do_not_overlap_lie_where_most_fit() -> None:
