@@ -155,7 +155,7 @@ def level_term(x: Tensor, log_snr: Tensor, *, levels: int) -> Tensor:
     index = torch.where(x > levels - 1 - few // 2, x - (levels - few), x.clamp_max(few // 2))
     # counted, not gathered: the gradient of a gather adds up what falls on one level number by number
     counts = (index[..., None] == torch.arange(few, device=x.device)).sum(1)
-    return counts.to(log_snr.dtype) @ known.to(log_snr.dtype)
+    return (counts * known.to(log_snr.dtype)).sum(1)
 
 
 def _expected_log_probs(distance: Tensor, levels: int) -> Tensor:
