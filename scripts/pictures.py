@@ -39,6 +39,8 @@ TRAIN = {
     "pixelcnn": "model=pixelcnn data=digits trainer.max_steps=500",
     "realnvp": "model=realnvp data=digits trainer.max_steps=200",
     "ebm": "model=ebm data=digits trainer.max_steps=500",
+    "diffusion": "model=diffusion data=digits trainer.max_steps=2500",
+    "dae": "model=dae data=digits trainer.max_epochs=60",
     "rnn": "model=rnn data=digits model.condition=label model.layers=1 trainer.max_steps=600",
     "ngram-text": "model=ngram data=text",
     "gmm-toy2d": f"model=gmm {PLANE}",
@@ -190,6 +192,17 @@ FIGURES = {
                     alternating("originals", "inpainted", rows=4, columns=8),
                 ),
                 Panel("in the plane", "ebm-toy2d", POINTS, cloud),
+            ]
+        ],
+    ),
+    "diffusion": Figure(
+        "Digits of a diffusion; eight of them on their way from noise, left; eight chains of a denoising autoencoder, "
+        "which add noise and take it away a hundred times.",
+        [
+            [
+                Panel("samples", "diffusion", "sample n=64", SAMPLES),
+                Panel("from noise", "diffusion", "sample n=8 trajectory=true", chains),
+                Panel("chains of the autoencoder", "dae", "sample n=64 trajectory=true", chains),
             ]
         ],
     ),
