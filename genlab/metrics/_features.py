@@ -12,6 +12,7 @@ from torch import Tensor
 from genlab.data.cache import kept
 from genlab.data.fingerprint import digest
 from genlab.evaluation import classifier
+from genlab.evaluation.classifier import Classifier
 from genlab.metrics.subject import Subject, samples
 
 HASH = 16
@@ -50,6 +51,19 @@ def of_classifier(subject: Subject) -> Extractor:
 
 
 def _of_classifier(subject: Subject) -> Extractor:
+    model, right = real_classifier(subject)
+    what = f"{classifier.FEATURES} features of a classifier of {subject.data.name}"
+    return Extractor(
+        name=f"{what} (test accuracy {100 * right:.1f}%), sha256 {model.sha256[:HASH]}",
+        key=model.sha256,
+        dim=classifier.FEATURES,
+        extract=model.features,
+        at_once=classifier.PICTURES_AT_ONCE,
+    )
+
+
+def real_classifier(subject: Subject) -> tuple[Classifier, float]:
+    """The classifier of this data set, and its accuracy on the test split; both are kept in the cache."""
     data = subject.data
     assert data.train.y is not None
     model = classifier.untrained(data.spec)
@@ -71,16 +85,7 @@ def _of_classifier(subject: Subject) -> Extractor:
     assert data.test.y is not None
     tested = digest(data.test.x), digest(data.test.y)
     right = kept(["accuracy", model.sha256, tested], score, check=lambda array: array.shape == (1,))
-    return Extractor(
-        name=(
-            f"{classifier.FEATURES} features of a classifier of {data.name} (test accuracy {100 * right.item():.1f}%), "
-            f"sha256 {model.sha256[:HASH]}"
-        ),
-        key=model.sha256,
-        dim=classifier.FEATURES,
-        extract=model.features,
-        at_once=classifier.PICTURES_AT_ONCE,
-    )
+    return model, float(right.item())
 
 
 def of_samples(subject: Subject, extractor: Extractor, n: int) -> Tensor:

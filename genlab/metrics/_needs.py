@@ -130,3 +130,8 @@ def known_modes(loaded: Loaded) -> str | None:
         return None
     have = [name for name, density in DENSITIES.items() if isinstance(density, GaussianMixture)]
     return f"a density with modes (data=toy2d data.name={' or '.join(have)})"
+
+
+def given_the_label(loaded: Loaded) -> str | None:
+    """A model whose samples have the class that was asked for."""
+    return None if isinstance(loaded.model.given, Label) else "a model that is given the class (model.condition=label)"

@@ -126,16 +126,23 @@ def draw_chunk(subject: Subject, index: int) -> Tensor:
     """The samples number ``index * CHUNK`` and so on, `CHUNK` of them; see `samples`."""
     model = subject.loaded.model
     where = next(model.parameters()).device
-    c = condition(model, subject.data.train)
-    if c is not None:
-        labels = torch.Generator().manual_seed(derive(subject.seed, "labels", index))
-        c = c[torch.randint(len(subject.data.train), (CHUNK,), generator=labels)].to(where)
+    c = conditions(subject, index)
+    c = None if c is None else c.to(where)
     generator = torch.Generator(where).manual_seed(derive(subject.seed, "samples", index))
     drawn = model.sample(CHUNK, c, generator=generator).cpu()
     broken = CHUNK - int(drawn.flatten(1).isfinite().all(1).sum())
     if broken:
         raise TrainingError(f"{broken} of {CHUNK} samples are not finite; score an earlier checkpoint")
     return drawn
+
+
+def conditions(subject: Subject, index: int) -> Tensor | None:
+    """What the samples of a chunk are given, ``(CHUNK, ...)``; None for a model without a condition."""
+    c = condition(subject.loaded.model, subject.data.train)
+    if c is None:
+        return None
+    labels = torch.Generator().manual_seed(derive(subject.seed, "labels", index))
+    return c[torch.randint(len(subject.data.train), (CHUNK,), generator=labels)]
 
 
 def some(split: Split, n: int, *, seed: int) -> Tensor:
