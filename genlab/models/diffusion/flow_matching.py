@@ -220,7 +220,7 @@ def flow_matching(
     null_dropout: Unit = 0.1,
     steps: Positive = 10,
     sampler: SamplerName = "heun",
-    likelihood_steps: Positive = 5,
+    likelihood_steps: Positive = 10,
 ) -> ContinuousFlow | EstimatedFlow | DequantisedFlow:
     """Flow matching for the data: exact on reals of up to 16 dimensions, beyond an estimate; on integers a bound.
 

@@ -76,7 +76,7 @@ class ResidualPerceptron(NoiseNetwork):
         super().__init__()
         dim = math.prod(shape)
         self.waves = nn.Linear(dim, self.WAVES)
-        nn.init.normal_(self.waves.weight, std=6.0 / math.sqrt(dim))
+        nn.init.normal_(self.waves.weight, std=4.0 / math.sqrt(dim))
         self.embedding = NoiseEmbedding(width, context=context)
         self.stem = nn.Linear(dim + 2 * self.WAVES, width)
         self.blocks = nn.ModuleList(_PerceptronBlock(width, dropout) for _ in range(blocks))
