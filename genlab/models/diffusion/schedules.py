@@ -53,7 +53,9 @@ class Learned(VariancePreserving):
         """Times at which the parts of the way begin and end, ``(CELLS + 1,)`` from 0 to 1."""
         share = self.powers.sqrt()
         share = share / share.mean() + self.FLOOR  # no part is left out
-        return torch.cat([share.new_zeros(1), (share / share.sum()).cumsum(0)])
+        part = torch.arange(self.CELLS, device=share.device)
+        before = torch.arange(self.CELLS + 1, device=share.device)[:, None] > part
+        return (before * share).sum(1) / share.sum()  # on a GPU cumsum() gives other bits each time
 
     def _way(self, t: Tensor) -> tuple[Tensor, Tensor]:
         """How much of the way lies behind at ``t``, and its derivative."""
