@@ -54,6 +54,33 @@ def written(arrays: dict[str, Any], *, lines: int = 15, across: int = 38) -> np.
     return np.asarray(panel)
 
 
+def level_curves(arrays: dict[str, Any], *, size: int = 240) -> np.ndarray:
+    """The terms ``kl_1``, ``kl_2`` ... of a run's ``metrics.csv`` over its steps."""
+    import csv
+    import io
+
+    import matplotlib.pyplot as plt
+    import numpy as np
+    from PIL import Image
+
+    with (arrays["source"] / "metrics.csv").open(encoding="utf-8", newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["train/loss"]]
+    figure, axes = plt.subplots(figsize=(size / 100, size / 100), dpi=100)
+    for name in sorted(name for name in rows[0] if name.startswith("train/kl_")):
+        values = np.array([float(row[name]) for row in rows])
+        axes.plot([int(row["step"]) for row in rows], values, label=f"level {name.rpartition('_')[2]}", linewidth=1)
+    axes.set_xlabel("step", fontsize=7)
+    axes.tick_params(labelsize=7)
+    axes.set_ylim(bottom=0)
+    axes.legend(fontsize=7, frameon=False)
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.tight_layout()
+    made = io.BytesIO()
+    figure.savefig(made)
+    plt.close(figure)
+    return np.asarray(Image.open(made).convert("RGB"))
+
+
 def masked(arrays: dict[str, Any], name: str) -> np.ndarray:
     """An array; as ``kept``, the originals with a middle grey where nothing is kept."""
     import numpy as np

@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from panels import Draw, alternating, chains, cloud, grid, translations, written  # beside this file
+from panels import Draw, alternating, chains, cloud, grid, level_curves, translations, written  # beside this file
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -35,6 +35,10 @@ TRAIN = {
     "kde": "model=kde data=digits",
     "knn": "model=knn data=digits",
     "vae": "model=vae data=digits",
+    "ladder_vae": "model=ladder_vae data=digits model.network=conv 'model.latents=[2,2,4]' model.depth=1 "
+    "objective.free_bits=0.5 objective.warmup_steps=500 trainer.max_epochs=100 optim.lr=2e-3",
+    "vdvae": "model=vdvae data=digits trainer.max_epochs=60 objective.warmup_steps=300 optim.lr=2e-3",
+    "semi_vae": "model=semi_vae data=digits trainer.max_epochs=100",
     "dcgan": "model=dcgan data=digits",
     "pixelcnn": "model=pixelcnn data=digits trainer.max_steps=500",
     "realnvp": "model=realnvp data=digits trainer.max_steps=200",
@@ -135,6 +139,22 @@ FIGURES = {
                 ),
                 Panel("between two", "vae", "sample task=interpolate n=8", grid("means", rows=8, columns=8)),
             ]
+        ],
+    ),
+    "levels": Figure(
+        "A ladder VAE of three levels: draws, and of one of them a row for each level, which is drawn anew with those "
+        "below it; what each level says in training. Draws of a very deep VAE, and of an M2 given 100 labels, a "
+        "column for each class.",
+        [
+            [
+                Panel("ladder VAE", "ladder_vae", "sample n=64", grid("means", rows=8, columns=8)),
+                Panel("anew: 1, 1-2, 1-3", "ladder_vae", "sample task=resample", grid("means", rows=3, columns=8)),
+                Panel("KL of the levels, nats", "ladder_vae", "sample task=resample", level_curves),
+            ],
+            [
+                Panel("very deep VAE", "vdvae", "sample n=64", grid("means", rows=8, columns=8)),
+                Panel("M2, 100 labels", "semi_vae", "sample n=80", grid("means", rows=8, columns=10)),
+            ],
         ],
     ),
     "pixelcnn": Figure(
@@ -249,7 +269,7 @@ def drawn(run: str, command: str, work: Path) -> dict[str, Any]:
     source = trained(run, work)
     name = "".join(char if char.isalnum() else "-" for char in command)
     folder = _once(work / "drawn" / f"{run}--{name}", f"{command} ckpt={source}")
-    arrays: dict[str, Any] = {"folder": folder}
+    arrays: dict[str, Any] = {"folder": folder, "source": source}
     for path in folder.glob("*.npz"):
         with np.load(path) as held:
             arrays |= {key: held[key] for key in held.files}

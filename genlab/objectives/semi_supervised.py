@@ -22,10 +22,10 @@ from genlab.signatures.ranges import NonNegativeFloat, Positive, Seed
 
 
 class SemiSupervised(Objective):
-    """``loss = -(1 - r) U(x) - r E[log p(x_l, y_l)] + weight * CE(y_l, q(y | x_l))``, averaged, nats per example.
+    """``loss = -U(x) - ELBO(x_l, y_l) + weight * CE(y_l, q(y | x_l))``, averaged, nats per example.
 
     U is the bound of examples whose class is summed over: the labels of a batch are not looked at. ``x_l, y_l`` are
-    labelled examples, as many in a step as there are in the batch, drawn with replacement, and r is their share of all.
+    labelled examples, as many in a step as there are in the batch, drawn with replacement.
 
     Args:
         labelled: how many labels there are, as many of each class, chosen by ``seed``; null: all, those of the batch.
@@ -37,12 +37,11 @@ class SemiSupervised(Objective):
     x_labelled: Tensor
     y_labelled: Tensor
 
-    def __init__(self, *, labelled: Positive | None = 100, weight: NonNegativeFloat = 50.0, seed: Seed = 0) -> None:
+    def __init__(self, *, labelled: Positive | None = 100, weight: NonNegativeFloat = 5.0, seed: Seed = 0) -> None:
         super().__init__()
         self.labelled = labelled
         self.weight = weight
         self.seed = seed
-        self.share = 1.0
         self.transform: Callable[..., Tensor] | None = None
         self.register_buffer("x_labelled", torch.empty(0))
         self.register_buffer("y_labelled", torch.empty(0, dtype=torch.int64))
@@ -54,7 +53,6 @@ class SemiSupervised(Objective):
         chosen = labelled_examples(data.train, data.spec, self.labelled, seed=self.seed)
         assert data.train.y is not None
         self.x_labelled, self.y_labelled = data.train.x[chosen].clone(), data.train.y[chosen].clone()
-        self.share = len(chosen) / len(data.train)
         self.transform = data.train_transform
 
     def _labelled(self, batch: Batch) -> tuple[Tensor, Tensor]:
@@ -72,10 +70,10 @@ class SemiSupervised(Objective):
         log_q = model.class_log_probs(x)
         prior = -math.log(log_q.shape[1])
         labelled, cross_entropy = -(model.elbo(x, y) + prior).mean(), F.nll_loss(log_q, y)
-        value = self.share * labelled + self.weight * cross_entropy
+        value = labelled + self.weight * cross_entropy
         terms = {"labelled": labelled, "cross_entropy": cross_entropy}
-        if self.share < 1:
+        if len(self.x_labelled):
             log_q = model.class_log_probs(batch.x)
             terms["unlabelled"] = -(log_q.exp() * (model.class_bounds(batch.x) + prior - log_q)).sum(1).mean()
-            value = value + (1 - self.share) * terms["unlabelled"]
+            value = value + terms["unlabelled"]
         return Loss(value, {name: term.detach() for name, term in terms.items()})
