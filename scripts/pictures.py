@@ -42,6 +42,7 @@ TRAIN = {
     "dcgan": "model=dcgan data=digits",
     "pixelcnn": "model=pixelcnn data=digits trainer.max_steps=500",
     "realnvp": "model=realnvp data=digits trainer.max_steps=200",
+    "flow_matching": "experiment=flow_matching_digits",
     "ebm": "model=ebm data=digits trainer.max_steps=500",
     "diffusion": "model=diffusion data=digits trainer.max_steps=2500",
     "dae": "model=dae data=digits trainer.max_epochs=60",
@@ -51,6 +52,7 @@ TRAIN = {
     "kde-toy2d": f"model=kde {PLANE}",
     "vae-toy2d": f"model=vae {PLANE} trainer.max_steps=3000",
     "realnvp-toy2d": f"model=realnvp {PLANE} trainer.max_steps=3000",
+    "flow_matching-toy2d": f"model=flow_matching {PLANE}",
     "gan-toy2d": f"model=gan {PLANE} trainer.max_steps=4000",
     "ebm-toy2d": f"model=ebm {PLANE} trainer.max_steps=1000",
     "cyclegan": "model=cyclegan data=unpaired_digits trainer.max_epochs=15",
@@ -196,6 +198,17 @@ FIGURES = {
                 Panel("samples", "realnvp", "sample n=64", SAMPLES),
                 Panel("temperature=0.7", "realnvp", "sample n=64 temperature=0.7", SAMPLES),
                 Panel("in the plane", "realnvp-toy2d", POINTS, cloud),
+            ]
+        ],
+    ),
+    "flow_matching": Figure(
+        "Draws of digits in ten steps of Heun's method; eight draws on their way from noise, left, to a digit, right; "
+        "the plane in ten steps, twenty evaluations.",
+        [
+            [
+                Panel("10 steps", "flow_matching", "sample n=64", SAMPLES),
+                Panel("the way", "flow_matching", "sample n=64 steps=20 trajectory=true", chains),
+                Panel("in the plane", "flow_matching-toy2d", POINTS, cloud),
             ]
         ],
     ),
