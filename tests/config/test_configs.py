@@ -53,6 +53,9 @@ SMALL = {
     "realnvp": ["model.hidden=[8]", "model.channels=2", "model.couplings=1"],
     **{name: ["model.channels=2", "model.blocks=1", "model.head_channels=4"] for name in MODELS if "pixelcnn" in name},
     "convlstm": ["model.width=4"],
+    "dae": ["model.hidden=[8]", "model.chain_steps=2"],
+    "diffusion": ["model.width=8", "model.blocks=1", "model.steps=2"],
+    "flow_matching": ["model.width=8", "model.blocks=1", "model.steps=2", "model.likelihood_steps=2"],
     "gan": ["model.hidden=[8]"],
     **{name: ["model.channels=2"] for name in ("dcgan", "conditional_dcgan")},
     "ladder_vae": ["model.depth=1"],
@@ -257,8 +260,8 @@ def test_every_pair_works_or_is_refused_in_one_sentence(model, data, config, run
         assert np.isfinite(values).all()
         assert (len(values) > 0) == (data != "unpaired")  # of which neither truth nor classes are known
     else:  # it ranks
-        assert model in {"ebm", "knn", "gan", "dcgan", "conditional_dcgan"}
-        assert data != "toy2d" or model == "gan"
+        assert model in {"ebm", "knn", "gan", "dae", "dcgan", "conditional_dcgan"}
+        assert data != "toy2d" or model in {"gan", "dae"}
         assert model != "ebm" or np.isfinite(summary["energy"]["data"]["mean"])
         assert all(np.isfinite(value) for value in summary.get("last", {}).values())
     assert works_afterwards(run, run_dir("after"), translates=model in TRANSLATORS) == ("test" in summary)
@@ -269,6 +272,8 @@ def test_every_experiment_runs_two_steps(experiment, config, run_dir, small, pic
     narrow = ["model.channels=4"] if experiment.startswith(("realnvp", "dcgan")) else []
     if experiment.startswith("transformer"):
         narrow = ["model.layers=1", "model.width=24"]
+    if experiment.startswith(("diffusion", "flow_matching")):
+        narrow = ["model.width=8", "model.blocks=1", "model.steps=2"]
     if experiment.startswith("radar"):
         narrow = ["model.width=8", "data.size=16", "data.coarse=8", "data.copies=1"]
     if experiment in ROOTED:
