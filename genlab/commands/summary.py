@@ -25,6 +25,7 @@ from genlab.training.callbacks.checkpoints import Checkpoints
 from genlab.training.callbacks.guard import Guard
 from genlab.training.callbacks.in_turn import StepCallback
 from genlab.training.callbacks.watch import Watch
+from genlab.training.skip import left_out
 
 
 def write(descent: Descent, checkpoints: Checkpoints, *, seconds: float) -> dict[str, Any]:
@@ -53,6 +54,7 @@ def write(descent: Descent, checkpoints: Checkpoints, *, seconds: float) -> dict
         "version": genlab.__version__,
     }
     summary |= devices.summary(descent.config["trainer"], module)
+    summary |= left_out(module.skips)
     summary |= _likelihoods(descent, scored)
     for part in trainer.callbacks[0].parts:  # type: ignore[attr-defined]
         summary |= _said(part, descent)

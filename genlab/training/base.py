@@ -26,6 +26,7 @@ from genlab.objectives.base import Goal, Loss
 from genlab.seeding import derive
 from genlab.training.ema import moving_average, ramped
 from genlab.training.optim import OptimiserRecipe
+from genlab.training.skip import skips
 from genlab.training.windows import Window
 
 if TYPE_CHECKING:
@@ -92,6 +93,7 @@ class Stepwise(pl.LightningModule):
         self.model = model
         self.objective = objective
         self.recipes = dict(recipes)
+        self.skips = skips([recipe.skip_above for recipe in recipes.values()])
         self.seed = seed
         self.num_batches = num_batches
         self.accumulate = accumulate
@@ -268,9 +270,14 @@ class Stepwise(pl.LightningModule):
         return strategy.block_backward_sync()
 
     def on_before_optimizer_step(self, optimizer: Any) -> None:
-        """Clip the gradient: by now it is unscaled and the same on all ranks."""
+        """Leave out or clip the gradient: by now it is unscaled and the same on all ranks."""
+        if self.clip is None and not self.skips:
+            return
+        parameters = [p for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
+        place = str([each is optimizer for each in self.trainer.optimizers].index(True))
+        if place in self.skips:
+            self.skips[place]([p.grad for p in parameters])
         if self.clip is not None:
-            parameters = [p for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
             torch.nn.utils.clip_grad_norm_(parameters, self.clip)
 
 

@@ -27,6 +27,8 @@ class OptimiserRecipe:
         schedule: "constant", or "cosine"/"linear" to zero at the last step; "constant_linear": linear to zero in the
             second half only.
         warmup_steps: the learning rate grows linearly from 0 over these steps.
+        skip_above: updates are left out whose gradient has a norm of more than this many times its running average; the
+            average follows, so that no run stalls; null: none is.
     """
 
     name: Literal["adam", "adamw", "adamax", "sgd"] = "adam"
@@ -35,6 +37,7 @@ class OptimiserRecipe:
     weight_decay: NonNegativeFloat = 0.0
     schedule: Literal["constant", "cosine", "linear", "constant_linear"] = "constant"
     warmup_steps: NonNegative = 0
+    skip_above: Annotated[float, Field(gt=1, allow_inf_nan=False)] | None = None
 
     def build(self, parameters: Iterable[nn.Parameter], *, fused: bool) -> Optimizer:
         """The optimiser; ``fused`` updates all tensors in one kernel where PyTorch has one."""

@@ -55,6 +55,8 @@ VARIANTS = {
     "accumulate": ["trainer.accumulate_grad_batches=2", "trainer.gradient_clip_val=1.0"],
     "flow": ["model=realnvp", "model.couplings=1", "model.channels=4", "model.blocks=1"],
     "flow-batchnorm": ["model=realnvp", "model.norm=batchnorm", "callbacks.ema.decay=0.9", *PLANE],
+    "skip": ["optim.skip_above=1.05"],
+    "semi": ["model=semi_vae", "objective.labelled=20"],
     "warm-up": ["objective.warmup_steps=9", "optim.warmup_steps=5", "optim.name=adamax"],
     "pixelcnn": ["model=pixelcnn", "model.channels=4", "model.blocks=1", "callbacks.ema.decay=0.9"],
     "gated": ["model=conditional_gated_pixelcnn", "model.channels=4", "model.blocks=1"],
