@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from genlab.data.sources.arrays import arrays
     from genlab.data.sources.audio import audio
     from genlab.data.sources.binarized_mnist import binarized_mnist
+    from genlab.data.sources.captioned_digits import captioned_digits
     from genlab.data.sources.celeba import celeba
     from genlab.data.sources.cifar10 import cifar10
     from genlab.data.sources.densities import Density

@@ -53,6 +53,7 @@ PHRASES = {
     "binary": "binary values",
     "reals": "real values",
     "vector condition": "a vector as condition",
+    "tokens condition": "a text as condition",
     "video condition": "past frames as condition",
 }
 """Words of which every data set has one of a sort, and how a sentence says them; other words stand for themselves."""

@@ -8,7 +8,7 @@ from typing import Any, Protocol, get_args
 
 from torch import nn
 
-from genlab.data.spaces import DataSpec, Image, InTime, Video
+from genlab.data.spaces import DataSpec, Image, InTime, Tokens, Video
 from genlab.models.capabilities import (
     Autoregressive,
     DecodesLatents,
@@ -89,6 +89,12 @@ def in_time(trained: Trained) -> str | None:
     """A model that draws step by step what has a time."""
     goes_on = isinstance(trained.model, Sequential) and isinstance(trained.spec.space, InTime)
     return None if goes_on else "a model that draws text, sound or frames step by step (model=rnn or model=transformer)"
+
+
+def prompted(trained: Trained) -> str | None:
+    """A model that goes on from a beginning, or that is given a caption."""
+    told = isinstance(getattr(trained.model, "given", None), Tokens)
+    return None if told else in_time(trained)
 
 
 def past_frames(trained: Trained) -> str | None:

@@ -1,7 +1,8 @@
 """What a model is given beside the data: the condition ``c``, from an option to what a network reads.
 
 ``model.given`` says what c is: None (nothing), a `Label` (``(B,) int64``), read by networks as a one-hot vector, a
-`Vector` (``(B, D) float``), or the `Video` of what was before (``(B, F, C, H, W)``), read as so many more channels.
+`Vector` (``(B, D) float``), the `Tokens` of a caption (``(B, L)``), or the `Video` of what was before
+(``(B, F, C, H, W)``), read as so many more channels.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from genlab.data.spaces import DataSpec, Label, Space, Video
+from genlab.data.spaces import DataSpec, Label, Space, Tokens, Video
 from genlab.errors import ConfigError
 from genlab.models.capabilities import Sequential
 
@@ -21,6 +22,9 @@ Condition = Literal["label", "vector"]
 
 Frames = Literal["past"]
 """The value for a family that is given the frames before those that it models."""
+
+Caption = Literal["caption"]
+"""The value for a family that is given a text."""
 
 
 class Examples(Protocol):
@@ -39,7 +43,7 @@ class Examples(Protocol):
         """``(B, *condition.shape)``, other conditions, or None."""
 
 
-def given_by(condition: Condition | Frames | None, spec: DataSpec) -> Space | None:
+def given_by(condition: Condition | Frames | Caption | None, spec: DataSpec) -> Space | None:
     """What a model with the option ``condition`` is given of data of type ``spec``.
 
     Raises:
@@ -50,6 +54,10 @@ def given_by(condition: Condition | Frames | None, spec: DataSpec) -> Space | No
     found = spec.labels if condition == "label" else spec.condition
     if found is None and condition == "label":
         raise ConfigError("model.condition=label needs labels, this data has none")
+    if condition == "caption":
+        if not isinstance(found, Tokens):
+            raise ConfigError("model.condition=caption needs a text as condition, this data has none")
+        return found
     if condition == "past":
         if not isinstance(found, Video):
             raise ConfigError("model.condition=past needs past frames as condition, this data has none")
@@ -90,7 +98,7 @@ def needed(given: Space | None, c: Tensor | None) -> Tensor:
 def context(given: Space | None, c: Tensor | None) -> Tensor | None:
     """``c`` as a network reads it: ``(B, width)`` in the default precision; None without a condition.
 
-    A label is one-hot, frames are those of `pictures` in a row.
+    A label is one-hot, frames are those of `pictures` in a row, tokens their numbers.
 
     Raises:
         ValueError: see `check_condition`.

@@ -10,7 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from genlab.data.spaces import DataSpec, Label, Vector
+from genlab.data.spaces import DataSpec, Label, Tokens, Vector
+from genlab.data.text.captions import caption
+from genlab.errors import ConfigError
 from genlab.evaluation.artefacts.chains import animation, strip
 from genlab.evaluation.artefacts.clouds import cloud, is_cloud
 from genlab.evaluation.artefacts.draw import plane_density
@@ -18,7 +20,7 @@ from genlab.evaluation.artefacts.explain import picture
 from genlab.evaluation.artefacts.explain import shown as shown_of
 from genlab.evaluation.artefacts.grids import encoded
 from genlab.evaluation.artefacts.media import media
-from genlab.evaluation.needs import in_time
+from genlab.evaluation.needs import in_time, prompted
 from genlab.models.capabilities import (
     Autoregressive,
     DecodesLatents,
@@ -55,7 +57,8 @@ class Sample(Task):
         steps: of a draw, for models that sample along a path from noise; None: the model's own.
         sampler: which goes along it: ancestral, ddim, dpm_solver, euler, heun ...; None: the model's own.
         guidance: how much the condition counts there: 0 not at all, 1 as learned, more exaggerates.
-        prompt: what all draws begin with, for models of sequences: a text, or of what is no text a file.
+        prompt: what all draws begin with, for models of sequences: a text, or of what is no text a file; for models
+            that are given a caption the caption.
         length: steps of a draw (of text its characters, bytes or pieces), the prompt's too, for models of sequences;
             None: as many as the data's examples have.
         top_k: only the k likeliest values of a step are drawn, for models of sequences; None: all.
@@ -70,7 +73,7 @@ class Sample(Task):
         "steps": (SamplesAlongPath,),
         "sampler": (SamplesAlongPath,),
         "guidance": (SamplesAlongPath, guidable),
-        "prompt": (in_time,),
+        "prompt": (prompted,),
         "length": (in_time,),
         "top_k": (Sequential,),
         "top_p": (Sequential,),
@@ -103,9 +106,19 @@ class Sample(Task):
     def _step_by_step(self) -> StepByStep:
         return StepByStep(self.prompt, self.length, self.temperature, self.top_k, self.top_p)
 
+    def _given(self, work: Work) -> Tensor | None:
+        """The condition of each draw; of captions the prompt, or those of the test split in turn."""
+        n, space = -(-work.n // BLOCK) * BLOCK, work.model.given
+        if not isinstance(space, Tokens) or self.prompt is None:
+            return work.conditions(n)
+        try:
+            return caption(space, self.prompt).to(work.device).expand(n, -1)
+        except ConfigError as error:
+            raise ConfigError(f"prompt: {error}") from error
+
     def draw(self, work: Work) -> Drawn:
         """Samples, what goes with them (latents, means, labels, the chains' trajectory), and how they look."""
-        given = work.conditions(-(-work.n // BLOCK) * BLOCK)
+        given = self._given(work)
         drawn, note = self._drawn(work, given)
         path = drawn.pop("trajectory").transpose(0, 1) if self.trajectory else None
         arrays = {name: value.numpy() for name, value in drawn.items()}
@@ -114,6 +127,8 @@ class Sample(Task):
         if path is not None:
             arrays["trajectory"] = path.numpy()
         files = {} if path is None else _moving(work, path)
+        if isinstance(work.model.given, Tokens):
+            files |= media(work.model.given, torch.from_numpy(arrays["c"]))
         samples = torch.from_numpy(arrays["samples"])
         spec = sized(work.spec, samples)
         if not is_cloud(spec.space):

@@ -34,7 +34,7 @@ SETTINGS = {
     **{name: ["data.size=8"] for name in OWN if name not in ("arrays", "audio", "music")},
     **{name: ["data.download=false"] for name in (*DOWNLOADED, "names", "tinyshakespeare")},
     "celeba": ["data.size=8"],
-    "moving_digits": ["data.count=40"],
+    **{name: ["data.count=40"] for name in ("captioned_digits", "moving_digits")},
     "radar": ["data.size=16", "data.coarse=8"],
 }
 SMALL = {

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from genlab.data.batches import Batch
 from genlab.data.dataset import DataSpec, Split
-from genlab.data.spaces import Image, Vector, Video
+from genlab.data.spaces import Image, Tokens, Vector, Video
 from genlab.models import (
     DAE,
     DCGAN,
@@ -69,6 +69,7 @@ PLANE = DataSpec((2,), None)
 VECTOR = DataSpec((20,), None)
 LABELLED_PLANE = DataSpec((2,), None, 3)
 GIVEN_PLANE = DataSpec((2,), None, condition=Vector(3))
+CAPTIONED = DataSpec((1, 8, 8), 17, condition=Tokens(9, 17, coding="characters", symbols=(" ", *"abcdefghijklmnop")))
 CLIPS = DataSpec(space=Video(2, 1, 8, 6, 17), condition=Video(3, 1, 8, 6, 17))
 REAL_CLIPS = DataSpec(space=Video(2, 2, 6, 6, None), condition=Video(1, 1, 6, 6, None))
 
@@ -410,6 +411,7 @@ CATALOGUE = [
     Case("flow-matching-binary", BINARY, _flow_matching(), FlowMatching),
     Case("conditional-flow-matching-plane", LABELLED_PLANE, _flow_matching("label"), FlowMatching),
     Case("conditional-flow-matching-rgb", RGB, _flow_matching("label"), FlowMatching),
+    Case("conditional-flow-matching-captions", CAPTIONED, _flow_matching("caption"), FlowMatching),
     Case("conditional-flow-matching-clips", CLIPS, _flow_matching("past"), FlowMatching),
     Case("vector-flow-matching-plane", GIVEN_PLANE, _flow_matching("vector"), FlowMatching),
 ]

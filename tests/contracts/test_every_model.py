@@ -8,7 +8,7 @@ import torch
 
 from genlab.data.batches import Batch
 from genlab.data.dataset import Dataset, Split
-from genlab.data.spaces import Label
+from genlab.data.spaces import Label, Tokens
 from genlab.models.capabilities import (
     DecodesLatents,
     EncodesLatents,
@@ -254,7 +254,8 @@ def test_the_condition_changes_what_a_conditional_model_draws_and_scores(case: C
     model, batch = case.model().eval(), case.batch(200)
     c = condition(model, batch)
     assert c is not None
-    other = (c + 1) % case.spec.num_classes if isinstance(model.given, Label) else c + 1
+    names = isinstance(model.given, Label | Tokens)  # one after the last is none
+    other = (c + 1) % model.given.levels if names else c + 1
     one, two = (model.sample(200, each, generator=seeded()) for each in (c, other))
     assert not torch.equal(one, two)
     if isinstance(model, ExactLikelihood | LikelihoodBound):

@@ -16,7 +16,7 @@ from genlab.data.dataset import DataSpec
 from genlab.data.fits import DOUBLED, FEW, PARTS, PHRASES, SORTS, facts, fitting, known
 from genlab.errors import ConfigError
 
-BUNDLED = ("digits", "moving_digits", "text", "toy2d", "unpaired_digits")
+BUNDLED = ("captioned_digits", "digits", "moving_digits", "text", "toy2d", "unpaired_digits")
 """Data sets that need no download."""
 
 MODELS = list(listing.choices("model"))
@@ -95,7 +95,7 @@ def test_a_source_says_of_its_data_what_they_are(data: str) -> None:
 
 @pytest.mark.parametrize("node", ["data", "model"])
 def test_all_words_are_known(node: str) -> None:
-    others = {"labels", "vector condition", "video condition", DOUBLED, PARTS, FEW}
+    others = {"labels", "vector condition", "tokens condition", "video condition", DOUBLED, PARTS, FEW}
     for each in targets.offered(node).values():
         more, may = each.says(f"{targets.SAYS[node]}_with") or {}, each.says("may_give") or {}
         said = [*each.says(targets.SAYS[node]), *(each for several in more.values() for each in several), *may]

@@ -7,8 +7,9 @@ from functools import singledispatch
 
 from torch import Tensor
 
-from genlab.data.spaces import Frames, Image, Space, Video, Waveform
+from genlab.data.spaces import Frames, Image, Space, Tokens, Video, Waveform
 from genlab.models.conditions import channels, width
+from genlab.models.diffusion.captioned import WIDTH, Captioned
 from genlab.models.diffusion.noise_networks import NoiseNetwork, ResidualPerceptron
 from genlab.models.diffusion.unet import Shape, UNet
 
@@ -84,12 +85,14 @@ def network_given(space: Space, given: Space | None, *, size: Size = Size()) -> 
 
     Args:
         space: of the data.
-        given: what the condition is; frames before those of the data are read as pictures.
+        given: what the condition is; frames before those of the data are read as pictures, a text by a transformer.
         size: of the network.
     """
     if isinstance(given, Video):
         assert isinstance(space, Video)
         return OfVideo(space, context=1, past=given, size=size)
+    if isinstance(given, Tokens):
+        return Captioned(noise_network(space, context=WIDTH + 1, size=size), given)
     return noise_network(space, context=0 if given is None else width(given) + 1, size=size)
 
 

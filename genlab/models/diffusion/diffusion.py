@@ -53,7 +53,7 @@ class Diffusion(SamplesAlongPath, Scaled, DiffusionBound):
         blocks: of the network (in a U-Net at each size); null: what suits the data.
         attention: of a U-Net, at sizes of at most this many places; null: what suits the data.
         dropout: of hidden channels.
-        condition: what the network is given: "label", "vector", "past" (the frames before), or None.
+        condition: what the network is given: "label", "vector", "caption", "past" (the frames before), or None.
         null_dropout: how often training hides the condition, so that ``guidance=`` can weigh it; 0: never.
         steps: of a draw.
         sampler: of a draw.
@@ -66,6 +66,7 @@ class Diffusion(SamplesAlongPath, Scaled, DiffusionBound):
     needs_with = {
         "condition=label": ("labels",),
         "condition=vector": ("vector condition",),
+        "condition=caption": ("tokens condition",),
         "condition=past": ("video condition",),
     }
 
@@ -79,7 +80,7 @@ class Diffusion(SamplesAlongPath, Scaled, DiffusionBound):
         blocks: Positive | None = None,
         attention: NonNegative | None = None,
         dropout: Unit = 0.0,
-        condition: Literal["label", "vector", "past"] | None = None,
+        condition: Literal["label", "vector", "caption", "past"] | None = None,
         null_dropout: Unit = 0.1,
         steps: Positive = 50,
         sampler: SamplerName = "dpm_solver",

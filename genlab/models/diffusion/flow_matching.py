@@ -204,6 +204,7 @@ needs = ("one set", "image | vector | waveform | video")
 needs_with = {
     "condition=label": ("labels",),
     "condition=vector": ("vector condition",),
+    "condition=caption": ("tokens condition",),
     "condition=past": ("video condition",),
 }
 gives = {"three dimensions or fewer": ContinuousFlow, "integers": DequantisedFlow}
@@ -216,7 +217,7 @@ def flow_matching(
     blocks: Positive | None = None,
     attention: NonNegative | None = None,
     dropout: Unit = 0.0,
-    condition: Literal["label", "vector", "past"] | None = None,
+    condition: Literal["label", "vector", "caption", "past"] | None = None,
     null_dropout: Unit = 0.1,
     steps: Positive = 10,
     sampler: SamplerName = "heun",
@@ -230,7 +231,7 @@ def flow_matching(
         blocks: of the network (in a U-Net at each size); null: what suits the data.
         attention: of a U-Net, at sizes of at most this many places; null: what suits the data.
         dropout: of the network's hidden channels.
-        condition: what the network is given: "label", "vector", "past" (the frames before), or None.
+        condition: what the network is given: "label", "vector", "caption", "past" (the frames before), or None.
         null_dropout: how often training hides the condition, so that ``guidance=`` can weigh it; 0: never.
         steps: of a draw.
         sampler: of a draw.
