@@ -99,16 +99,6 @@ def chains(arrays: dict[str, Any]) -> np.ndarray:
     return tiled(path.reshape(-1, *path.shape[2:]), columns=path.shape[1], scale=4)
 
 
-def foreseen(arrays: dict[str, Any]) -> np.ndarray:
-    """Of the first clips a row of the past and what came, and below it what was told of it."""
-    import numpy as np
-
-    found = []
-    for past, truth, members in zip(arrays["past"][:4], arrays["truth"], arrays["members"], strict=False):
-        found += [past, truth, np.full_like(past, 7, dtype=float), members[0]]
-    return tiled(np.concatenate(found), columns=len(arrays["past"][0]) + len(arrays["truth"][0]), scale=3)
-
-
 def tiled(x: np.ndarray, *, columns: int, scale: int) -> np.ndarray:
     """``(N, 1, H, W)`` in levels 0 ... 16, or ``(N, H, W, 3) uint8``, as one picture ``(height, width, 3) uint8``."""
     import numpy as np

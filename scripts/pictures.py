@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from panels import Draw, alternating, chains, cloud, foreseen, grid, level_curves, translations, written
+from panels import Draw, alternating, chains, cloud, grid, level_curves, translations, written
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -46,7 +46,6 @@ TRAIN = {
     "ebm": "model=ebm data=digits trainer.max_steps=500",
     "diffusion": "model=diffusion data=digits trainer.max_steps=2500",
     "dae": "model=dae data=digits trainer.max_epochs=60",
-    "convlstm": "model=convlstm data=moving_digits data.digits=1 data.size=16 model.width=32 trainer.max_steps=1000",
     "rnn": "model=rnn data=digits model.condition=label model.layers=1 trainer.max_steps=600",
     "ngram-text": "model=ngram data=text",
     "gmm-toy2d": f"model=gmm {PLANE}",
@@ -259,11 +258,6 @@ FIGURES = {
                 Panel("B, and translated to A", "cyclegan", "translate n=8 direction=BtoA", translations),
             ]
         ],
-    ),
-    "video": Figure(
-        "Test clips of a digit that bounces: five frames that are known and the five that came, and below them the one "
-        "forecast of a ConvLSTM, which blurs where it is not sure.",
-        [[Panel("past and future, and the forecast", "convlstm", "sample task=forecast n=4", foreseen)]],
     ),
     "classical": Figure(
         "Draws of the six classical models, each fitted in about a second or less.",
