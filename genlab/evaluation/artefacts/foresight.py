@@ -175,11 +175,11 @@ def _frames(found: Forecasts, examples: Sequence[int]) -> Iterator[np.ndarray]:
     for t, title in enumerate(times(found)):
         figure = Figure(figsize=(2 * SIDE * len(table[0]), 2 * SIDE * len(table) + 0.5), dpi=72, layout="constrained")
         panels = figure.subplots(len(table), len(table[0]), squeeze=False)
-        for line, each in zip(panels, table, strict=True):
+        for number, (line, each) in enumerate(zip(panels, table, strict=True)):
             for axes, row in zip(line, each, strict=True):
                 axes.imshow(row.frames[t], interpolation="nearest")
                 axes.set(xticks=[], yticks=[])
-                if line is panels[0]:
+                if number == 0:
                     axes.set_title(row.title, fontsize=11)
         measure = f", {unit(found.space)}" if found.space.measure == "rain" else ""
         figure.suptitle(f"{title}{'' if found.space.minutes else ' frames'}{measure}", fontsize=11)
