@@ -38,7 +38,7 @@ class DenoisingScoreMatching(Objective):
             around where there is something to learn.
     """
 
-    needs = (Denoiser,)
+    needs = (DiffusionBound,)
 
     def __init__(self, *, weighting: Literal["bound", "simple", "edm"] = "bound") -> None:
         super().__init__()
@@ -51,11 +51,6 @@ class DenoisingScoreMatching(Objective):
             ConfigError: they do not.
         """
         super().prepare(model)
-        if self.weighting == "bound" and not isinstance(model, DiffusionBound):
-            name = type(model).__name__
-            raise ConfigError(
-                f"objective.weighting=bound needs a bound, {name} has none: use objective.weighting=simple"
-            )
         if self.weighting != "bound" and isinstance(model.path, Learned):
             raise ConfigError(
                 f"model.schedule=learned is learned by the bound: use objective.weighting=bound, not {self.weighting}"
@@ -63,7 +58,7 @@ class DenoisingScoreMatching(Objective):
 
     def forward(self, model: nn.Module, batch: Batch, *, step: Step) -> Loss:
         """The loss; with the bound, its parts."""
-        assert isinstance(model, Denoiser)
+        assert isinstance(model, DiffusionBound)  # `needs` says so
         if isinstance(model, Scaled):
             model.anchor(gathered(batch.x))
         c = condition(model, batch)
@@ -75,7 +70,6 @@ class DenoisingScoreMatching(Objective):
             weight = 1.0 if self.weighting == "simple" else 1 + (-model.path.log_snr(t)).exp()
             value = (weight * error).mean() / u[0].numel()
             return Loss(value, {"error": value.detach()})
-        assert isinstance(model, DiffusionBound)
         terms = {name: -term.mean() for name, term in model.ends(batch.x).items()}
         quiet = error - model.control(t) * (eps.square() - 1).flatten(1).sum(1)
         terms["diffusion"] = (-0.5 * model.path.log_snr_rate(t) * quiet).mean()
