@@ -99,4 +99,6 @@ def test_what_genlab_imports_at_once_is_no_extra():
 
 
 def test_what_tests_and_scripts_import_is_declared():
-    assert undeclared(imports("tests", "scripts"), declared() | declared(*PROJECT["optional-dependencies"])) == set()
+    # but for libraries that genlab is measured beside, which are installed by whoever measures
+    found = undeclared(imports("tests", "scripts"), declared() | declared(*PROJECT["optional-dependencies"]))
+    assert found == {f"scripts/bench_peers.py: {name}" for name in ("pythae", "zuko", "normflows")}

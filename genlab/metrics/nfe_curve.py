@@ -49,7 +49,7 @@ class NFECurve(Metric):
         n: Positive | None = None,
     ) -> None:
         self.evaluations = sorted(evaluations)
-        self.samplers: list[SamplerName] = list(ALONG_PATH) if samplers is None else list(samplers)
+        self.samplers = samplers
         self.n = n
 
     def compute(self, subject: Subject) -> Iterator[Record]:
@@ -57,7 +57,7 @@ class NFECurve(Metric):
         side = _Vectors(subject, self.n) if is_cloud(subject.data.spec.space) else _Pictures(subject, self.n)
         asked = [
             (name, cost // ALONG_PATH[name].evaluations, cost)
-            for name in self.samplers
+            for name in (ALONG_PATH if self.samplers is None else self.samplers)
             for cost in self.evaluations
             if cost % ALONG_PATH[name].evaluations == 0
         ]

@@ -16,7 +16,7 @@ from genlab.tasks.work import Work
 
 
 class Encode(Task):
-    """The codes of all examples, with their labels, in a file that ``data=arrays data.kind=vector`` reads."""
+    """The codes of all examples, with their labels, in a file that data=arrays data.kind=vector reads."""
 
     needs = (EncodesLatents,)
 

@@ -96,11 +96,17 @@ class Sample(Task):
         self.temperature = temperature
         self.truncation = truncation
         self.trajectory = trajectory
-        self.along = AlongPath(steps, sampler, guidance)
+        self.steps = steps
+        self.sampler = sampler
+        self.guidance = guidance
         self.prompt = prompt
         self.length = length
         self.top_k = top_k
         self.top_p = top_p
+
+    @property
+    def _along_path(self) -> AlongPath:
+        return AlongPath(self.steps, self.sampler, self.guidance)
 
     @property
     def _step_by_step(self) -> StepByStep:
@@ -156,7 +162,7 @@ class Sample(Task):
         def draw(index: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
             c = rows(given, index)
             if isinstance(model, SamplesAlongPath):
-                return self.along.draw(model, len(index), c, trajectory=self.trajectory, generator=generator)
+                return self._along_path.draw(model, len(index), c, trajectory=self.trajectory, generator=generator)
             if self.trajectory:
                 assert isinstance(model, SamplesByChain)  # `needs_with` says so
                 path = model.path(len(index), c, frames=TRAJECTORY_FRAMES, generator=generator)
@@ -169,7 +175,7 @@ class Sample(Task):
 
         note = f"samples at temperature {self.temperature}" if isinstance(model, Tempered) else "samples"
         note = f"samples of latents up to {self.truncation}" if self.truncation is not None else note
-        note = self.along.note(model) if isinstance(model, SamplesAlongPath) else note
+        note = self._along_path.note(model) if isinstance(model, SamplesAlongPath) else note
         return work.in_blocks(work.n, draw), note
 
     def _grid(

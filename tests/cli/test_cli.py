@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -33,7 +34,7 @@ def test_help_is_short_and_names_commands_and_choices(tmp_path):
     assert len(shown.stdout.splitlines()) < 30
     for word in ("train", "sample", "translate", "eval", "compare", "list", "vae", "digits", "install=bash"):
         assert word in shown.stdout
-    assert "_vae" not in shown.stdout
+    assert not re.search(r"(?m)[\s,]_\w", shown.stdout)  # no part of a choice
     assert "_worker" not in shown.stdout
     assert list(tmp_path.iterdir()) == []
 
@@ -43,7 +44,7 @@ def test_help_of_a_verb_has_examples(verb, capsys):
     assert main([verb, "--help"]) == 0
     text = capsys.readouterr().out
     assert f"  genlab {verb}" in text
-    assert len(text.splitlines()) < 45
+    assert len(text.splitlines()) < 55
 
 
 def test_version(capsys):
@@ -54,7 +55,7 @@ def test_version(capsys):
 def test_list_shows_names_with_their_first_comment_and_no_partials(capsys):
     assert main(["list"]) == 0
     text = capsys.readouterr().out
-    assert "_vae" not in text
+    assert not re.search(r"(?m)^\s*_\w", text)
     assert "@package" not in text
     assert "Variational autoencoder (Kingma" in text
     assert main(["list", "metrics"]) == 0

@@ -261,7 +261,10 @@ def test_a_damaged_yaml_of_ones_own(refused, tmp_path):
         ),
         (["data=toy2d", "model.network=conv"], "needs images, this data has vectors; use model.network=mlp"),
         (["model=realnvp", "objective=elbo"], "model=realnvp fits objective=iwae, maximum_likelihood"),
-        (["model=pixelcnn", "objective=iwae"], "it fits model=nice, realnvp, vae"),
+        (
+            ["model=pixelcnn", "objective=iwae"],
+            "it fits model=diffusion, flow_matching, ladder_vae, nice, realnvp",
+        ),
         (["model=gan", "optim=adamw"], "optim@players.discriminator=adamw"),
     ],
 )

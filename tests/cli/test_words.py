@@ -36,7 +36,7 @@ def test_a_choice_is_a_name(group, refused):
         ("train model._target_=genlab.data.digits", "model._target_: genlab.data.digits is no model"),
         ("train model=[vae]", "model=[vae]: no such choice; choose from conditional_dcgan"),
         ("train data=[toy2d,digits]", "data=[toy2d,digits]: no such choice; choose from arrays, audio"),
-        ("eval metric=null", "metric=null: no such choice; choose from active_units, all, bayes"),
+        ("eval metric=null", "metric=null: no such choice; choose from active_units, all, augmentation, bayes"),
         ("eval metric=[nll,null]", "metric=null: no such choice"),
         ("compare metric=5", "metric=5: no such choice"),
         ("compare ~metric.nl", "unknown key metric.nl; did you mean metric.nll?"),

@@ -67,7 +67,11 @@ def test_temperature_scales_the_latents_of_the_same_seed(
     ("name", "words", "message"),
     [
         ("vae", ["temperature=0.7"], r"temperature=0\.7: VAE has none"),
-        ("pixels", ["temperature=0.7", "task=interpolate"], "task=interpolate has no use for it; it is of task=sample"),
+        (
+            "pixels",
+            ["temperature=0.7", "task=interpolate"],
+            "has no use for it; it is of task=complete or sample",
+        ),
     ],
 )
 def test_temperature_is_refused_where_there_is_none(

@@ -276,6 +276,8 @@ def test_every_experiment_runs_two_steps(experiment, config, run_dir, small, pic
         narrow = ["model.width=8", "model.blocks=1", "model.steps=2"]
     if experiment.startswith("radar"):
         narrow = ["model.width=8", "data.size=16", "data.coarse=8", "data.copies=1"]
+    if experiment.startswith("semi_vae"):
+        narrow = ["model.hidden=[8]", "objective.labelled=10"]
     if experiment in ROOTED:
         narrow = ["model.channels=2", "data.size=32", f"data.root={pictures / ROOTED[experiment]}"]
     made = config(f"experiment={experiment}", *narrow, *TWO_STEPS, "data.batch_size=4")

@@ -58,7 +58,7 @@ FREE = {
     *("ckpt", "task", "n", "temperature", "truncation", "label", "steps", "trajectory", "noise", "keep", "batch_size"),
     *("accelerator", "input", "direction", "max_side", "skip_bad", "split", "devices", "metric", "runs", "models"),
     *("seeds", "budget", "root", "pairs", "validation", "format", "grid"),
-    *("prompt", "length", "top_k", "top_p"),
+    *("prompt", "length", "top_k", "top_p", "sampler", "guidance", "level", "members"),
 }
 
 
