@@ -490,7 +490,8 @@ def keep(name: str, work: Path, found: dict[str, Any], out: Path, *, runs: bool)
     if runs and held is not None:
         place = out / "runs" / name / "train" / held.parent.parent.name / held.parent.name
         shutil.rmtree(place, ignore_errors=True)
-        shutil.copytree(held.parent, place, ignore=shutil.ignore_patterns("best.ckpt*", "tensorboard", "samples"))
+        best = () if RECIPES[name].best else ("best.ckpt*",)
+        shutil.copytree(held.parent, place, ignore=shutil.ignore_patterns("tensorboard", "samples", *best))
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from rich.console import Console
 from genlab import build
 from genlab.config.schema import tasks
 from genlab.data.classes import class_index
-from genlab.data.spaces import DataSpec, Image, Label
+from genlab.data.spaces import DataSpec, Label
 from genlab.errors import ConfigError, GenlabError, TrainingError
 from genlab.evaluation.artefacts.clouds import is_cloud
 from genlab.evaluation.artefacts.grids import encoded, save_png
@@ -162,10 +162,9 @@ def _label(loaded: Loaded, label: int | str | None) -> int | None:
     if label is None:
         return None
     if not isinstance(loaded.model.given, Label):
-        families = "model=cvae, conditional_dcgan, conditional_gated_pixelcnn or naive_bayes, or with "
         raise ConfigError(
             f"label={label}: {type(loaded.model).__name__} is not class-conditional; train with "
-            f"{families if isinstance(loaded.spec.space, Image) else ''}model.condition=label where a model has it"
+            "model.condition=label where a model has it"
         )
     return class_index(label, loaded.spec)
 

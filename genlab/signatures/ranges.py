@@ -37,6 +37,9 @@ Positive = Annotated[int, Field(gt=0)]
 Shown = Annotated[int, Field(gt=0, le=1024)]
 """How many pictures a grid shows: more can be drawn, and not be looked at."""
 
+Width = Annotated[int, Field(ge=8, multiple_of=8)]
+"""Channels that are normalised in eight groups."""
+
 Frames = Annotated[int, Field(ge=2)]
 """Pictures along a path, from its first to its last."""
 

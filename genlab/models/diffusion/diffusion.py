@@ -18,10 +18,9 @@ https://arxiv.org/abs/2202.00512 (appendix D: v)
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
 import torch
-from pydantic import Field
 from torch import Tensor
 
 from genlab.data.fits import require
@@ -35,9 +34,7 @@ from genlab.models.diffusion.schedules import schedule as schedule_of
 from genlab.models.paths import spread_over
 from genlab.models.scaled import Scaled
 from genlab.samplers import SamplerName
-from genlab.signatures.ranges import NonNegative, Positive, Unit
-
-Width = Annotated[int, Field(ge=8, multiple_of=8)]
+from genlab.signatures.ranges import NonNegative, Positive, Unit, Width
 
 
 class Diffusion(SamplesAlongPath, Scaled, DiffusionBound):

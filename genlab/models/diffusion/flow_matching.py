@@ -20,10 +20,10 @@ https://arxiv.org/abs/2209.03003
 from __future__ import annotations
 
 import math
-from typing import Annotated, Literal
+from abc import abstractmethod
+from typing import Literal
 
 import torch
-from pydantic import Field
 from torch import Tensor
 
 from genlab.data.fits import require
@@ -41,9 +41,7 @@ from genlab.models.scaled import Scaled
 from genlab.ops.random import Generators, uniform
 from genlab.samplers import SamplerName
 from genlab.samplers.ode import RK4
-from genlab.signatures.ranges import NonNegative, Positive, Unit
-
-Width = Annotated[int, Field(ge=8, multiple_of=8)]
+from genlab.signatures.ranges import NonNegative, Positive, Unit, Width
 
 
 class VelocityModel(Scaled, SamplesAlongPath, Numerical):
@@ -136,9 +134,9 @@ class ContinuousFlow(VelocityModel, ExactLikelihood):
 class Averaged(VelocityModel, AveragedBound):
     """Draws of a bound, or of an estimate, averaged."""
 
+    @abstractmethod
     def terms(self, x: Tensor, c: Tensor | None, *, generator: Generators = None) -> dict[str, Tensor]:
         """Of one draw, ``(B,)`` nats each."""
-        raise TypeError(f"{type(self).__name__} is abstract")
 
     def elbo(self, x: Tensor, c: Tensor | None = None, *, generator: Generators = None) -> Tensor:
         """One draw, ``(B,)`` nats per example."""
