@@ -1,0 +1,67 @@
+"""What a posterior sampler is: a function, and what is claimed of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+import torch
+from torch import Tensor
+
+from genlab.inverse.observation import Observation
+from genlab.models.capabilities import GenerativeModel
+
+Exactness = Literal["exact", "asymptotically exact", "approximate"]
+"""Draws from ``p(u | y)`` of the model; such draws as steps or particles grow; or something near it."""
+
+
+class PosteriorSampler(Protocol):
+    """Draws of what examples may have been, ``u ~ p(u | y)`` under a model's ``p(u)``.
+
+    Functions in the files of `genlab.inverse`, one file per family, with settings of their own behind these arguments,
+    which have defaults.
+    """
+
+    def __call__(
+        self,
+        model: Any,
+        observation: Observation,
+        *,
+        samples: int,
+        c: Tensor | None = None,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """``(B, samples, *event)`` float on the unit scale and the observation's device.
+
+        Args:
+            model: in eval mode, of the kind that the function is for; called without gradients, so that a function
+                that needs them asks for them.
+            observation: of B examples.
+            samples: draws for each.
+            c: the condition of each example, ``(B,)`` or ``(B, ...)``, None of a model of ``p(x)``.
+            generator: of all random numbers.
+        """
+
+
+@dataclass(frozen=True)
+class Method:
+    """A posterior sampler by name.
+
+    Attributes:
+        name: as in ``method=NAME``.
+        exactness: what its draws are.
+        fits: whether it is for a model and an observation; it is asked before anything is drawn.
+        needs: what to have for it, to stand after "needs": "a Gaussian mixture or pPCA".
+        draw: the sampler.
+    """
+
+    name: str
+    exactness: Exactness | Callable[[GenerativeModel, Observation], Exactness]
+    fits: Callable[[GenerativeModel, Observation], bool]
+    needs: str
+    draw: PosteriorSampler
+
+    def exactness_for(self, model: GenerativeModel, observation: Observation) -> Exactness:
+        """What its draws are with this model and this observation."""
+        return self.exactness if isinstance(self.exactness, str) else self.exactness(model, observation)

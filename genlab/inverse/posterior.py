@@ -1,0 +1,32 @@
+"""Which posterior sampler a model and an observation go together with."""
+
+from __future__ import annotations
+
+from genlab.errors import ConfigError
+from genlab.inverse.method import Method
+from genlab.inverse.observation import Observation
+from genlab.models.capabilities import GenerativeModel
+
+METHODS: tuple[Method, ...] = ()
+"""All of them, in the order in which they are asked: what is exact comes first."""
+
+
+def choose(model: GenerativeModel, observation: Observation, method: str = "auto") -> Method:
+    """The method of a name; of "auto", the first that fits.
+
+    Raises:
+        ConfigError: there is none of this name, or it does not fit; the message names those that do.
+    """
+    named = {each.name: each for each in METHODS}
+    if method != "auto" and method not in named:
+        raise ConfigError(f"method={method}: there is none; give auto, {', '.join(named)}")
+    fitting = [each for each in METHODS if each.fits(model, observation)]
+    who, what = type(model).__name__, observation.operator.name
+    if not fitting:
+        raise ConfigError(f"{who} has no posterior sampler for {what}; train another family, such as model=gmm")
+    if method == "auto":
+        return fitting[0]
+    if named[method] not in fitting:
+        can = ", ".join(each.name for each in fitting)
+        raise ConfigError(f"method={method} needs {named[method].needs}; {who} with {what} can have {can}")
+    return named[method]
