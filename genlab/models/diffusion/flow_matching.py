@@ -33,7 +33,7 @@ from genlab.models.conditions import check_condition, given_by
 from genlab.models.denoising import nullable_context
 from genlab.models.diffusion.by_space import Size, network_given
 from genlab.models.diffusion.noise_networks import NoiseNetwork
-from genlab.models.diffusion.ode_likelihood import exact, follow, normal_log_prob, signs
+from genlab.models.diffusion.ode_likelihood import exact, follow, in_parts, normal_log_prob, signs
 from genlab.models.diffusion.sampling import SamplesAlongPath
 from genlab.models.numerical import AveragedBound, LikelihoodEstimate, Numerical
 from genlab.models.paths import Straight, spread_over
@@ -113,9 +113,14 @@ class VelocityModel(Scaled, SamplesAlongPath, Numerical):
         check_condition(self.given, c)
         probe = None if self.exact_trace else signs(u, generator=generator)
         times = torch.linspace(0, 1, self.likelihood_steps + 1, dtype=torch.float64).square()  # edges are near the data
-        with torch.autocast(u.device.type, enabled=False):
+
+        def terms(u: Tensor, c: Tensor | None) -> tuple[Tensor, ...]:
             end, growth = follow(lambda x, t: self.velocity(x, t, c), u, times, probe=probe)
-        return normal_log_prob(end), growth
+            return normal_log_prob(end), growth
+
+        with torch.autocast(u.device.type, enabled=False):
+            prior, growth = in_parts(terms, u, c, weights=self.parameters()) if self.exact_trace else terms(u, c)
+        return prior, growth
 
     def standardised(self, u: Tensor, c: Tensor | None, *, generator: Generators = None) -> dict[str, Tensor]:
         """The terms of ``log p(x)`` of reals ``u = (x - m) / d``, ``(B,)`` nats each."""

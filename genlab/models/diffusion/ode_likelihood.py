@@ -17,10 +17,12 @@ A. Kumar, S. Ermon, B. Poole, 2021, https://arxiv.org/abs/2011.13456 (section 4.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.autograd.function import FunctionCtx, once_differentiable
 
 from genlab.ops.random import Generators, uniform
 from genlab.samplers.ode import RK4, Tableau, combined
@@ -28,6 +30,16 @@ from genlab.samplers.process import Field, at
 
 EXACT_DIMENSIONS = 16
 """Up to so many the trace is exact."""
+
+NUMBERS = 2**14
+"""Of examples that are followed together with an exact trace: a few hundred megabytes of the usual networks."""
+
+NUMBERS_WITH_GRADIENTS = 2**11
+"""Likewise, where the Jacobian's products of all steps are kept for gradients of their own."""
+
+
+Density = Callable[[Tensor, Tensor | None], tuple[Tensor, ...]]
+"""``(u, c) -> `` what is to be said of each example, ``(B,)`` each."""
 
 
 class Followed(NamedTuple):
@@ -79,6 +91,54 @@ def follow(
             rates.append(rate)
         x, growth = combined(x, h, tableau.weights, slopes), combined(growth, h, tableau.weights, rates)
     return Followed(x, growth)
+
+
+def in_parts(density: Density, u: Tensor, c: Tensor | None, *, weights: Iterable[Tensor]) -> tuple[Tensor, ...]:
+    """``density(u, c)`` of examples ``u: (B, D)`` some at a time, in memory that does not grow with B.
+
+    Args:
+        density: tensors ``(B,)`` by an exact trace; what it says of an example depends on no other, and on no chance.
+        u: examples.
+        c: the condition of each.
+        weights: what else it has gradients for.
+
+    Where gradients are switched on and there is more than one part, they follow each part once more.
+    """
+    again = torch.is_grad_enabled()
+    size = max(1, (NUMBERS_WITH_GRADIENTS if again else NUMBERS) // (u[0].numel() if len(u) else 1))
+    if len(u) <= size:
+        return density(u, c)
+    parts = zip(u.split(size), [None] * -(-len(u) // size) if c is None else c.split(size), strict=True)
+    if again:
+        needed = [weight for weight in weights if weight.requires_grad]
+        found = [_FollowedAgain.apply(density, *part, *needed) for part in parts]
+    else:
+        found = [density(*part) for part in parts]
+    return tuple(torch.cat(each) for each in zip(*found, strict=True))
+
+
+class _FollowedAgain(torch.autograd.Function):
+    """A density that keeps nothing for its gradients, and is computed anew for them.
+
+    (`torch.utils.checkpoint` begins anew at each of the inner gradients, of which every step has several.)
+    """
+
+    @staticmethod
+    def forward(
+        ctx: FunctionCtx, density: Density, u: Tensor, c: Tensor | None, *weights: Tensor
+    ) -> tuple[Tensor, ...]:
+        ctx.density, ctx.given, ctx.weights = density, (u, c), weights  # type: ignore[attr-defined]
+        return density(u, c)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: FunctionCtx, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        (u, c), weights = ctx.given, ctx.weights  # type: ignore[attr-defined]
+        with torch.enable_grad():
+            u = u.detach().requires_grad_()
+            said = ctx.density(u, c)  # type: ignore[attr-defined]
+            of_u, *of_weights = torch.autograd.grad(said, (u, *weights), gradients, allow_unused=True)
+        return None, of_u, None, *of_weights
 
 
 def divergence(

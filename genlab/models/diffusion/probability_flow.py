@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from genlab.models.denoising import Denoiser
-from genlab.models.diffusion.ode_likelihood import exact, follow, normal_log_prob, signs
+from genlab.models.diffusion.ode_likelihood import exact, follow, in_parts, normal_log_prob, signs
 from genlab.ops.random import Generators
 
 
@@ -39,9 +39,14 @@ def log_density(
         generator: of the signs with which the trace of more than 16 dimensions is estimated.
     """
     dim = u[0].numel()
-    start = model.path.alpha(u.new_zeros(()))
     probe = None if exact(dim) else signs(u, generator=generator)
     times = even_times(model, steps, like=u)
-    with torch.autocast(u.device.type, enabled=False):
+
+    def of(u: Tensor, c: Tensor | None) -> tuple[Tensor, ...]:
+        start, last = model.path.alpha(u.new_zeros(())), model.path.sigma(u.new_ones(()))
         end, growth = follow(lambda x, t: model.velocity(x, t, c), start * u, times, probe=probe)
-    return normal_log_prob(end, scale=model.path.sigma(u.new_ones(()))) + growth + dim * start.log()
+        return (normal_log_prob(end, scale=last) + growth + dim * start.log(),)
+
+    with torch.autocast(u.device.type, enabled=False):
+        (found,) = in_parts(of, u, c, weights=model.parameters()) if exact(dim) else of(u, c)
+    return found

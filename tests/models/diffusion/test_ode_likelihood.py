@@ -11,6 +11,7 @@ from torch import Tensor
 from genlab.data.dataset import DataSpec
 from genlab.data.sources.densities import GaussianMixture
 from genlab.models import flow_matching
+from genlab.models.diffusion import ode_likelihood
 from genlab.models.diffusion.flow_matching import ContinuousFlow, DequantisedFlow, EstimatedFlow
 from genlab.models.diffusion.ode_likelihood import divergence, follow, normal_log_prob, signs
 from genlab.samplers.ode import HEUN, MIDPOINT
@@ -144,3 +145,29 @@ def test_the_truth_is_no_worse_than_the_entropy_says() -> None:
     flow = flow_matching(DataSpec((2,), None))  # begins with no velocity: noise itself
     nll = -flow.log_prob(x)
     assert torch.allclose(nll, -normal_log_prob(x), atol=1e-5)
+
+
+def test_parts_have_the_values_and_gradients_of_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    flow = model(DataSpec((2,), None, num_classes=3), likelihood_steps=3, condition="label").double()
+    x = torch.randn(11, 2, generator=seeded(), dtype=torch.float64).requires_grad_()
+    y = torch.arange(11) % 3
+
+    def told() -> tuple[Tensor, ...]:
+        value = flow.log_prob(x, y)
+        return value, *torch.autograd.grad(value.sin().sum(), [x, *flow.parameters()], allow_unused=True)
+
+    whole = told()
+    monkeypatch.setattr(ode_likelihood, "NUMBERS_WITH_GRADIENTS", 8)
+    monkeypatch.setattr(ode_likelihood, "NUMBERS", 6)
+    sizes: list[int] = []
+    handle = flow.network.register_forward_pre_hook(lambda _, given: sizes.append(len(given[0])))
+    parted = told()
+    assert max(sizes) == 4
+    for a, b in zip(whole, parted, strict=True):
+        assert (a is None) == (b is None)
+        assert a is None or torch.allclose(a, b, rtol=1e-9, atol=1e-12)
+    sizes.clear()
+    with torch.no_grad():
+        assert torch.allclose(flow.log_prob(x, y), whole[0], rtol=1e-9)
+    handle.remove()
+    assert max(sizes) == 3

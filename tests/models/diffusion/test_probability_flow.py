@@ -5,9 +5,12 @@ from __future__ import annotations
 import pytest
 import torch
 
+from genlab.data.spaces import DataSpec
+from genlab.models import Diffusion
 from genlab.models.diffusion import ode_likelihood, probability_flow
 from genlab.models.diffusion.probability_flow import even_times, log_density
 from genlab.models.paths import Cosine, LinearLogSNR, VariancePreserving
+from tests.contracts.catalogue import off_identity
 from tests.models.diffusion.test_bound import Optimal, data
 
 PATHS = [LinearLogSNR(most=12, least=-15), Cosine(most=12, least=-15)]
@@ -36,3 +39,17 @@ def test_times_are_even_in_the_ratio_and_meet_both_ends() -> None:
     assert times[-1] == 1
     steps = model.path.log_snr(times).diff()
     torch.testing.assert_close(steps, torch.full_like(steps, -2.7), rtol=1e-5, atol=1e-5)
+
+
+def test_parts_are_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    x, _ = data(7)
+    model = Diffusion(DataSpec((2,), None), schedule="learned", width=8, blocks=1).double().eval()
+    off_identity(model)
+
+    def told() -> tuple[torch.Tensor, ...]:
+        value = log_density(model, x, steps=2)
+        return value, *torch.autograd.grad(value.sum(), list(model.path.parameters()), allow_unused=True)
+
+    whole = told()
+    monkeypatch.setattr(ode_likelihood, "NUMBERS_WITH_GRADIENTS", 4)
+    torch.testing.assert_close(told(), whole)
