@@ -16,6 +16,10 @@ Exactness = Literal["exact", "asymptotically exact", "approximate"]
 """Draws from ``p(u | y)`` of the model; such draws as steps or particles grow; or something near it."""
 
 
+Report = Callable[[str, Tensor], None] | None
+"""Is told a number of each example, ``(B,)``, by its name: "effective sample size"."""
+
+
 class PosteriorSampler(Protocol):
     """Draws of what examples may have been, ``u ~ p(u | y)`` under a model's ``p(u)``.
 
@@ -44,6 +48,22 @@ class PosteriorSampler(Protocol):
         """
 
 
+class ReportingSampler(Protocol):
+    """A `PosteriorSampler` that has something to tell of its draws."""
+
+    def __call__(
+        self,
+        model: Any,
+        observation: Observation,
+        *,
+        samples: int,
+        c: Tensor | None = None,
+        generator: torch.Generator | None = None,
+        report: Report = None,
+    ) -> Tensor:
+        """The same, and ``report`` is told how it went."""
+
+
 @dataclass(frozen=True)
 class Method:
     """A posterior sampler by name.
@@ -54,6 +74,7 @@ class Method:
         fits: whether it is for a model and an observation; it is asked before anything is drawn.
         needs: what to have for it, to stand after "needs": "a Gaussian mixture or pPCA".
         draw: the sampler.
+        reporting: the sampler that also tells how it went; None: it has nothing to tell.
     """
 
     name: str
@@ -61,6 +82,22 @@ class Method:
     fits: Callable[[GenerativeModel, Observation], bool]
     needs: str
     draw: PosteriorSampler
+    reporting: ReportingSampler | None = None
+
+    def run(
+        self,
+        model: GenerativeModel,
+        observation: Observation,
+        *,
+        samples: int,
+        c: Tensor | None,
+        generator: torch.Generator | None,
+        report: Report = None,
+    ) -> Tensor:
+        """Draw, and tell ``report`` what there is to tell."""
+        if self.reporting is not None:
+            return self.reporting(model, observation, samples=samples, c=c, generator=generator, report=report)
+        return self.draw(model, observation, samples=samples, c=c, generator=generator)
 
     def exactness_for(self, model: GenerativeModel, observation: Observation) -> Exactness:
         """What its draws are with this model and this observation."""

@@ -108,7 +108,7 @@ class Downsample(AxisWise):
         return f"x{self.factor} downsampling by {self.kernel}"
 
     @cached_property
-    def factors(self) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+    def factors(self) -> tuple[Tensor | None, ...]:
         """Rows and columns."""
         make = box_matrix if self.kernel == "box" else bicubic_matrix
         return (None,) * (len(self.event) - 2) + tuple(make(n, n // self.factor) for n in self.event[-2:])
@@ -124,7 +124,7 @@ class Grey(AxisWise):
         return "grey"
 
     @cached_property
-    def factors(self) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+    def factors(self) -> tuple[Tensor | None, ...]:
         """One channel of three."""
         return (torch.tensor([[0.299, 0.587, 0.114]], dtype=torch.float64), None, None)
 

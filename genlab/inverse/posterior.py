@@ -3,11 +3,35 @@
 from __future__ import annotations
 
 from genlab.errors import ConfigError
+from genlab.inverse import closed_form, held_chains, pixel_by_pixel
 from genlab.inverse.method import Method
 from genlab.inverse.observation import Observation
 from genlab.models.capabilities import GenerativeModel
 
-METHODS: tuple[Method, ...] = ()
+METHODS: tuple[Method, ...] = (
+    Method(
+        "closed_form",
+        "exact",
+        closed_form.known,
+        "a Gaussian mixture or pPCA (model=gmm or model=ppca)",
+        closed_form.mixture,
+    ),
+    Method(
+        "completion",
+        pixel_by_pixel.exactness,
+        pixel_by_pixel.fits,
+        "a model that draws pictures pixel by pixel (model=pixelcnn)",
+        pixel_by_pixel.completion,
+        pixel_by_pixel.completion,
+    ),
+    Method(
+        "chain",
+        "approximate",
+        held_chains.fits,
+        "a model that samples by a chain (model=ebm), and pixels that are kept exactly or noise alone",
+        held_chains.chain,
+    ),
+)
 """All of them, in the order in which they are asked: what is exact comes first."""
 
 

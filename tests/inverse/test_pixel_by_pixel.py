@@ -1,0 +1,106 @@
+"""Laws of completions: of a model so small that all its pictures can be counted, they have the true conditional."""
+
+import pytest
+import torch
+
+from genlab.data.spaces import DataSpec
+from genlab.inverse.observation import Observation, observe, to_unit
+from genlab.inverse.operators import Downsample, Gaussian, Identity, LinearOperator, Mask
+from genlab.inverse.pixel_by_pixel import completion, exactness, fits
+from genlab.models.pixelcnn.pixelcnn import PixelCNN
+
+SHAPE = (1, 4, 2)
+N = 4000
+
+
+@pytest.fixture(scope="module")
+def model() -> PixelCNN:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        found = PixelCNN(DataSpec(SHAPE, 2), channels=8, blocks=1, kernel_size=3, head_channels=8)
+    with torch.no_grad():
+        for parameter in found.parameters():
+            parameter.mul_(2.5)
+    return found.eval()
+
+
+def _all() -> torch.Tensor:
+    bits = torch.arange(256)[:, None] >> torch.arange(8)
+    return (bits & 1).to(torch.uint8).view(256, *SHAPE)
+
+
+def _posterior(model: PixelCNN, seen: Observation) -> torch.Tensor:
+    """``(256,)``: the probability of each picture."""
+    x = _all()
+    log_p = model.log_prob(x).double()
+    u = to_unit(x, model.spec)
+    one = Observation(seen.operator, seen.y.expand(256, -1), seen.noise)
+    if seen.noise > 0:
+        return (log_p + one.log_prob(u)).softmax(0).detach()
+    agrees = one.residual(u).abs().sum(1) < 1e-6
+    return torch.where(agrees, log_p, -torch.inf).softmax(0).detach()
+
+
+def _kept(*rows: str) -> Mask:
+    return Mask(SHAPE, torch.tensor([[char == "#" for char in row] for row in rows]))
+
+
+CASES: dict[str, tuple[LinearOperator, float]] = {
+    "the upper half": (_kept("##", "##", "..", ".."), 0.0),
+    "the left half": (_kept("#.", "#.", "#.", "#."), 0.0),
+    "the lower half": (_kept("..", "..", "##", "##"), 0.0),
+    "means of blocks": (Downsample(SHAPE, 2), 0.15),
+    "random measurements": (Gaussian(SHAPE, 3, seed=1), 0.4),
+    "noise": (Identity(SHAPE), 0.5),
+    "the left half with noise": (_kept("#.", "#.", "#.", "#."), 0.4),
+}
+
+
+@pytest.mark.parametrize("steps", [1, 4])
+@pytest.mark.parametrize("case", CASES)
+def test_draws_are_of_the_true_posterior(model: PixelCNN, case: str, steps: int) -> None:
+    operator, noise = CASES[case]
+    generator = torch.Generator().manual_seed(1)
+    truth = to_unit(model.sample(1, generator=generator), model.spec)
+    seen = observe(operator, truth, noise, generator=generator)
+    p = _posterior(model, seen)
+    draws = completion(model, seen, samples=N, steps=steps, generator=generator)
+    assert draws.shape == (1, N, *SHAPE)
+    code = (draws[0].flatten(1).round().long() << torch.arange(8)).sum(1)
+    share = torch.bincount(code, minlength=256).double() / N
+    apart = (share - p).abs().sum() / 2
+    by_chance = (p * (1 - p) / N).sqrt().sum() / 2
+    assert apart < 3 * by_chance + 0.01
+    assert p.max() < 0.9  # or there would be nothing to see
+
+
+def test_only_what_comes_first_is_exact(model: PixelCNN) -> None:
+    said = {
+        case: exactness(model, Observation(operator, torch.zeros(1, operator.count), noise))
+        for case, (operator, noise) in CASES.items()
+    }
+    assert [case for case, word in said.items() if word == "exact"] == ["the upper half"]
+    assert all(fits(model, Observation(operator, torch.zeros(1, operator.count), 0)) for operator, _ in CASES.values())
+
+
+def test_kept_pixels_stay_and_each_example_has_its_own(model: PixelCNN) -> None:
+    operator = CASES["the left half"][0]
+    x = _all()[[0, 255, 90]]
+    seen = observe(operator, to_unit(x, model.spec), 0.0)
+    draws = completion(model, seen, samples=5, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(operator.forward(draws.flatten(0, 1)), seen.repeated(5).y)
+
+
+def test_the_effective_sample_size_is_told_and_falls_with_the_noise(model: PixelCNN) -> None:
+    told = {}
+    for noise in (0.05, 5.0):
+        seen = Observation(Gaussian(SHAPE, 3, seed=1), torch.zeros(2, 3), noise)
+
+        def report(name: str, values: torch.Tensor, noise: float = noise) -> None:
+            told[noise] = (name, values)
+
+        completion(model, seen, samples=2, particles=50, report=report, generator=torch.Generator().manual_seed(0))
+    assert told[5.0][0] == "effective sample size"
+    assert told[5.0][1].shape == (2,)
+    assert (told[5.0][1] > 40).all()
+    assert (told[0.05][1] < told[5.0][1]).all()
