@@ -182,26 +182,27 @@ class DiscretisedLogistic(Likelihood):
             raise ConfigError("model.likelihood=discretised_logistic needs integer data; real data wants gaussian")
         self.levels = spec.levels
 
-    def _location_scale(self, params: Tensor) -> tuple[Tensor, Tensor]:
+    def location_log_scale(self, params: Tensor) -> tuple[Tensor, Tensor]:
+        """Of the logistic distribution, on the scale from -1 to 1, each ``(..., *event)``."""
         low, high = self.log_scale_bounds
         location, raw = self._split(params)
         return location, low + (high - low) * torch.sigmoid(raw)
 
     def _log_prob(self, x: Tensor, params: Tensor) -> Tensor:
-        location, log_scale = self._location_scale(params)
+        location, log_scale = self.location_log_scale(params)
         value = log_logistic_bin(x, location, log_scale, levels=self.levels)
         return value.sum(self.event_dims)
 
     def mean(self, params: Tensor) -> Tensor:
         """``E[x]`` on the scale 0 ... L - 1, by `expected_level`."""
-        location, log_scale = self._location_scale(params.float())
+        location, log_scale = self.location_log_scale(params.float())
         half, inverse_scale = 1 / (self.levels - 1), torch.exp(-log_scale)
         first = (location + 1 - half) * inverse_scale
         return expected_level(torch.Tensor.sigmoid_, first, 2 * half * inverse_scale, levels=self.levels)
 
     def sample(self, params: Tensor, *, generator: torch.Generator | None) -> Tensor:
         """Integer levels, see `DataSpec.dtype`."""
-        location, log_scale = self._location_scale(params.float())
+        location, log_scale = self.location_log_scale(params.float())
         u = torch.rand(location.shape, generator=generator, device=location.device).clamp(1e-6, 1 - 1e-6)
         value = location + log_scale.exp() * torch.logit(u)
         return ((value + 1) * ((self.levels - 1) / 2)).round().clamp(0, self.levels - 1).to(self.spec.dtype)

@@ -171,7 +171,7 @@ class TopDown(LatentLevels):
             variances.append((q.log_var - p.log_var).exp().flatten(1))
         return torch.cat(means, 1), torch.cat(variances, 1)
 
-    def _decoded(self, noise: Tensor, given: Tensor | None) -> Tensor:
+    def params_at(self, noise: Tensor, given: Tensor | None) -> Tensor:
         """Parameters of ``p(x | z)`` of latents in the units of their priors."""
         parts = noise.split(self.level_dims, 1)
         h = self.top(len(noise), given)
@@ -184,7 +184,7 @@ class TopDown(LatentLevels):
 
     def decode(self, z: Tensor, c: Tensor | None = None) -> Tensor:
         """Expected example ``(B, *event_shape)`` on the data's own scale."""
-        return self.likelihood.mean(self._decoded(z, context(self.given, c)))
+        return self.likelihood.mean(self.params_at(z, context(self.given, c)))
 
     def sample_latents(self, n: int, c: Tensor | None = None, *, generator: torch.Generator | None = None) -> Tensor:
         """``(n, latent_dim)`` standard normal numbers: latents in the units of their priors."""
@@ -194,7 +194,7 @@ class TopDown(LatentLevels):
     def sample(self, n: int, c: Tensor | None = None, *, generator: torch.Generator | None = None) -> Tensor:
         """Ancestral samples, from the highest level down to x."""
         z = self.sample_latents(n, c, generator=generator)
-        return self.likelihood.sample(self._decoded(z, context(self.given, c)), generator=generator)
+        return self.likelihood.sample(self.params_at(z, context(self.given, c)), generator=generator)
 
 
 def normal_of(raw: Tensor) -> DiagonalNormal:

@@ -192,7 +192,7 @@ class VAE(LatentBound, ApproximatePosterior, DecodesLatents):
         """Number of latent dimensions."""
         return self._latent_dim
 
-    def _prior(self, context: Tensor | None) -> DiagonalNormal | None:
+    def prior_given(self, context: Tensor | None) -> DiagonalNormal | None:
         """``p(z | c)``; None is the standard normal."""
         if self.prior is None:
             return None
@@ -206,7 +206,7 @@ class VAE(LatentBound, ApproximatePosterior, DecodesLatents):
         eps = normal(len(x), self.latent_dim, like=q.mean, generator=generator)
         z = q.mean + torch.exp(0.5 * q.log_var) * eps
         reconstruction = self.net.likelihood.log_prob(x, self.net.params(z, given))
-        return ELBOTerms(reconstruction, gaussian_kl(q, self._prior(given)))
+        return ELBOTerms(reconstruction, gaussian_kl(q, self.prior_given(given)))
 
     def elbo(self, x: Tensor, c: Tensor | None = None, *, generator: Generators = None) -> Tensor:
         """One-sample evidence lower bound, ``(B,)`` nats per example."""
@@ -218,7 +218,7 @@ class VAE(LatentBound, ApproximatePosterior, DecodesLatents):
         eps = normal(len(x), k, self.latent_dim, like=q.mean, generator=generator)
         std = torch.exp(0.5 * q.log_var)
         z = q.mean[:, None] + std[:, None] * eps
-        p = self._prior(given)
+        p = self.prior_given(given)
         standardised = z if p is None else (z - p.mean[:, None]) * torch.exp(-0.5 * p.log_var)[:, None]
         # the constants -d/2 log 2 pi of p and q cancel
         log_p = -0.5 * standardised.square().sum(-1)
@@ -253,7 +253,7 @@ class VAE(LatentBound, ApproximatePosterior, DecodesLatents):
         KL(q || p) of a unit is that against N(0, 1).
         """
         given = context(self.given, c)
-        q, p = self.net.posterior(as_real(x), given), self._prior(given)
+        q, p = self.net.posterior(as_real(x), given), self.prior_given(given)
         if p is None:
             return q.mean, q.log_var.exp()
         return (q.mean - p.mean) * torch.exp(-0.5 * p.log_var), (q.log_var - p.log_var).exp()
@@ -264,7 +264,7 @@ class VAE(LatentBound, ApproximatePosterior, DecodesLatents):
 
     def sample_latents(self, n: int, c: Tensor | None = None, *, generator: torch.Generator | None = None) -> Tensor:
         """``(n, latent_dim)`` draws from the prior."""
-        p = self._prior(context(self.given, c))
+        p = self.prior_given(context(self.given, c))
         eps = normal(n, self.latent_dim, like=next(self.parameters()) if p is None else p.mean, generator=generator)
         return eps if p is None else p.mean + torch.exp(0.5 * p.log_var) * eps
 
