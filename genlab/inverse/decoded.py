@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import singledispatch
+from itertools import chain
 
 import torch
 from torch import Tensor
@@ -47,8 +48,7 @@ def half_square(z: Tensor) -> Tensor:
 
 
 def _standard(model: DecodesLatents, n: int, decode: Callable[[Tensor], Spread]) -> Latents:
-    like = next((p for p in model.parameters()), None)
-    like = torch.empty(0) if like is None else like
+    like = next(each for each in chain(model.parameters(), model.buffers()) if each.is_floating_point())
 
     def start(generator: torch.Generator | None) -> Tensor:
         return normal(n, model.latent_dim, like=like, generator=generator)

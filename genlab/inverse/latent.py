@@ -17,17 +17,19 @@ https://arxiv.org/abs/1703.03208
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
+from genlab.distributions.likelihoods import Gaussian
 from genlab.inverse.decoded import Latents, latents_of
-from genlab.inverse.measured import LEAST_NOISE, Measured
+from genlab.inverse.measured import LEAST_NOISE, Measured, apart
+from genlab.inverse.method import Exactness, Report
 from genlab.inverse.observation import Observation
-from genlab.models.capabilities import DecodesLatents
+from genlab.models.capabilities import DecodesLatents, GenerativeModel
+from genlab.models.vae.vae import VAE
 from genlab.ops.eval_mode import evaluating
-from genlab.samplers.hamiltonian import Chains, Hamiltonian
+from genlab.samplers.hamiltonian import Hamiltonian
 
 CHAIN = Hamiltonian(leapfrog=10, burn_in=100, steps=50)
 """What a chain is by default: 1650 gradients."""
@@ -39,6 +41,21 @@ BETAS = (0.9, 0.95)
 """Of Adam: the steep slopes of the start, remembered as long as in training (0.999), would hold what is flat back."""
 
 
+def fits(model: GenerativeModel, observation: Observation) -> bool:
+    """A model with latents."""
+    return isinstance(model, DecodesLatents)
+
+
+def exactness(model: GenerativeModel, observation: Observation) -> Exactness:
+    """Of chains: asymptotically exact where what the decoder leaves open is normal, and its spread in closed form."""
+    likelihood = model.net.likelihood if isinstance(model, VAE) else getattr(model, "likelihood", None)
+    if likelihood is None:
+        return "asymptotically exact"
+    normal = isinstance(likelihood, Gaussian)
+    even = normal and likelihood.raw_log_std is not None
+    return "asymptotically exact" if even or (normal and apart(observation.operator)) else "approximate"
+
+
 def latent_hmc(
     model: DecodesLatents,
     observation: Observation,
@@ -47,7 +64,7 @@ def latent_hmc(
     c: Tensor | None = None,
     generator: torch.Generator | None = None,
     chain: Hamiltonian = CHAIN,
-    report: Callable[[Chains], None] | None = None,
+    report: Report = None,
 ) -> Tensor:
     """Ends of chains on latents, see `genlab.inverse.method.PosteriorSampler`.
 
@@ -61,7 +78,7 @@ def latent_hmc(
         c: conditions.
         generator: of all random numbers.
         chain: its lengths; ``leapfrog=1`` is MALA.
-        report: is given acceptance and step size of every chain.
+        report: is told acceptance and step size, means of each example's chains.
     """
     seen = observation.at_least(LEAST_NOISE).repeated(samples)
     measured = Measured(seen)
@@ -81,7 +98,8 @@ def latent_hmc(
 
         chains = chain.run(energy, z, generator=generator, before=before if chain.burn_in else None)
         if report is not None:
-            report(chains)
+            report("acceptance", chains.acceptance.view(-1, samples).mean(1))
+            report("step size", chains.step_size.view(-1, samples).mean(1))
         u = measured.draw(latents.decode(chains.state), generator=generator)
     return u.unflatten(0, (len(observation), samples))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from genlab.errors import ConfigError
-from genlab.inverse import closed_form, held_chains, pixel_by_pixel
+from genlab.inverse import closed_form, held_chains, latent, pixel_by_pixel
 from genlab.inverse.method import Method
 from genlab.inverse.observation import Observation
 from genlab.models.capabilities import GenerativeModel
@@ -24,6 +24,15 @@ METHODS: tuple[Method, ...] = (
         pixel_by_pixel.completion,
         pixel_by_pixel.completion,
     ),
+    Method(
+        "latent_hmc",
+        latent.exactness,
+        latent.fits,
+        "a decoder of latents (model=vae)",
+        latent.latent_hmc,
+        latent.latent_hmc,
+    ),
+    Method("latent_map", "approximate", latent.fits, "a decoder of latents (model=vae)", latent.latent_map),
     Method(
         "chain",
         "approximate",
