@@ -69,8 +69,7 @@ class NFECurve(Metric):
         for name, steps, cost in subject.bar("nfe_curve")(asked, len(asked)):
             estimate = side.compare(_draws(subject, side.n, sampler=name, steps=steps))
             lines.setdefault(name, []).append((cost, estimate.value))
-            method = f"nfe_curve: {side.what} of {side.n} samples by {name} in {steps} steps; {side.floor_name} "
-            method += f"{side.floor:.4g}"
+            method = f"nfe_curve: {side.what} of {side.n} samples of each sampler; {side.floor_name} {side.floor:.4g}"
             yield record(subject, f"nfe_{name}_{cost}", estimate, unit=side.unit, n=side.n, method=method)
         if lines:
             figure = tradeoff(

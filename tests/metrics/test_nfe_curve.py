@@ -62,7 +62,8 @@ def test_more_evaluations_come_closer_and_better_samplers_sooner(tmp_path: Path)
         assert value[f"nfe_{name}_64"] < value[f"nfe_{name}_4"]
     assert value["nfe_heun_64"] < 0.03
     assert all(each.kind == "estimate" and each.standard_error is not None for each in found.values())
-    assert "by heun in 2 steps" in found["nfe_heun_4"].method
+    assert len({each.method for each in found.values()}) == 1  # a single line below the table
+    assert "of 800 samples" in found["nfe_heun_4"].method
     assert Image.open(tmp_path / "pictures" / "nfe_curve.png").size[0] > 300
 
 
