@@ -63,6 +63,15 @@ class PixelOutput(ABC):
     def draw(self, group: int, out: Tensor, noise: Tensor) -> Tensor:
         """Channels of ``group``: ``(C / groups, n)`` levels, given its outputs and a pixel's noise."""
 
+    @abstractmethod
+    def every(self, out: Tensor, before: Tensor) -> Tensor:
+        """What every level of a group's next channel has, ``(B, levels, ...)`` nats but for a constant of each pixel.
+
+        Args:
+            out: ``(B, num_outputs / groups, ...)``, the outputs of the group.
+            before: ``(B, k, ...)`` levels of the group's first k channels, which come before that one.
+        """
+
 
 class Binary(PixelOutput):
     """Two levels: ``p(x = 1) = sigmoid(l)`` with one logit ``l`` for each channel.
@@ -84,6 +93,10 @@ class Binary(PixelOutput):
     def draw(self, group: int, out: Tensor, noise: Tensor) -> Tensor:
         """0 or 1."""
         return out > noise[group : group + 1]
+
+    def every(self, out: Tensor, before: Tensor) -> Tensor:
+        """See `PixelOutput.every`."""
+        return torch.cat([torch.zeros_like(out), out], 1)
 
 
 class Categorical(PixelOutput):
@@ -109,6 +122,10 @@ class Categorical(PixelOutput):
         """0 ... L - 1; the last cumulative probability is 1 but for rounding, and is not looked at."""
         cumulative = torch.softmax(out.float(), 0).cumsum(0)[:-1]
         return (cumulative < noise[group]).sum(0, keepdim=True)
+
+    def every(self, out: Tensor, before: Tensor) -> Tensor:
+        """See `PixelOutput.every`."""
+        return out
 
 
 class LogisticMixture(PixelOutput):
@@ -170,6 +187,22 @@ class LogisticMixture(PixelOutput):
             value = self._means(location, coefficient, self._unit(x), dim=0)[c] + offset[c]
             x[c] = ((value + 1) * ((self.levels - 1) / 2)).round().clamp(0, self.levels - 1)
         return x
+
+    def every(self, out: Tensor, before: Tensor) -> Tensor:
+        """See `PixelOutput.every`: ``p(x_c | x_<c) = sum_k p(k | x_<c) p(x_c | x_<c, k)``."""
+        out = out.unflatten(1, (self.k, -1))  # (B, K, P, ...)
+        logit, location, log_scale, coefficient = out.split(self.sizes, 2)
+        log_scale, c = log_scale.clamp_min(MIN_LOG_SCALE), before.shape[1]
+        known = before[:, None].to(out.dtype)
+        # the means of channels up to c: those after it move with levels that nobody knows yet
+        unit = torch.cat([self._unit(known), torch.zeros_like(location[:, :, c:])[:, :1]], 2)
+        mean = self._means(location, coefficient, unit, dim=2)
+        each = log_logistic_bin(known, mean[:, :, :c], log_scale[:, :, :c], levels=self.levels)
+        weight = (logit.log_softmax(1)[:, :, 0] + each.sum(2))[:, :, None]  # (B, K, 1, ...)
+        level = torch.arange(self.levels, dtype=out.dtype, device=out.device)
+        level = level.view(-1, *[1] * (out.dim() - 3))
+        own = log_logistic_bin(level, mean[:, :, c : c + 1], log_scale[:, :, c : c + 1], levels=self.levels)
+        return (weight + own).logsumexp(1)
 
 
 def for_pixels(spec: DataSpec, *, kind: str, num_mixtures: int) -> PixelOutput:

@@ -52,6 +52,17 @@ class SymbolOutput(ABC):
     def likeliest(self, out: Tensor) -> Tensor:
         """The likeliest value of each step: ``out (..., num_outputs)`` to ``(...)`` or ``(..., W) int64``."""
 
+    @abstractmethod
+    def every(self, out: Tensor, before: Tensor) -> Tensor:
+        """What each level of the next w values of a step has, ``(..., w, levels)`` nats but for a constant of each.
+
+        These w are independent given what is known: all that are left of a step, or the next one.
+
+        Args:
+            out: ``(..., num_outputs)``.
+            before: ``(..., k)``, the step's first k values.
+        """
+
 
 class Categorical(SymbolOutput):
     """``p(x = v) = softmax(l)_v`` with a logit for each of ``levels`` values.
@@ -89,6 +100,10 @@ class Categorical(SymbolOutput):
         """``(...)``, 0 ... levels - 1; of equal ones the first."""
         return out.argmax(-1)
 
+    def every(self, out: Tensor, before: Tensor) -> Tensor:
+        """See `SymbolOutput.every`."""
+        return out[..., None, :]
+
 
 def nucleus(p: Tensor, top_p: float) -> Tensor:
     """``p (n, levels)`` without the least likely values that the likeliest, ``top_p`` together, can do without."""
@@ -117,6 +132,10 @@ class BernoulliFrames(SymbolOutput):
         """``(..., W)``, 1 where that has more than one half."""
         return (out > 0).long()
 
+    def every(self, out: Tensor, before: Tensor) -> Tensor:
+        """See `SymbolOutput.every`."""
+        return torch.stack([torch.zeros_like(out), out], -1)
+
 
 class CategoricalFrames(SymbolOutput):
     """W values of ``levels`` each, independent given the past."""
@@ -139,6 +158,10 @@ class CategoricalFrames(SymbolOutput):
     def likeliest(self, out: Tensor) -> Tensor:
         """``(..., W)``, 0 ... levels - 1."""
         return out.unflatten(-1, (self.width, -1)).argmax(-1)
+
+    def every(self, out: Tensor, before: Tensor) -> Tensor:
+        """See `SymbolOutput.every`."""
+        return out.unflatten(-1, (self.width, -1))
 
 
 class LogisticMixture(SymbolOutput):
@@ -189,6 +212,11 @@ class LogisticMixture(SymbolOutput):
             found = self.log_prob(torch.full_like(at, level), out)
             at, best = torch.where(found > best, level, at), torch.maximum(found, best)
         return at
+
+    def every(self, out: Tensor, before: Tensor) -> Tensor:
+        """See `SymbolOutput.every`."""
+        level = torch.arange(self.levels, device=out.device).expand(*out.shape[:-1], -1)
+        return self.log_prob(level, out[..., None, :])[..., None, :]
 
 
 def no_cut(what: str, top_k: int | None, top_p: float | None) -> None:

@@ -13,6 +13,7 @@ the independent-pixel baseline beside which every likelihood of pictures stands.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Literal
 
 import torch
@@ -23,6 +24,7 @@ from genlab.data.spaces import DataSpec, Split
 from genlab.errors import ConfigError
 from genlab.models.capabilities import ItemisedLikelihood
 from genlab.models.classical.base import Fit, Fitted
+from genlab.models.coding import Codable, Unfolding
 from genlab.models.conditions import given_by, needed, width
 from genlab.ops.bars import Progress, no_bar
 
@@ -32,11 +34,14 @@ SMOOTHING = (1e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0, 3.0, 10.0)
 AT_ONCE = 1000
 """Examples counted together."""
 
+VALUES_AT_ONCE = 1 << 23
+"""Probabilities that are said together."""
+
 MAX_ENTRIES = 2**28
 """Table entries at most: 1 GiB."""
 
 
-class _Table(Fitted):
+class _Table(Fitted, Codable):
     """``log P_d(level | y)`` in a table ``(C, D, L)``; C = 1 without classes."""
 
     log_table: Tensor
@@ -96,6 +101,26 @@ class _Table(Fitted):
     def _score(self, x: Tensor, y: Tensor) -> Tensor:
         """``log P(x | y)``, ``(B,)`` nats."""
         return self._terms(x, y).flatten(1).sum(1)
+
+    def values(self, x: Tensor) -> Tensor:
+        """``(B, *event_shape)`` as they lie, ``(B, D)``."""
+        return x.flatten(1)
+
+    def distributions(self, x: Tensor, c: Tensor | None = None) -> Iterator[Tensor]:
+        """See `Codable.distributions`: they do not depend on the values."""
+        size = max(1, VALUES_AT_ONCE // (len(x) * self.levels))
+        yield from (part[self._class_of(len(x), c)] for part in self.log_table.split(size, 1))
+
+    @torch.no_grad()
+    def unfold(self, n: int, c: Tensor | None = None, *, length: int | None = None) -> Unfolding:
+        """See `Codable.unfold`."""
+        told = []
+        for piece in self.distributions(self.log_table.new_zeros(n, 0), c):
+            told.append((yield piece))
+        return torch.cat(told, 1).view(n, *self.spec.event_shape).to(self.spec.dtype)
+
+    def _class_of(self, n: int, c: Tensor | None) -> Tensor:
+        return torch.zeros(n, dtype=torch.int64, device=self.log_table.device) if c is None else c
 
     def _draw(self, y: Tensor, generator: torch.Generator | None) -> Tensor:
         """Pixels of the classes ``y: (n,)``, each by the inverse of its cumulative distribution."""

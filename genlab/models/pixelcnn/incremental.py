@@ -23,6 +23,7 @@ import torch
 from torch import Tensor
 
 from genlab.distributions.pixels import PixelOutput
+from genlab.models.coding import Unfolding
 from genlab.models.pixelcnn.causal import CausalConv2d
 from genlab.ops.bars import Progress
 from genlab.ops.graphs import Repeated
@@ -207,6 +208,36 @@ def draw_rows(
             levels.copy_(given[:, :, i].permute(2, 1, 0))
         repeated()
         pictures[:, :, i] = (image.values() * top).round().to(output.dtype)
+    return pictures
+
+
+def unfold_rows(network: RowNetwork, output: PixelOutput, *, n: int, height: int) -> Unfolding:
+    """Pictures ``(n, C, H, W)`` whose values are told one after the other; see `genlab.models.coding.Codable.unfold`.
+
+    Args:
+        network: fresh (see `RowNetwork`).
+        output: the distribution of its outputs.
+        n: number of pictures.
+        height: H.
+    """
+    image = network.image
+    _, channels, width = image.values().shape
+    pictures = torch.zeros(n, channels, height, width, dtype=output.dtype, device=image.row.device)
+    places = [(column, group) for column in range(width) for group in range(output.groups)]
+    programme = [(column, group, list(network.steps(column, group))) for column, group in places]
+    for i in range(height):
+        network.begin()
+        for column, group, steps in programme:
+            for step in steps:
+                step()
+            out, slot = network.out[group].T, image.slot(column, group)
+            known = out.new_zeros(n, 0)
+            for _ in range(len(slot)):
+                told = yield output.every(out, known)[:, None]
+                known = torch.cat([known, told.to(out)], 1)
+            slot.copy_(known.T / (output.levels - 1))
+            pictures[:, image.x[group], i, column] = known.to(output.dtype)
+        network.end()
     return pictures
 
 

@@ -28,14 +28,15 @@ from genlab.data.fits import require
 from genlab.data.spaces import DataSpec
 from genlab.distributions.pixels import PixelOutput, for_pixels
 from genlab.models.capabilities import Autoregressive
+from genlab.models.coding import Codable, Unfolding
 from genlab.models.conditions import check_condition, given_by, width
 from genlab.models.pixelcnn.causal import CausalConv2d, channel_groups
-from genlab.models.pixelcnn.incremental import CausalRow, Pointwise, RowNetwork, Step, draw_rows, spans
+from genlab.models.pixelcnn.incremental import CausalRow, Pointwise, RowNetwork, Step, draw_rows, spans, unfold_rows
 from genlab.ops.bars import Progress
 from genlab.signatures.ranges import Kernel, NonNegative, Positive
 
 
-class PixelModel(Autoregressive):
+class PixelModel(Autoregressive, Codable):
     """What the models of this family share: a causal network and the distribution of its outputs.
 
     Args:
@@ -81,6 +82,24 @@ class PixelModel(Autoregressive):
     def log_prob(self, x: Tensor, c: Tensor | None = None) -> Tensor:
         """``log p(x)``, ``(B,)`` nats per example."""
         return self.log_prob_per_dim(x, c).flatten(1).sum(1)
+
+    def values(self, x: Tensor) -> Tensor:
+        """Row by row, the channels of a pixel together: ``(B, C, H, W)`` to ``(B, H W C)``."""
+        return x.permute(0, 2, 3, 1).flatten(1)
+
+    def distributions(self, x: Tensor, c: Tensor | None = None) -> Iterator[Tensor]:
+        """See `Codable.distributions`: a piece for each row."""
+        for row, known in zip(self.outputs(x, c).split(1, 2), x.split(1, 2), strict=True):
+            said = []
+            for out, own in zip(row.chunk(self.output.groups, 1), known.chunk(self.output.groups, 1), strict=True):
+                said += [self.output.every(out, own[:, :k]) for k in range(own.shape[1])]  # (B, L, 1, W) each
+            yield torch.cat(said, 2).permute(0, 3, 2, 1).flatten(1, 2)
+
+    @torch.no_grad()
+    def unfold(self, n: int, c: Tensor | None = None, *, length: int | None = None) -> Unfolding:
+        """See `Codable.unfold`."""
+        check_condition(self.given, c)
+        return (yield from unfold_rows(self._rows(n, c), self.output, n=n, height=self.spec.event_shape[1]))
 
     def sample(
         self,

@@ -9,7 +9,7 @@ step by step (`Reader`). Both are the same distribution, and the laws compare th
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 import torch
 from torch import Tensor
@@ -22,9 +22,14 @@ from genlab.distributions.pixels import uniform
 from genlab.distributions.symbols import SymbolOutput
 from genlab.errors import ConfigError
 from genlab.models.capabilities import Sequential
+from genlab.models.coding import Codable, Unfolding
 from genlab.models.conditions import check_condition
 from genlab.models.sequence import in_steps
 from genlab.ops.bars import Progress, no_bar
+
+
+AT_ONCE = 1 << 23
+"""Probabilities that are said together."""
 
 
 class Reader(ABC):
@@ -41,7 +46,7 @@ class Reader(ABC):
         """Read further steps, ``(n, T)`` or ``(n, T, W)`` integers."""
 
 
-class SequenceModel(Sequential):
+class SequenceModel(Sequential, Codable):
     """What the models of this family share.
 
     Attributes:
@@ -111,6 +116,43 @@ class SequenceModel(Sequential):
     def _in_steps(self, lengths: Tensor) -> Tensor:
         space = self.spec.space
         return lengths * space.channels if isinstance(space, Waveform) else lengths
+
+    def values(self, x: Tensor) -> Tensor:
+        """Step by step, ``(B, D)``."""
+        return in_steps.to_steps(self.spec.space, x).flatten(1)
+
+    def distributions(self, x: Tensor, c: Tensor | None = None) -> Iterator[Tensor]:
+        """See `Codable.distributions`: a piece for some steps."""
+        check_condition(self.given, c)
+        steps = in_steps.to_steps(self.spec.space, x)
+        assert self.spec.levels is not None
+        size = max(1, AT_ONCE // (len(x) * (self.width or 1) * self.spec.levels))
+        known = steps[..., None] if self.width is None else steps
+        for out, part in zip(self.outputs(steps, c).split(size, 1), known.split(size, 1), strict=True):
+            said: list[Tensor] = []
+            at = 0
+            while at < part.shape[2]:
+                said.append(self.output.every(out, part[..., :at]))
+                at += said[-1].shape[2]
+            yield torch.cat(said, 2).flatten(1, 2)
+
+    @torch.no_grad()
+    def unfold(self, n: int, c: Tensor | None = None, *, length: int | None = None) -> Unfolding:
+        """See `Codable.unfold`."""
+        check_condition(self.given, c)
+        total = self._asked(length)
+        reader = self.reader(n, c)
+        x = torch.zeros(n, total, self.width or 1, dtype=torch.int64, device=reader.outputs.device)
+        steps = x[..., 0] if self.width is None else x
+        for t in range(total):
+            at = 0
+            while at < x.shape[2]:
+                told = yield self.output.every(reader.outputs, x[:, t, :at])
+                x[:, t, at : at + told.shape[1]] = told
+                at += told.shape[1]
+            if t + 1 < total:
+                reader.read(steps[:, t : t + 1])
+        return in_steps.from_steps(self.spec.space, steps).to(self.spec.dtype)
 
     def sample(
         self,

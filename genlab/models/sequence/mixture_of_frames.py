@@ -49,6 +49,14 @@ class MixtureOfFrames(SymbolOutput):
         log_p, log_each = self._parts(out)
         return (log_p.log_softmax(-1)[..., None, None] + log_each).logsumexp(-3).argmax(-1)
 
+    def every(self, out: Tensor, before: Tensor) -> Tensor:
+        """See `SymbolOutput.every`: ``p(x_w | x_<w) = sum_s p(s | x_<w) p(x_w | s)``, one value."""
+        log_p, log_each = self._parts(out)
+        known = before.shape[-1]
+        index = before.long()[..., None, :, None].expand(*log_each.shape[:-2], known, 1)
+        weight = log_p + log_each[..., :known, :].gather(-1, index)[..., 0].sum(-1)
+        return (weight[..., None] + log_each[..., known, :]).logsumexp(-2)[..., None, :]
+
     def _parts(self, out: Tensor) -> tuple[Tensor, Tensor]:
         components = self.shape[0]
         return out[..., :components], out[..., components:].unflatten(-1, self.shape)

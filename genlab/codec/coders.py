@@ -1,0 +1,41 @@
+"""Which coder writes by a model: its capability says so."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from genlab.codec.coded import Coder
+from genlab.codec.ranges import RangeCoder
+from genlab.codec.tables import MOST_LEVELS
+from genlab.data.spaces import DataSpec
+from genlab.errors import ConfigError
+from genlab.models.capabilities import GenerativeModel
+from genlab.models.coding import Codable
+
+FIT = "model=pixelcnn, model=transformer, model=histogram and the like"
+
+
+def lacking(model: nn.Module, spec: DataSpec) -> str | None:
+    """Why nothing can be compressed by a model, in words that follow its name and a colon; None: it can."""
+    if spec.levels is None:
+        return "lossless compression needs data of integer values, and these are real numbers"
+    if spec.levels > MOST_LEVELS:
+        return f"values have {spec.levels} levels; a coder's tables take {MOST_LEVELS} at most"
+    if isinstance(model, Codable):
+        return None
+    if not isinstance(model, GenerativeModel):
+        return f"it translates pictures and has no likelihood; {FIT} have one"
+    return f"a file needs a likelihood that can be written value by value; {FIT} have one"
+
+
+def coder_of(model: nn.Module, spec: DataSpec) -> Coder:
+    """The coder for a model.
+
+    Raises:
+        ConfigError: nothing can be compressed by it; the message says why and what can.
+    """
+    lacks = lacking(model, spec)
+    if lacks is not None:
+        raise ConfigError(f"{type(model).__name__} compresses nothing: {lacks}")
+    assert isinstance(model, Codable)
+    return RangeCoder()
