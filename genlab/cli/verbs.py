@@ -31,7 +31,7 @@ class Verb:
 
 
 def _compose(verb: str, words: Sequence[str]) -> int:
-    """train, sample, translate, eval: one run, a sweep, a resumed run, or what Hydra prints."""
+    """train, sample, translate, compress, decompress, eval: one run, a sweep, a resumed run, or what Hydra prints."""
     from genlab.config import arguments
 
     parsed = arguments.parse(words, verb=verb, flags=VERBS[verb].flags)
@@ -123,6 +123,22 @@ VERBS: dict[str, Verb] = {
             "genlab translate input=photo.jpg output=photo.png direction=BtoA",
         ),
         flags={"ckpt": False, "input": False, "output": False, "direction": False, "seed": False, "outputs": False},
+    ),
+    "compress": Verb(
+        "compress files with a trained model, without loss",
+        _compose,
+        examples=(
+            "genlab compress                                    # the newest run's test split",
+            "genlab compress ckpt=RUN input=novel.txt output=novel.gl",
+            "genlab compress ckpt=RUN input=pictures/           # pictures of the model's own size",
+        ),
+        flags={"ckpt": False, "input": False, "output": False, "split": False, "n": False, "outputs": False},
+    ),
+    "decompress": Verb(
+        "turn a compressed file back",
+        _compose,
+        examples=("genlab decompress input=novel.gl output=novel.txt ckpt=RUN",),
+        flags={"ckpt": False, "input": False, "output": False, "outputs": False},
     ),
     "eval": Verb(
         "score a trained model",

@@ -1,8 +1,8 @@
 """Probabilities as integers: what writer and reader have to agree on to the last bit.
 
-A coder cuts an interval by probabilities, and whoever reads with others reads nonsense. A model's pass gives other last
-bits with another batch size, number of threads or device, and even in float64 a rounded probability would be another one
-now and then. So log-probabilities are rounded first, and coarsely:
+A coder cuts an interval by probabilities, and whoever reads with others reads nonsense. A model's pass gives other
+last bits with another batch size, number of threads or device, and even in float64 a rounded probability would be
+another one now and then. So log-probabilities are rounded first, and coarsely:
 
     k_v = round((max_u l_u - l_v) / GRID)          integers
     w_v = round(2^30 exp(-k_v GRID))               integers, from a table that is computed in exact arithmetic

@@ -56,7 +56,10 @@ def read_bytes(path: Path, *, most: int = TEXT, links: bool = False) -> bytes:
         OSError: as `open_plain`, also for a file that grows beyond ``most`` while it is read.
     """
     with open_plain(path, most=most, links=links) as file:
-        data = file.read(most + 1)
+        size = os.fstat(file.fileno()).st_size
+        data = file.read(min(size, most) + 1)  # a buffer of so many bytes is made at once
+        if size < len(data) <= most:  # it grows
+            data += file.read(most + 1 - len(data))
     if len(data) > most:
         raise OSError(errno.EFBIG, f"it has more than the {most} bytes that are expected", str(path))
     return data

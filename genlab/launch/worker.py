@@ -107,6 +107,14 @@ def _work(
         from genlab.commands import translate
 
         return translate.run(run_dir, config, console=console)
+    if verb == "compress":
+        from genlab.commands import compress
+
+        return compress.run(run_dir, config, console=console)
+    if verb == "decompress":
+        from genlab.commands import decompress
+
+        return decompress.run(run_dir, config, console=console)
     if verb == "compare":
         from genlab.commands import compare
 

@@ -1,4 +1,4 @@
-"""Laws of range coding: what is read is what was written, at the length that the likelihood says, however it is read."""
+"""Laws of range coding: what is written is read again, at the length that the likelihood says."""
 
 import copy
 import math
@@ -86,7 +86,7 @@ def test_sequences_longer_than_the_data_s(build):
     spec = DataSpec(space=Tokens(12, 7))
     model = (build(spec) if build is HMM else build(spec, width=16)).double().eval()
     if build is HMM:
-        for name, buffer in model.named_buffers():
+        for buffer in model.buffers():
             if buffer.is_floating_point():
                 buffer.copy_(torch.randn(buffer.shape).double().log_softmax(-1))
     x = torch.randint(7, (3, 40)).to(spec.dtype)

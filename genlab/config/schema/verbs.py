@@ -197,6 +197,31 @@ class Translate(Node):
     data: DataRoot
 
 
+class Compress(Node):
+    """`genlab compress`."""
+
+    ckpt: Text
+    input: Text | None
+    output: Text | None
+    split: Literal["train", "val", "test"]
+    n: Positive | None
+    lanes: Positive
+    outputs: Text
+    trust: list[Text]
+    data: DataRoot
+
+
+class Decompress(Node):
+    """`genlab decompress`."""
+
+    ckpt: Text
+    input: Text
+    output: Text | None
+    batch_size: Positive | None
+    outputs: Text
+    trust: list[Text]
+
+
 class Eval(Node):
     """`genlab eval`."""
 
@@ -236,6 +261,8 @@ VERBS: dict[str, type[Node]] = {
     "train": Train,
     "sample": Sample,
     "translate": Translate,
+    "compress": Compress,
+    "decompress": Decompress,
     "eval": Eval,
     "compare": Compare,
 }

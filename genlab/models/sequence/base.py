@@ -27,7 +27,6 @@ from genlab.models.conditions import check_condition
 from genlab.models.sequence import in_steps
 from genlab.ops.bars import Progress, no_bar
 
-
 AT_ONCE = 1 << 23
 """Probabilities that are said together."""
 

@@ -1,0 +1,125 @@
+"""``genlab decompress``: what `genlab compress` wrote, back to the bit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import torch
+from rich.console import Console
+
+from genlab.codec.coded import Examples
+from genlab.codec.coders import coder_of
+from genlab.codec.container import Container, check_weights, unpacked, weights_hash
+from genlab.codec.contents import array_bytes, text_bytes
+from genlab.codec.files import decoded
+from genlab.commands.sample import save_npz
+from genlab.data.spaces import DataSpec
+from genlab.errors import ConfigError, DataError
+from genlab.evaluation.artefacts.grids import save_png
+from genlab.files import atomic
+from genlab.process.printable import printable
+from genlab.progress import track
+from genlab.restore import load
+from genlab.runs import directory
+
+SUFFIX = {"text": ".txt", "array": ".npy", "split": ".npz"}
+
+
+def run(run_dir: Path, config: Mapping[str, Any], *, console: Console) -> Path:
+    """Read ``config["input"]`` with the checkpoint that wrote it; nothing is written unless all of it is right.
+
+    Raises:
+        DataError: the file is none of genlab's, damaged, or reads as something else than was written.
+        CheckpointError: another checkpoint wrote it; and as loading raises.
+        ConfigError: the output is there already.
+        TrainingError: the disk is full and the like.
+    """
+    path = Path(config["input"])
+    container = unpacked(path)
+    loaded = load(Path(config["ckpt"]), trust=config["trust"], device=torch.device("cpu"))
+    check_weights(container, weights_hash(loaded.model, loaded.spec), path=path, ckpt=loaded.path)
+    coder_of(loaded.model, loaded.spec)
+    names = _names(container, path)
+    form = container.head.get("form")
+    output = _output(run_dir, config["output"], form if isinstance(form, str) else "", path, names)
+    bar = partial(track, description="decompress", console=console)
+    try:
+        examples = decoded(loaded.model, loaded.spec, container, at_once=config["batch_size"], progress=bar)
+        write = _writer(container, loaded.spec, examples, names)
+    except DataError as error:
+        raise DataError(f"input={path}: {error}") from error
+    write(output)
+    directory.write_json(
+        run_dir / directory.SUMMARY,
+        {"checkpoint": str(loaded.path), "step": loaded.step, "input": str(path), "output": str(output)},
+    )
+    print(printable(f"model    {loaded.config['name']}, step {loaded.step}"))
+    print(f"output   {printable(str(output))} ({len(examples.x)} examples, equal to what was compressed by their hash)")
+    return output
+
+
+def _names(container: Container, path: Path) -> list[str]:
+    """The pictures' names, none of which leads out of a folder.
+
+    Raises:
+        DataError: they are none.
+    """
+    names = container.head.get("names", [])
+    good = isinstance(names, list) and all(_is_plain(name) for name in names) and len(set(names)) == len(names)
+    if not good:
+        raise DataError(f"input={path} names files that lead out of its folder, or one of them twice: it is not used")
+    return names
+
+
+def _is_plain(name: object) -> bool:
+    if not isinstance(name, str) or not name or "\0" in name or "\\" in name:
+        return False
+    parts = PurePosixPath(name).parts
+    return not PurePosixPath(name).is_absolute() and ".." not in parts and name.endswith(".png")
+
+
+def _output(run_dir: Path, asked: str | None, form: str, path: Path, names: Sequence[str]) -> Path:
+    if form == "pictures":
+        default = run_dir / (Path(names[0]).name if len(names) == 1 else "pictures")
+    else:
+        default = run_dir / f"{path.stem}{SUFFIX.get(form, '')}"
+    output = default if asked is None else Path(asked)
+    if output.exists():
+        raise ConfigError(f"output={output} is there already; give another name")
+    if not output.parent.is_dir():
+        raise ConfigError(f"output={output}: there is no folder {output.parent}; make it, or give another name")
+    return output
+
+
+def _writer(container: Container, spec: DataSpec, examples: Examples, names: Sequence[str]) -> Callable[[Path], None]:
+    """What writes the examples in the form that they had.
+
+    Raises:
+        DataError: the file says of itself what cannot be.
+    """
+    match container.head.get("form"):
+        case "text" if examples.lengths is not None:
+            content = text_bytes(spec, examples)
+            return lambda output: atomic.write_bytes(output, content)
+        case "array":
+            return lambda output: atomic.write_bytes(output, array_bytes(examples.x))
+        case "pictures" if len(names) == len(examples.x):
+            return partial(_save_pictures, spec, examples, names)
+        case "split":
+            named = {"x": examples.x, "lengths": examples.lengths, "y": examples.c}
+            arrays = {name: each.numpy() for name, each in named.items() if each is not None}
+            return lambda output: save_npz(output, arrays)
+    raise DataError("it says of itself what cannot be; compress again")
+
+
+def _save_pictures(spec: DataSpec, examples: Examples, names: Sequence[str], output: Path) -> None:
+    scale = 255 if spec.levels == 2 else 1
+    single = len(names) == 1 and output.suffix.lower() == ".png"
+    for name, x in zip(names, examples.x, strict=True):
+        target = output if single else output / name
+        with atomic.disk_errors(target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+        save_png(target, (x * scale).permute(1, 2, 0).contiguous().numpy())
