@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import numpy as np
+    from matplotlib.figure import Figure
 
 Draw = Callable[[dict[str, Any]], "np.ndarray"]
 """``arrays -> (height, width, 3) uint8``."""
 
 GAP = 3
 GROUND, PAPER, DENSE, INK = (110, 110, 110), (255, 255, 255), (0, 77, 90), (40, 40, 40)
+MARKS = "o^sDvPX*"
+"""Of the lines of a figure."""
 BINS, SIDE = 70, 3.6
 """Of points in the plane: cells per side of a square, and half its side, in the units of eight Gaussians."""
 
@@ -57,11 +60,9 @@ def written(arrays: dict[str, Any], *, lines: int = 15, across: int = 38) -> np.
 def level_curves(arrays: dict[str, Any], *, size: int = 240) -> np.ndarray:
     """The terms ``kl_1``, ``kl_2`` ... of a run's ``metrics.csv`` over its steps."""
     import csv
-    import io
 
     import matplotlib.pyplot as plt
     import numpy as np
-    from PIL import Image
 
     with (arrays["source"] / "metrics.csv").open(encoding="utf-8", newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["train/loss"]]
@@ -74,6 +75,50 @@ def level_curves(arrays: dict[str, Any], *, size: int = 240) -> np.ndarray:
     axes.set_ylim(bottom=0)
     axes.legend(fontsize=7, frameon=False)
     axes.spines[["top", "right"]].set_visible(False)
+    return rendered(figure)
+
+
+def nfe_curves(arrays: dict[str, Any]) -> np.ndarray:
+    """The records ``nfe_SAMPLER_COST`` of an evaluation, a line for each sampler, on logarithmic axes."""
+    import json
+
+    import matplotlib.pyplot as plt
+    from matplotlib.ticker import FuncFormatter, NullFormatter
+
+    records = json.loads((arrays["folder"] / "summary.json").read_text(encoding="utf-8"))["records"]
+    lines: dict[str, list[tuple[int, float]]] = {}
+    for each in records:
+        sampler, _, cost = each["metric"].removeprefix("nfe_").rpartition("_")
+        lines.setdefault(sampler, []).append((int(cost), each["value"]))
+    what, floor = records[0]["method"].partition(": ")[2].split(" of ")[0], records[0]["method"].rpartition(" ")[2]
+    figure, axes = plt.subplots(figsize=(5.0, 3.0), dpi=100)
+    for i, (name, line) in enumerate(lines.items()):
+        axes.plot(*zip(*line, strict=True), marker=MARKS[i], color=f"C{i}", label=name, markersize=4, linewidth=1)
+    axes.axhline(float(floor), color="0.5", linestyle="--", linewidth=1, label="real data")
+    axes.set_xscale("log", base=2)
+    axes.set_yscale("log")
+    costs = sorted({cost for line in lines.values() for cost, _ in line})
+    axes.set_xticks(costs, [str(cost) for cost in costs])
+    low, high = axes.get_ylim()
+    plain = FuncFormatter(lambda value, _: f"{value:g}")
+    axes.yaxis.set_major_formatter(plain)
+    axes.yaxis.set_minor_formatter(plain if high < 20 * low else NullFormatter())
+    axes.set_xlabel("evaluations of the network", fontsize=8)
+    axes.set_ylabel(what, fontsize=8)
+    axes.tick_params(labelsize=7, which="both")
+    axes.legend(fontsize=7, frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+    axes.spines[["top", "right"]].set_visible(False)
+    return rendered(figure)
+
+
+def rendered(figure: Figure) -> np.ndarray:
+    """A figure of matplotlib as pixels."""
+    import io
+
+    import matplotlib.pyplot as plt
+    import numpy as np
+    from PIL import Image
+
     figure.tight_layout()
     made = io.BytesIO()
     figure.savefig(made)

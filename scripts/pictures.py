@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from panels import Draw, alternating, chains, cloud, grid, level_curves, translations, written
+from panels import Draw, alternating, chains, cloud, grid, level_curves, nfe_curves, translations, written
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -43,6 +43,11 @@ TRAIN = {
     "pixelcnn": "model=pixelcnn data=digits trainer.max_steps=500",
     "realnvp": "model=realnvp data=digits trainer.max_steps=200",
     "flow_matching": "experiment=flow_matching_digits",
+    "flow_matching-short": "experiment=flow_matching_digits trainer.max_epochs=120 trainer.check_val_every_n_epoch=60",
+    "diffusion-short": "model=diffusion data=digits model.width=32 model.blocks=1 optim.lr=2e-3 "
+    "trainer.max_epochs=120 trainer.check_val_every_n_epoch=60",
+    "flow_matching-moons": "model=flow_matching data=toy2d data.name=two_moons",
+    "diffusion-moons": "model=diffusion data=toy2d data.name=two_moons",
     "ebm": "model=ebm data=digits trainer.max_steps=500",
     "diffusion": "model=diffusion data=digits trainer.max_steps=2500",
     "dae": "model=dae data=digits trainer.max_epochs=60",
@@ -97,6 +102,7 @@ class Figure:
 
 
 POINTS = "sample n=10000"
+CURVES = "eval --metric nfe_curve"
 DIGITS = grid("samples", rows=6, columns=5, scale=3)
 MEANS = grid("means", rows=6, columns=5, scale=3)
 SMALL = partial(cloud, scale=2)
@@ -209,6 +215,26 @@ FIGURES = {
                 Panel("10 steps", "flow_matching", "sample n=64", SAMPLES),
                 Panel("the way", "flow_matching", "sample n=64 steps=20 trajectory=true", chains),
                 Panel("in the plane", "flow_matching-toy2d", POINTS, cloud),
+            ]
+        ],
+    ),
+    "nfe_flow_matching": Figure(
+        "What each sampler makes of so many evaluations of the network, which flow matching has trained for some two "
+        "minutes of a core: digits and two moons. DDIM is Euler's method here.",
+        [
+            [
+                Panel("digits", "flow_matching-short", CURVES, nfe_curves),
+                Panel("two moons", "flow_matching-moons", CURVES, nfe_curves),
+            ]
+        ],
+    ),
+    "nfe_diffusion": Figure(
+        "What each sampler makes of so many evaluations of the network of a diffusion, which was trained for some two "
+        "minutes of a core: digits and two moons.",
+        [
+            [
+                Panel("digits", "diffusion-short", CURVES, nfe_curves),
+                Panel("two moons", "diffusion-moons", CURVES, nfe_curves),
             ]
         ],
     ),
