@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from genlab.errors import ConfigError
-from genlab.inverse import closed_form, held_chains, latent, pixel_by_pixel
+from genlab.inverse import along_path, closed_form, ddrm, dps, guided, held_chains, latent, pixel_by_pixel
 from genlab.inverse.method import Method
 from genlab.inverse.observation import Observation
 from genlab.models.capabilities import GenerativeModel
+
+_DENOISES = "a model that denoises at all levels (model=diffusion or model=flow_matching)"
 
 METHODS: tuple[Method, ...] = (
     Method(
@@ -33,6 +35,10 @@ METHODS: tuple[Method, ...] = (
         latent.latent_hmc,
     ),
     Method("latent_map", "approximate", latent.fits, "a decoder of latents (model=vae)", latent.latent_map),
+    Method("moment_matched", "approximate", along_path.fits, _DENOISES, guided.moment_matched),
+    Method("pigdm", "approximate", along_path.fits, _DENOISES, guided.pigdm),
+    Method("ddrm", "approximate", along_path.fits, _DENOISES, ddrm.ddrm),
+    Method("dps", "approximate", along_path.fits, _DENOISES, dps.dps),
     Method(
         "chain",
         "approximate",
