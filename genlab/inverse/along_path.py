@@ -82,11 +82,7 @@ class Task:
     def times(self, steps: int) -> Tensor:
         """``(steps + 1,) float64``, from `MOST` to 0, by what noise there is to the data: even in its root of `RHO`."""
         like = self.affine.scale.double()
-        ends = self.path.ends(like=like)
-        most, least = (
-            (-0.5 * end).exp()
-            for end in (ends[1].clamp_min(-2 * math.log(MOST)), ends[0].clamp_max(-2 * math.log(LEAST)))
-        )
+        least, most = (-0.5 * self.path.ends(like=like)).exp().clamp(LEAST, MOST)
         roots = torch.linspace(1, 0, steps, dtype=torch.float64, device=like.device)
         ratio = (least ** (1 / RHO) + roots * (most ** (1 / RHO) - least ** (1 / RHO))) ** RHO
         return torch.cat([self.path.time_of(-2 * ratio.log()), roots.new_zeros(1)])
