@@ -11,7 +11,7 @@ from genlab.models.diffusion import ode_likelihood, probability_flow
 from genlab.models.diffusion.probability_flow import even_times, log_density
 from genlab.models.paths import Cosine, LinearLogSNR, VariancePreserving
 from tests.contracts.catalogue import off_identity
-from tests.models.diffusion.test_bound import Optimal, data
+from tests.models.diffusion.test_bound import MEAN, STD, Optimal, data
 
 PATHS = [LinearLogSNR(most=12, least=-15), Cosine(most=12, least=-15)]
 
@@ -22,6 +22,14 @@ def test_the_flow_of_the_optimal_denoiser_has_the_density_of_the_data(path: Vari
     torch.testing.assert_close(log_density(Optimal(path), x, steps=60), exact, rtol=0, atol=2e-3)
     wrong = log_density(Optimal(path, off=0.2), x, steps=60)
     assert (wrong - exact).mean() < -0.01
+
+
+def test_a_path_that_begins_with_much_noise_has_the_density_of_noisy_data() -> None:
+    path = LinearLogSNR(most=1, least=-15)
+    x, _ = data(50)
+    alpha2, sigma2 = torch.sigmoid(torch.tensor([1.0, -1.0], dtype=torch.float64))
+    noisy = torch.distributions.Normal(MEAN, (STD**2 + sigma2 / alpha2).sqrt()).log_prob(x).sum(1)
+    torch.testing.assert_close(log_density(Optimal(path), x, steps=60), noisy, rtol=0, atol=2e-3)
 
 
 def test_an_estimated_trace_is_right_on_average(monkeypatch) -> None:
