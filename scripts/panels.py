@@ -144,6 +144,20 @@ def chains(arrays: dict[str, Any]) -> np.ndarray:
     return tiled(path.reshape(-1, *path.shape[2:]), columns=path.shape[1], scale=4)
 
 
+def forecasts(arrays: dict[str, Any], *, scale: int = 2) -> np.ndarray:
+    """Of a video, a row each: ``past`` and ``truth``, the ``mean`` of all members, three of them, the ``spread``.
+
+    ``(N, frames, 1, H, W)`` in levels 0 ... 16, members ``(N, M, frames, 1, H, W)``, mean and spread from 0 to 1.
+    """
+    import numpy as np
+
+    past = arrays["past"][0]
+    told = [arrays["mean"][0] * 16, *arrays["members"][0][:3], np.minimum(arrays["spread"][0] * 2, 1) * 16]
+    rows = [np.concatenate([past, arrays["truth"][0]])]
+    rows += [np.concatenate([np.full_like(past, 8), each]) for each in told]
+    return tiled(np.concatenate(rows), columns=len(rows[0]), scale=scale)
+
+
 def tiled(x: np.ndarray, *, columns: int, scale: int) -> np.ndarray:
     """``(N, 1, H, W)`` in levels 0 ... 16, or ``(N, H, W, 3) uint8``, as one picture ``(height, width, 3) uint8``."""
     import numpy as np
