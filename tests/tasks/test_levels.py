@@ -17,13 +17,15 @@ from genlab.tasks import TASKS, Work
 from tests.contracts.catalogue import CATALOGUE
 
 (CASE,) = (case for case in CATALOGUE if case.name == "ladder-vae-binary")
+PARTS = (slice(0, 6), slice(6, 8), slice(8, 12))
+"""Train, val and test."""
 
 
 class OfACase(Loaded):
     def dataset(self, *, root: str | None, trust: object) -> Dataset:
-        batch = CASE.batch(12)
-        split = Split(batch.x, batch.y)
-        return Dataset(name=CASE.name, spec=CASE.spec, train=split, val=split, test=split)
+        x, y = CASE.batch(12)[:2]
+        train, val, test = (Split(x[part], None if y is None else y[part]) for part in PARTS)
+        return Dataset(name=CASE.name, spec=CASE.spec, train=train, val=val, test=test)
 
 
 @pytest.fixture
@@ -75,5 +77,7 @@ def test_codes_are_data_for_another_model(work: Work, tmp_path: Path) -> None:
     assert data.spec.num_classes == 3
     batch = CASE.batch(12)
     with torch.no_grad():
-        assert torch.allclose(data.test.x, work.model.encode(batch.x), atol=1e-6)
-    assert torch.equal(data.train.y, batch.y)
+        codes = work.model.encode(batch.x)
+    for split, part in zip((data.train, data.val, data.test), PARTS, strict=True):
+        assert torch.allclose(split.x, codes[part], atol=1e-6)
+        assert torch.equal(split.y, batch.y[part])

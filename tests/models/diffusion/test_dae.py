@@ -83,7 +83,20 @@ def test_a_chain_keeps_what_it_is_told_to(trained: DAE) -> None:
     assert (path[-1, :, 1] != path[0, :, 1]).all()
 
 
-def test_a_walk_has_one_term_for_each_step_and_costs_more_the_further_it_goes() -> None:
+def test_a_walk_goes_on_from_what_was_restored_and_learns_the_way_back(monkeypatch) -> None:
+    model, batch = DAE(DataSpec((1, 2, 2), 2), hidden=[4]), Batch(torch.zeros(3, 1, 2, 2, dtype=torch.uint8))
+    walked: list[int] = []
+    told: list[int] = []
+    restored = iter(range(1, 9))
+    monkeypatch.setattr(model, "corrupt", lambda x: walked.append(int(x.flatten()[0])) or x.float())
+    monkeypatch.setattr(model, "restore", lambda noisy, c: torch.full_like(batch.x, next(restored)))
+    monkeypatch.setattr(model, "log_prob_behind", lambda x, noisy, c: told.append(int(x.max())) or torch.zeros(3))
+    Walkback(steps=4)(model, batch, step=0)
+    assert walked == [0, 1, 2, 3]
+    assert told == [0, 0, 0, 0], "each step is held to the example itself"
+
+
+def test_a_walk_has_one_term_and_costs_as_much_a_step() -> None:
     torch.manual_seed(0)
     model, batch = DAE(DataSpec((1, 6, 6), 2), hidden=[16]), Batch(torch.randint(2, (64, 1, 6, 6), dtype=torch.uint8))
     near, far = (Walkback(steps=steps)(model, batch, step=0) for steps in (1, 4))
