@@ -157,6 +157,37 @@ def test_ancestral_noise_is_that_of_the_posterior() -> None:
     assert (found.std(0) / path.sigma(s) - 1).abs().max() < 4 / math.sqrt(2 * n)
 
 
+def test_ancestral_noise_is_as_wide_as_bayes_rule_says() -> None:
+    """Of many steps from one ``x_t``: mean and spread of ``q(x_s | x_t, x_0)``."""
+    path, n = PATHS["cosine"], 20_000
+    t, s = torch.tensor([0.6, 0.3], dtype=torch.float64)
+    clean, x_t = torch.full((n, 1), 0.7, dtype=torch.float64), torch.full((n, 1), 1.9, dtype=torch.float64)
+    process = Process(path, lambda x, _: clean, lambda x, _: x)
+    g = torch.Generator().manual_seed(0)
+    found = ddim(process, x_t, torch.stack([t, s]), eta=1.0, generator=g)
+    # x_s ~ N(alpha_s x_0, sigma_s^2), and x_t = r x_s + noise of variance sigma_t^2 - r^2 sigma_s^2
+    r = path.alpha(t) / path.alpha(s)
+    rest = path.sigma(t).square() - r.square() * path.sigma(s).square()
+    precision = 1 / path.sigma(s).square() + r.square() / rest
+    mean = (path.alpha(s) * 0.7 / path.sigma(s).square() + r * 1.9 / rest) / precision
+    assert found.mean().item() == pytest.approx(mean.item(), abs=4 / math.sqrt(precision * n))
+    assert found.std().item() == pytest.approx(precision.rsqrt().item(), rel=4 / math.sqrt(2 * n))
+
+
+def test_a_step_of_dpm_solver_is_that_of_the_paper_whatever_the_one_before() -> None:
+    """``x_s = sigma_s / sigma_t x - alpha_s (e^-h - 1) (D + h / (2 h_before) (D - D_before))`` (Lu et al., 2022)."""
+    path = PATHS["linear"]
+    times = torch.tensor([0.8, 0.7, 0.4], dtype=torch.float64)
+    process = Process(path, lambda x, t: t[:, None].sin().expand_as(x), lambda x, _: x)  # D of the time alone
+    x = torch.ones(1, 1, dtype=torch.float64)
+    alpha, sigma, half = path.alpha(times), path.sigma(times), path.log_snr(times) / 2
+    h, d = half.diff(), times.sin()
+    x_1 = sigma[1] / sigma[0] * x - alpha[1] * torch.expm1(-h[0]) * d[0]
+    ahead = d[1] + h[1] / (2 * h[0]) * (d[1] - d[0])
+    x_2 = sigma[2] / sigma[1] * x_1 - alpha[2] * torch.expm1(-h[1]) * ahead
+    assert torch.allclose(ALONG_PATH["dpm_solver"].run(process, x, times), x_2)
+
+
 def test_the_corrector_keeps_what_is_right_and_moves_what_is_not() -> None:
     """With the exact score of N(0, 1) at a level, a chain forgets its start."""
     path, n = PATHS["straight"], 20_000
