@@ -11,10 +11,10 @@ from genlab.data.batches import Batch
 from genlab.data.spaces import DataSpec
 from genlab.errors import ConfigError
 from genlab.models import VAE, LadderVAE
-from genlab.models.conditions import condition
+from genlab.models.conditions import condition, context
 from genlab.models.levels import LatentLevels, level_slice
 from genlab.models.vae.topdown import merged
-from genlab.models.vae.vae import DiagonalNormal
+from genlab.models.vae.vae import DiagonalNormal, as_real
 from genlab.objectives import ELBO
 from tests.contracts.catalogue import CATALOGUE, Case
 
@@ -118,6 +118,41 @@ def test_probabilities_of_all_binary_pictures_sum_to_one() -> None:
     pictures = torch.cartesian_prod(*[torch.tensor([0, 1])] * 4).to(torch.uint8).view(16, 1, 2, 2)
     total = model.log_prob_bound(pictures, 4000, generator=seeded()).double().exp().sum()
     assert abs(total.item() - 1) < 0.01
+
+
+@torch.no_grad()
+def test_draws_are_as_frequent_as_the_bound_says() -> None:
+    torch.manual_seed(0)
+    model = away(LadderVAE(DataSpec((1, 1, 3), 2), latents=[2, 2], hidden=[16, 16], depth=1))
+    pictures = torch.cartesian_prod(*[torch.tensor([0, 1])] * 3).to(torch.uint8).view(8, 1, 1, 3)
+    told = model.log_prob_bound(pictures, 20_000, generator=seeded()).double().exp()
+    n = 40_000
+    drawn = model.sample(n, generator=seeded(1)).flatten(1).long() @ torch.tensor([4, 2, 1])
+    seen = drawn.bincount(minlength=8) / n
+    assert ((seen - told).abs() < 4 * (told / n).sqrt() + 3e-3).all()
+
+
+@EACH
+@torch.no_grad()
+def test_the_codes_of_an_example_lead_to_what_the_posterior_s_means_do(case: Case) -> None:
+    """`encode` is in the units of the priors, and `decode` takes it back level by level."""
+    model, batch = away(case.model()), case.batch(4)
+    c = condition(model, batch)
+    given = context(model.given, c)
+    _, h = model._posterior_levels(model.bottom_up(as_real(batch.x), given), given, 1, None, noise=False)
+    torch.testing.assert_close(model.params_at(model.encode(batch.x, c), given), model.params(h), rtol=1e-3, atol=1e-3)
+
+
+@EACH
+def test_every_number_of_every_network_learns(case: Case) -> None:
+    model, batch = away(case.model()), case.batch(16)
+    torch.manual_seed(0)
+    loss = ELBO()(model, batch, step=0).value + model.log_prob_bound(batch.x, 3, condition(model, batch)).mean()
+    loss.backward()
+    for name, parameter in model.named_parameters():
+        assert parameter.grad is not None, name
+        units = parameter.grad.reshape(len(parameter) if parameter.ndim else 1, -1)
+        assert (units != 0).any(1).double().mean() > 0.5, f"{name}: many units are of no use"
 
 
 def test_merged_normals_are_the_product_of_both() -> None:
