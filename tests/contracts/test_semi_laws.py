@@ -53,6 +53,23 @@ def test_the_bound_without_a_label_is_below_the_likelihood_of_all_classes_togeth
 
 
 @torch.no_grad()
+def test_a_classifier_that_is_bayes_rule_makes_the_bound_that_of_all_classes_together(monkeypatch) -> None:
+    """``sum_y q (b_y + log p(y) - log q)`` is ``log sum_y p(y) exp b_y`` there, and less with any other."""
+    model, bounds = tiny(), torch.randn(16, 3, generator=seeded())
+    objective = SemiSupervised(labelled=3)
+    objective.x_labelled, objective.y_labelled = PICTURES[:3], torch.arange(3)
+    monkeypatch.setattr(model, "class_bounds", lambda x: bounds)
+
+    def unlabelled(log_q: torch.Tensor) -> float:
+        monkeypatch.setattr(model, "class_log_probs", lambda x: log_q[: len(x)])
+        return objective(model, Batch(PICTURES), step=0).terms["unlabelled"].item()
+
+    least = -(bounds.logsumexp(1).mean().item() - math.log(3))
+    assert unlabelled(bounds.log_softmax(1)) == pytest.approx(least, abs=1e-5)
+    assert unlabelled((2 * bounds).log_softmax(1)) > least + 0.01
+
+
+@torch.no_grad()
 def test_labels_of_the_batch_are_not_looked_at() -> None:
     spec = DataSpec((1, 2, 2), 2, 3)
     split = Split(PICTURES, torch.arange(16) % 3)
