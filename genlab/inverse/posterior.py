@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 from genlab.errors import ConfigError
-from genlab.inverse import along_path, closed_form, ddrm, dps, guided, held_chains, latent, pixel_by_pixel
+from genlab.inverse import (
+    along_path,
+    closed_form,
+    ddrm,
+    dps,
+    energy,
+    guided,
+    held_chains,
+    latent,
+    pixel_by_pixel,
+    restored,
+)
 from genlab.inverse.method import Method
 from genlab.inverse.observation import Observation
 from genlab.models.capabilities import GenerativeModel
@@ -39,6 +50,23 @@ METHODS: tuple[Method, ...] = (
     Method("pigdm", "approximate", along_path.fits, _DENOISES, guided.pigdm),
     Method("ddrm", "approximate", along_path.fits, _DENOISES, ddrm.ddrm),
     Method("dps", "approximate", along_path.fits, _DENOISES, dps.dps),
+    Method(
+        "energy_hmc",
+        "asymptotically exact",
+        energy.density_fits,
+        "an energy of vectors (model=ebm)",
+        energy.energy_hmc,
+        energy.energy_hmc,
+    ),
+    Method(
+        "energy_chain",
+        "approximate",
+        energy.chain_fits,
+        "an energy (model=ebm)",
+        energy.energy_chain,
+        energy.energy_chain,
+    ),
+    Method("gibbs", "approximate", restored.fits, "a denoising autoencoder (model=dae)", restored.gibbs),
     Method(
         "chain",
         "approximate",
