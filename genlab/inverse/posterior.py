@@ -8,10 +8,10 @@ from genlab.inverse import (
     closed_form,
     ddrm,
     dps,
-    energy,
+    energy_chains,
     guided,
     held_chains,
-    latent,
+    latent_chains,
     pixel_by_pixel,
     restored,
 )
@@ -39,13 +39,15 @@ METHODS: tuple[Method, ...] = (
     ),
     Method(
         "latent_hmc",
-        latent.exactness,
-        latent.fits,
+        latent_chains.exactness,
+        latent_chains.fits,
         "a decoder of latents (model=vae)",
-        latent.latent_hmc,
-        latent.latent_hmc,
+        latent_chains.latent_hmc,
+        latent_chains.latent_hmc,
     ),
-    Method("latent_map", "approximate", latent.fits, "a decoder of latents (model=vae)", latent.latent_map),
+    Method(
+        "latent_map", "approximate", latent_chains.fits, "a decoder of latents (model=vae)", latent_chains.latent_map
+    ),
     Method("moment_matched", "approximate", along_path.fits, _DENOISES, guided.moment_matched),
     Method("pigdm", "approximate", along_path.fits, _DENOISES, guided.pigdm),
     Method("ddrm", "approximate", along_path.fits, _DENOISES, ddrm.ddrm),
@@ -53,20 +55,11 @@ METHODS: tuple[Method, ...] = (
     Method(
         "energy_hmc",
         "asymptotically exact",
-        energy.density_fits,
+        energy_chains.density_fits,
         "an energy of vectors (model=ebm)",
-        energy.energy_hmc,
-        energy.energy_hmc,
+        energy_chains.energy_hmc,
+        energy_chains.energy_hmc,
     ),
-    Method(
-        "energy_chain",
-        "approximate",
-        energy.chain_fits,
-        "an energy (model=ebm)",
-        energy.energy_chain,
-        energy.energy_chain,
-    ),
-    Method("gibbs", "approximate", restored.fits, "a denoising autoencoder (model=dae)", restored.gibbs),
     Method(
         "chain",
         "approximate",
@@ -74,6 +67,15 @@ METHODS: tuple[Method, ...] = (
         "a model that samples by a chain (model=ebm), and pixels that are kept exactly or noise alone",
         held_chains.chain,
     ),
+    Method(
+        "energy_chain",
+        "approximate",
+        energy_chains.chain_fits,
+        "an energy (model=ebm)",
+        energy_chains.energy_chain,
+        energy_chains.energy_chain,
+    ),
+    Method("gibbs", "approximate", restored.fits, "a denoising autoencoder (model=dae)", restored.gibbs),
 )
 """All of them, in the order in which they are asked: what is exact comes first."""
 

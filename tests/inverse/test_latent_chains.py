@@ -14,7 +14,7 @@ from genlab.data.spaces import DataSpec
 from genlab.distributions.likelihoods import Bernoulli, DiscretisedLogistic
 from genlab.distributions.priors import StandardNormal
 from genlab.inverse.decoded import latents_of, moments
-from genlab.inverse.latent import latent_hmc, latent_map
+from genlab.inverse.latent_chains import latent_hmc, latent_map
 from genlab.inverse.observation import Observation, observe, to_unit
 from genlab.inverse.operators import Mask
 from genlab.models.capabilities import GenerativeModel

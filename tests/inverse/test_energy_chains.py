@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from genlab.data.spaces import DataSpec
-from genlab.inverse.energy import chain_fits, density_fits, energy_chain, energy_hmc
+from genlab.inverse.energy_chains import chain_fits, density_fits, energy_chain, energy_hmc
 from genlab.inverse.observation import Observation, observe
 from genlab.inverse.operators import Gaussian, Identity, LinearOperator, Mask
 from genlab.models.ebm.ebm import EBM
