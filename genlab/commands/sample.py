@@ -48,10 +48,11 @@ def run(run_dir: Path, config: Mapping[str, Any], *, console: Console) -> dict[s
     paths = {"arrays": stem.with_suffix(".npz")}
     save_npz(paths["arrays"], drawn.arrays)
     folders = save_pictures(run_dir, drawn.arrays, loaded.spec) if config["format"] == "png" else []
-    directory.write_json(
-        run_dir / directory.SUMMARY, {"checkpoint": str(loaded.path), "step": loaded.step, "note": drawn.note}
-    )
+    summary = {"checkpoint": str(loaded.path), "step": loaded.step, "note": drawn.note}
+    directory.write_json(run_dir / directory.SUMMARY, summary | ({"numbers": drawn.numbers} if drawn.numbers else {}))
     print(printable(f"model    {loaded.config['name']}, step {loaded.step} ({drawn.note})"))
+    for line in drawn.lines:
+        print(printable(line))
     try:
         with torch.no_grad():
             _draw(stem, drawn, paths)

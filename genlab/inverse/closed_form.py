@@ -46,13 +46,15 @@ class Component:
         log_weight: ``()``.
         mean: ``(D,)``.
         times: ``S v`` of columns, ``(D, M) -> (D, M)``.
-        draw: ``(n, D)`` from it.
+        width: normal numbers that a draw takes.
+        draw: ``(n, D)`` from it, out of normal numbers ``(n, width)``.
     """
 
     log_weight: Tensor
     mean: Tensor
     times: Callable[[Tensor], Tensor]
-    draw: Callable[[int, torch.Generator | None], Tensor]
+    width: int
+    draw: Callable[[Tensor], Tensor]
 
 
 class Moments(NamedTuple):
@@ -89,7 +91,8 @@ def _of_mixture(density: GMM, shift: float, scale: float) -> Iterator[Component]
                 log_weight,
                 m,
                 lambda v, std=std: std.square()[:, None] * v,  # type: ignore[misc]
-                lambda n, generator, m=m, std=std: m + std * _normal(n, len(m), m, generator),  # type: ignore[misc]
+                len(m),
+                lambda eps, m=m, std=std: m + std * eps,  # type: ignore[misc]
             )
             continue
 
@@ -98,11 +101,10 @@ def _of_mixture(density: GMM, shift: float, scale: float) -> Iterator[Component]
             inner = torch.linalg.solve_triangular(factor, v, upper=True)
             return scale**2 * torch.linalg.solve_triangular(factor.T, inner, upper=False)
 
-        def draw(n: int, generator: torch.Generator | None, m: Tensor = m, factor: Tensor = factor) -> Tensor:
-            noise = _normal(n, len(m), m, generator)
-            return m + scale * torch.linalg.solve_triangular(factor.T, noise.T, upper=False).T
+        def draw(eps: Tensor, m: Tensor = m, factor: Tensor = factor) -> Tensor:
+            return m + scale * torch.linalg.solve_triangular(factor.T, eps.T, upper=False).T
 
-        yield Component(log_weight, m, times, draw)
+        yield Component(log_weight, m, times, len(m), draw)
 
 
 def _of_ppca(density: PPCA, shift: float, scale: float) -> Component:
@@ -113,16 +115,11 @@ def _of_ppca(density: PPCA, shift: float, scale: float) -> Component:
     def times(v: Tensor) -> Tensor:
         return scale**2 * (axes @ (along[:, None] * (axes.T @ v)) + s2 * v)
 
-    def draw(n: int, generator: torch.Generator | None) -> Tensor:
-        z, noise = (_normal(n, size, m, generator) for size in (len(along), len(m)))
-        return m + scale * ((z * along.sqrt()) @ axes.T + s2.sqrt() * noise)
+    def draw(eps: Tensor) -> Tensor:
+        z, across = eps.split([len(along), len(m)], 1)
+        return m + scale * ((z * along.sqrt()) @ axes.T + s2.sqrt() * across)
 
-    return Component(m.new_zeros(()), m, times, draw)
-
-
-def _normal(n: int, dim: int, like: Tensor, generator: torch.Generator | None) -> Tensor:
-    device = like.device if generator is None else generator.device
-    return torch.randn(n, dim, generator=generator, device=device, dtype=torch.float64).to(like.device)
+    return Component(m.new_zeros(()), m, times, len(along) + len(m), draw)
 
 
 class _Gain(NamedTuple):
@@ -179,16 +176,20 @@ def mixture(
     y = observation.y.double()
     p = responsibilities(parts, observation)
     where = p.device if generator is None else generator.device
-    chosen = torch.multinomial(p.to(where), samples, replacement=True, generator=generator).to(p.device)
+    # all at once and example by example, so that one does not depend on the components of others
+    u = torch.rand(len(y), samples, generator=generator, device=where, dtype=torch.float64).to(p.device)
+    chosen = torch.searchsorted(p.cumsum(1), u).clamp_max(len(parts) - 1)
+    width = parts[0].width + operator.count
+    eps = torch.randn(len(y), samples, width, generator=generator, device=where, dtype=torch.float64).to(p.device)
     found = y.new_empty(len(y), samples, operator.dim)
     for k, part in enumerate(parts):
         example, place = (chosen == k).nonzero(as_tuple=True)
         if not len(example):
             continue
-        u = part.draw(len(example), generator)
-        seen = operator.forward(u.view(-1, *operator.event))
-        noise = observation.noise * _normal(len(example), operator.count, y, generator)
-        found[example, place] = u + _gain(part, observation).correct(y[example] - seen - noise)
+        own, of_noise = eps[example, place].split([part.width, operator.count], 1)
+        prior = part.draw(own)
+        seen = operator.forward(prior.view(-1, *operator.event)) + observation.noise * of_noise
+        found[example, place] = prior + _gain(part, observation).correct(y[example] - seen)
     return found.view(len(y), samples, *operator.event).to(observation.y.dtype)
 
 

@@ -53,8 +53,8 @@ def completion(
     c: Tensor | None = None,
     generator: torch.Generator | None = None,
     report: Report = None,
-    particles: int = PARTICLES,
-    steps: int = STEPS,
+    particles: int | None = None,
+    steps: int | None = None,
 ) -> Tensor:
     """Draws of the posterior; see `genlab.inverse.method.PosteriorSampler`.
 
@@ -66,17 +66,17 @@ def completion(
         c: the condition of each.
         generator: of all random numbers.
         report: is told the "effective sample size" of each example, the least of all steps.
-        particles: K, or as many as samples if these are more.
-        steps: how often they are weighed, at most.
+        particles: K, or as many as samples if these are more; None: `PARTICLES`.
+        steps: how often they are weighed, at most; None: `STEPS`.
     """
     exact = _first(observation)
-    each = samples if exact else max(samples, particles)
+    each = samples if exact else max(samples, particles or PARTICLES)
     particle = _Particles.begin(model, observation, each)
     c = rows(c, torch.arange(len(observation)).repeat_interleave(each)) if c is not None else None
     if exact:
         done = model.complete(particle.x, particle.kept, c, generator=generator)
     else:
-        done = _weighed(model, particle, c, steps=steps, generator=generator, report=report)
+        done = _weighed(model, particle, c, steps=steps or STEPS, generator=generator, report=report)
         done = done.view(len(observation), each, *model.spec.event_shape)[:, :samples].flatten(0, 1)
     found = to_unit(done, model.spec).to(observation.y)
     return found.view(len(observation), samples, *model.spec.event_shape)

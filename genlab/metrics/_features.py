@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -13,6 +12,7 @@ from genlab.data.cache import kept
 from genlab.data.fingerprint import digest
 from genlab.evaluation import classifier
 from genlab.evaluation.classifier import Classifier
+from genlab.evaluation.known_classifier import known_classifier
 from genlab.metrics.subject import Subject, samples
 
 HASH = 16
@@ -64,28 +64,11 @@ def _of_classifier(subject: Subject) -> Extractor:
 
 def real_classifier(subject: Subject) -> tuple[Classifier, float]:
     """The classifier of this data set, and its accuracy on the test split; both are kept in the cache."""
-    data = subject.data
-    assert data.train.y is not None
-    model = classifier.untrained(data.spec)
 
-    def weights() -> np.ndarray:
-        subject.console.print(
-            f"training a classifier of {data.name} for its features, once ...", highlight=False, soft_wrap=True
-        )
-        return classifier.trained(data, progress=subject.bar("classifier")).weights
+    def say(line: str) -> None:
+        subject.console.print(line, highlight=False, soft_wrap=True)
 
-    content = digest(data.train.x), digest(data.train.y), repr(data.spec), data.train_transform is not None
-    shape = model.weights.shape
-    model.weights = kept(["classifier", classifier.RECIPE, content], weights, check=lambda array: array.shape == shape)
-    model.eval().requires_grad_(requires_grad=False)
-
-    def score() -> np.ndarray:
-        return np.array([classifier.accuracy(model, data.test)])
-
-    assert data.test.y is not None
-    tested = digest(data.test.x), digest(data.test.y)
-    right = kept(["accuracy", model.sha256, tested], score, check=lambda array: array.shape == (1,))
-    return model, float(right.item())
+    return known_classifier(subject.data, progress=subject.bar("classifier"), say=say)
 
 
 def of_samples(subject: Subject, extractor: Extractor, n: int) -> Tensor:

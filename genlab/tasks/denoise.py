@@ -1,54 +1,59 @@
-"""``task=denoise``: test pictures with noise on them, and where Langevin chains go from there."""
+"""``task=denoise``: pictures with noise on them, and what they may have been."""
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
-
 from genlab.evaluation.needs import pictures
-from genlab.models.capabilities import SamplesByChain
-from genlab.models.conditions import rows
-from genlab.signatures.ranges import Frames, PositiveFloat
-from genlab.tasks._chained import chained
+from genlab.inverse.baselines import denoised
+from genlab.inverse.operators import Identity
+from genlab.signatures.ranges import Frames, Positive, PositiveFloat, Text
+from genlab.tasks._restored import Asked, Problem, restored
+from genlab.tasks._solvable import from_noise
 from genlab.tasks.base import Task
 from genlab.tasks.drawn import Drawn
 from genlab.tasks.work import Work
 
 
 class Denoise(Task):
-    """Test pictures, with noise on them, and after chains that start there.
+    """Pictures with noise on them, and draws of what was behind it.
 
     Args:
         noise: its standard deviation, white - black = 1.
-        steps: frames of the chains' path in the arrays.
+        samples: draws for each picture.
+        method: closed_form, completion, chain or another posterior sampler; auto: the most exact one that fits.
+        input: a picture or a folder of pictures of the data's size; None: test pictures.
+        measured: whether the pictures of input are noisy already; they are not scored then.
+        steps: frames of the path in the arrays, of a model that samples by chains.
     """
 
-    needs = (SamplesByChain, pictures)
+    needs = (pictures, from_noise)
 
-    def __init__(self, *, noise: PositiveFloat = 0.3, steps: Frames = 8) -> None:
+    def __init__(
+        self,
+        *,
+        noise: PositiveFloat = 0.3,
+        samples: Positive = 8,
+        method: Text = "auto",
+        input: Text | None = None,
+        measured: bool = False,
+        steps: Frames = 8,
+    ) -> None:
         self.noise = noise
         self.steps = steps
+        self.samples = samples
+        self.method = method
+        self.input = input
+        self.measured = measured
 
     def draw(self, work: Work) -> Drawn:
-        """Originals, noisy ones, denoised ones, and the path between the two."""
-        model, spec = work.model, work.spec
-        assert isinstance(model, SamplesByChain)  # `needs` says so
-        x, c = work.held_out(work.n)
-        top = (spec.levels or 256) - 1
-
-        def draw(index: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
-            index = index.clamp_max(len(x) - 1)  # to fill the last block
-            clean = x[index]
-            noise = torch.randn(clean.shape, generator=generator, device=x.device)
-            noisy = (clean + self.noise * top * noise).round().clamp(0, top).to(spec.dtype)
-            path = model.path(len(noisy), rows(c, index), frames=self.steps, start=noisy, generator=generator)
-            return {"noisy": noisy, "path": path.transpose(0, 1)}
-
-        drawn = work.in_blocks(len(x), draw)
-        return chained(
+        """Truth, noisy pictures, and draws."""
+        operator = Identity(work.spec.event_shape)
+        return restored(
             work,
-            {"originals": x.cpu(), "noisy": drawn["noisy"]},
-            drawn["path"].transpose(0, 1),
-            result="denoised",
-            note=f"test pictures, with noise of standard deviation {self.noise:g}, and after the chain",
+            Problem(
+                operator,
+                lambda seen: operator.adjoint(seen.y),
+                lambda seen, truth: {"noisy input": operator.adjoint(seen.y), "total variation": denoised(seen, truth)},
+                ("originals", "noisy", "denoised"),
+            ),
+            Asked(self.samples, self.method, self.noise, self.input, self.measured, self.steps),
         )

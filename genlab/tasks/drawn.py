@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -17,12 +18,16 @@ class Drawn:
         arrays: for ``<task>.npz``.
         note: what the picture shows, in a few words.
         files: what makes further files, by their ending, for example ``{"gif": lambda: b"..."}``.
+        numbers: what was measured, for ``summary.json``; plain types.
+        lines: the same, to be read.
     """
 
     picture: Callable[[], np.ndarray]
     arrays: dict[str, np.ndarray]
     note: str
     files: dict[str, Callable[[], bytes]] = field(default_factory=dict)
+    numbers: dict[str, Any] = field(default_factory=dict)
+    lines: tuple[str, ...] = ()
 
 
 def told(shown: int, n: int, what: str = "") -> str:

@@ -1,4 +1,4 @@
-"""``task=inpaint``: parts of test pictures, and what Langevin chains put into the rest."""
+"""``task=inpaint``: parts of pictures, and what the rest may have been."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import torch
 from torch import Tensor
 
 from genlab.evaluation.needs import pictures
-from genlab.models.capabilities import SamplesByChain
-from genlab.models.conditions import rows
-from genlab.signatures.ranges import Frames, Text
-from genlab.tasks._chained import chained
+from genlab.inverse.baselines import harmonic
+from genlab.inverse.observation import Observation
+from genlab.inverse.operators import Mask
+from genlab.signatures.ranges import Frames, NonNegativeFloat, Positive, Text
+from genlab.tasks._restored import Asked, Problem, restored
+from genlab.tasks._solvable import from_part
 from genlab.tasks.base import Task
 from genlab.tasks.drawn import Drawn
 from genlab.tasks.keep import keep_mask
@@ -17,41 +19,51 @@ from genlab.tasks.work import Work
 
 
 class Inpaint(Task):
-    """Test pictures of which a part is kept, and what chains put into the rest.
+    """Pictures of which a part is kept, and draws of the rest.
 
     Args:
-        keep: half (of pictures the upper one) or another share, 0.25; of pictures also top, left, or a PNG of their
-            size whose white pixels are kept.
-        steps: frames of the chains' path in the arrays.
+        keep: half (of pictures the upper one) or another share, 0.25; also top, left, or a PNG of their size whose
+            white pixels are kept.
+        samples: draws for each picture.
+        method: closed_form, completion, chain or another posterior sampler; auto: the most exact one that fits.
+        noise: standard deviation of what is added to the kept pixels, white - black = 1; 0: they are exact.
+        input: a picture or a folder of pictures of the data's size; None: test pictures.
+        measured: whether the pictures of input are noisy already; they are not scored then.
+        steps: frames of the path in the arrays, of a model that samples by chains.
     """
 
-    needs = (SamplesByChain, pictures)
+    needs = (pictures, from_part)
 
-    def __init__(self, *, keep: Text = "half", steps: Frames = 8) -> None:
+    def __init__(
+        self,
+        *,
+        keep: Text = "half",
+        samples: Positive = 8,
+        method: Text = "auto",
+        noise: NonNegativeFloat = 0.0,
+        input: Text | None = None,
+        measured: bool = False,
+        steps: Frames = 8,
+    ) -> None:
         self.keep = keep
         self.steps = steps
+        self.samples = samples
+        self.method = method
+        self.noise = noise
+        self.input = input
+        self.measured = measured
 
     def draw(self, work: Work) -> Drawn:
-        """Originals, what is kept of them beside noise, inpainted ones, and the path between the two."""
-        model = work.model
-        assert isinstance(model, SamplesByChain)  # `needs` says so
-        keep = keep_mask(self.keep, work.spec)
-        x, c = work.held_out(work.n)
-        keep = keep.to(x.device)
+        """Truth, kept part, and draws."""
+        operator = Mask(work.spec.event_shape, keep_mask(self.keep, work.spec))
 
-        def draw(index: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
-            index = index.clamp_max(len(x) - 1)  # to fill the last block
-            start = x[index]
-            path = model.path(
-                len(start), rows(c, index), frames=self.steps, start=start, keep=keep, generator=generator
-            )
-            return {"path": path.transpose(0, 1)}
+        def looks(seen: Observation) -> Tensor:
+            return torch.where(operator.keep, operator.adjoint(seen.y), 0.5)
 
-        path = work.in_blocks(len(x), draw)["path"].transpose(0, 1)
-        return chained(
+        return restored(
             work,
-            {"originals": x.cpu(), "masked": path[0]},
-            path,
-            result="inpainted",
-            note=f"test pictures, what is kept of them ({self.keep}) beside noise, and after the chain",
+            Problem(
+                operator, looks, lambda seen, _: {"harmonic": harmonic(seen)}, ("originals", "masked", "inpainted")
+            ),
+            Asked(self.samples, self.method, self.noise, self.input, self.measured, self.steps),
         )

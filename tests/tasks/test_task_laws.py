@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from genlab.data.dataset import Dataset, Split
+from genlab.inverse import pixel_by_pixel
 from genlab.restore import Loaded
-from genlab.tasks import TASKS, Work
+from genlab.tasks import TASKS, Work, _restored
 from tests.contracts.catalogue import CATALOGUE, FITTED, Case
 from tests.tasks.sequences import NUMBERS, small
 
@@ -32,7 +33,10 @@ def loaded(case: Case) -> Loaded:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_it_draws_or_says_what_the_model_lacks(case: Case, tmp_path: Path) -> None:
+def test_it_draws_or_says_what_the_model_lacks(case: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pixel_by_pixel, "PARTICLES", 2)
+    monkeypatch.setattr(pixel_by_pixel, "STEPS", 2)
+    monkeypatch.setattr(_restored, "TOGETHER", 2)
     of = loaded(case)
     can = {name: task for name, task in TASKS.items() if task.lacks(of) is None}
     assert "sample" in can
@@ -43,6 +47,8 @@ def test_it_draws_or_says_what_the_model_lacks(case: Case, tmp_path: Path) -> No
             assert "\n" not in lacks
             continue
         options = {"steps": 3} if "steps" in vars(task()) else {}
+        options |= {"learn": False} if name == "augment" else {}
+        options |= {"samples": 2} if "samples" in vars(task()) else {}
         with torch.no_grad():
             drawn = task(**options).draw(Work(of, tmp_path, n=3, seed=2))
             again = task(**options).draw(Work(of, tmp_path, n=3, seed=2))

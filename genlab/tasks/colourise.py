@@ -1,0 +1,57 @@
+"""``task=colourise``: grey pictures, and what colours they may have had."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from genlab.evaluation.needs import pictures
+from genlab.inverse.observation import Observation
+from genlab.inverse.operators import Grey
+from genlab.signatures.ranges import NonNegativeFloat, Positive, Text
+from genlab.tasks._restored import Asked, Problem, restored
+from genlab.tasks._solvable import colours, from_measurements
+from genlab.tasks.base import Task
+from genlab.tasks.drawn import Drawn
+from genlab.tasks.work import Work
+
+
+class Colourise(Task):
+    """Grey pictures, and draws of the colours that they may have had.
+
+    Args:
+        samples: draws for each picture.
+        method: closed_form, completion or another posterior sampler; auto: the most exact one that fits.
+        noise: standard deviation of what is added to the grey pictures, white - black = 1.
+        input: a picture or a folder of pictures of the data's size; None: test pictures.
+        measured: whether the pictures of input are grey already; they are not scored then.
+    """
+
+    needs = (pictures, colours, from_measurements)
+
+    def __init__(
+        self,
+        *,
+        samples: Positive = 8,
+        method: Text = "auto",
+        noise: NonNegativeFloat = 0.01,
+        input: Text | None = None,
+        measured: bool = False,
+    ) -> None:
+        self.samples = samples
+        self.method = method
+        self.noise = noise
+        self.input = input
+        self.measured = measured
+
+    def draw(self, work: Work) -> Drawn:
+        """Truth, grey pictures, and draws."""
+        operator = Grey(work.spec.event_shape)
+
+        def looks(seen: Observation) -> Tensor:
+            return seen.y.view(-1, *operator.seen).expand(-1, *operator.event)
+
+        return restored(
+            work,
+            Problem(operator, looks, lambda seen, _: {"grey": looks(seen).clamp(0, 1)}),
+            Asked(self.samples, self.method, self.noise, self.input, self.measured),
+        )

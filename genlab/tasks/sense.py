@@ -1,0 +1,70 @@
+"""``task=sense``: a few random measurements of pictures, and what they may have been: compressed sensing."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from genlab.errors import ConfigError
+from genlab.evaluation.needs import pictures
+from genlab.inverse.baselines import sparse
+from genlab.inverse.operators import Gaussian
+from genlab.signatures.ranges import NonNegativeFloat, Positive, Seed, Text
+from genlab.tasks._restored import Asked, Problem, restored
+from genlab.tasks._solvable import from_measurements
+from genlab.tasks.base import Task
+from genlab.tasks.drawn import Drawn
+from genlab.tasks.work import Work
+
+MOST = 100
+"""Measurements, where nobody says how many."""
+
+
+class Sense(Task):
+    """Random measurements of test pictures, and draws of what they may have been: compressed sensing.
+
+    Args:
+        m: how many measurements, each a product with numbers drawn from ``N(0, 1/m)``; fewer than values. auto: 100,
+            or a quarter of the values where that is less.
+        draw_of_a: seed of these numbers.
+        samples: draws for each picture.
+        method: closed_form, completion or another posterior sampler; auto: the most exact one that fits.
+        noise: standard deviation of what is added to the measurements, white - black = 1.
+        input: a picture or a folder of pictures of the data's size; None: test pictures.
+    """
+
+    needs = (pictures, from_measurements)
+
+    def __init__(
+        self,
+        *,
+        m: Positive | Literal["auto"] = "auto",
+        draw_of_a: Seed = 0,
+        samples: Positive = 8,
+        method: Text = "auto",
+        noise: NonNegativeFloat = 0.01,
+        input: Text | None = None,
+    ) -> None:
+        self.m = m
+        self.draw_of_a = draw_of_a
+        self.samples = samples
+        self.method = method
+        self.noise = noise
+        self.input = input
+
+    def draw(self, work: Work) -> Drawn:
+        """Truth, what the measurements alone say, and draws.
+
+        Raises:
+            ConfigError: as many measurements as values.
+        """
+        dim = work.spec.dim
+        few = max(1, min(MOST, dim // 4))
+        m = few if self.m == "auto" else self.m
+        if m >= dim:
+            raise ConfigError(f"m={m}: a picture of this data has {dim} values; give fewer, such as m={few}")
+        operator = Gaussian(work.spec.event_shape, m, self.draw_of_a)
+        return restored(
+            work,
+            Problem(operator, lambda seen: operator.adjoint(seen.y), sparse),
+            Asked(self.samples, self.method, self.noise, self.input),
+        )
