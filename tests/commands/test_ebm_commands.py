@@ -133,7 +133,7 @@ def test_what_an_energy_cannot_do_is_refused(trained: dict[str, Path], tmp_path:
             ["trajectory=true"],
             "VAE has none; task=sample needs a model that samples by a chain",
         ),
-        ("sample", "vae", ["task=denoise"], "cannot do it"),
+        ("sample", "digits", ["task=superresolve"], "cannot do it"),
         ("sample", "digits", ["task=inpaint", "keep=bottom"], "neither top nor left"),
     ):
         run = sample.run if verb == "sample" else evaluate.run

@@ -9,10 +9,11 @@ import pytest
 import torch
 
 from genlab.data.dataset import Dataset, Split
-from genlab.inverse import pixel_by_pixel
+from genlab.inverse import posterior
 from genlab.restore import Loaded
 from genlab.tasks import TASKS, Work, _restored
 from tests.contracts.catalogue import CATALOGUE, FITTED, Case
+from tests.inverse.quick import quick_methods
 from tests.tasks.sequences import NUMBERS, small
 
 CASES = [*CATALOGUE, *FITTED]
@@ -34,8 +35,7 @@ def loaded(case: Case) -> Loaded:
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_it_draws_or_says_what_the_model_lacks(case: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pixel_by_pixel, "PARTICLES", 2)
-    monkeypatch.setattr(pixel_by_pixel, "STEPS", 2)
+    monkeypatch.setattr(posterior, "METHODS", quick_methods())
     monkeypatch.setattr(_restored, "TOGETHER", 2)
     of = loaded(case)
     can = {name: task for name, task in TASKS.items() if task.lacks(of) is None}
