@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 from torch import Tensor
 
 from genlab.inverse.observation import Observation
 from genlab.inverse.operators import Downsample, Mask, bicubic_matrix
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
 
 WEIGHTS = (0.25, 0.5, 0.75, 1.0, 1.5)
 """Of total variation, in units of the noise."""
@@ -17,9 +22,6 @@ STEP = 0.248
 
 ALPHAS = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2)
 """Penalties of the Lasso."""
-
-FILLING = 2000
-"""Sweeps of harmonic interpolation, at most."""
 
 
 def bicubic(observation: Observation) -> Tensor:
@@ -34,21 +36,36 @@ def bicubic(observation: Observation) -> Tensor:
 
 def harmonic(observation: Observation) -> Tensor:
     """What is kept, and between it the smoothest: each other pixel is the mean of its neighbours."""
+    from scipy.sparse import diags
+    from scipy.sparse.linalg import splu
+
     operator = observation.operator
     assert isinstance(operator, Mask)
-    kept = operator.keep.expand(operator.event).to(observation.y.device)
     given = operator.adjoint(observation.y)
-    level = observation.y.mean(1).view(-1, *[1] * len(operator.event))
-    u = torch.where(kept, given, level)
-    for _ in range(FILLING):
-        padded = torch.nn.functional.pad(u, (1, 1, 1, 1), mode="replicate")
-        around = padded[..., :-2, 1:-1] + padded[..., 2:, 1:-1] + padded[..., 1:-1, :-2] + padded[..., 1:-1, 2:]
-        new = torch.where(kept, given, around / 4)
-        change = (new - u).abs().max()
-        u = new
-        if change < 1e-5:
-            break
-    return u.clamp(0, 1)
+    found = given.clone().flatten(2)
+    for channel, keep in enumerate(operator.keep.cpu().expand(operator.event).flatten(1)):
+        if not keep.any():
+            found[:, channel] = observation.y.mean(1)[:, None]
+            continue
+        laplacian = _laplacian(*operator.event[-2:])
+        unknown = (~keep).numpy()
+        right = -laplacian[unknown][:, ~unknown] @ found[:, channel, keep].cpu().double().numpy().T
+        inside = laplacian[unknown][:, unknown]
+        solved = splu((inside + diags([1e-12], [0], inside.shape)).tocsc()).solve(right).T
+        found[:, channel, ~keep] = torch.from_numpy(solved.copy()).to(found)
+    return found.view_as(given).clamp(0, 1)
+
+
+def _laplacian(height: int, width: int) -> csr_matrix:
+    """Neighbours counted, minus neighbours: ``(H W, H W)``."""
+    from scipy.sparse import diags, identity, kron
+
+    def path(n: int) -> csr_matrix:
+        ends = [1.0 if n > 1 else 0.0]
+        degree = ends + [2.0] * (n - 2) + ends if n > 1 else ends
+        return diags([degree, [-1.0] * (n - 1), [-1.0] * (n - 1)], [0, 1, -1])
+
+    return (kron(path(height), identity(width)) + kron(identity(height), path(width))).tocsr()
 
 
 def total_variation(noisy: Tensor, weight: float, *, steps: int = TV_STEPS) -> Tensor:
@@ -85,17 +102,24 @@ def _divergence(p: Tensor) -> Tensor:
 
 
 def denoised(observation: Observation, truth: Tensor | None) -> Tensor:
-    """Total variation; of `WEIGHTS` the one that is nearest to the truth, where that is known, else the middle one."""
+    """Total variation; of `WEIGHTS` the one that is nearest to each truth, where that is known, else the middle one."""
     noisy = observation.operator.adjoint(observation.y)
-    weights = WEIGHTS if truth is not None else (WEIGHTS[len(WEIGHTS) // 2],)
-    found = [total_variation(noisy, weight * observation.noise).clamp(0, 1) for weight in weights]
-    return found[0] if truth is None else min(found, key=lambda each: (each - truth).square().mean().item())
+    found = [total_variation(noisy, weight * observation.noise).clamp(0, 1) for weight in WEIGHTS]
+    return _nearest(torch.stack(found), truth)
+
+
+def _nearest(found: Tensor, truth: Tensor | None) -> Tensor:
+    """Of each example's candidates ``(K, B, *event)`` the one nearest to the truth; without one the middle one."""
+    if truth is None:
+        return found[len(found) // 2]
+    best = (found - truth).square().flatten(2).mean(2).argmin(0)
+    return found[best, torch.arange(found.shape[1])]
 
 
 def sparse(observation: Observation, truth: Tensor | None) -> dict[str, Tensor]:
     """The Lasso, ``min_w |y - A B w|^2 / (2 M) + alpha |w|_1``, ``u = B w``, in bases B of pixels, cosines, wavelets.
 
-    Of `ALPHAS` the one that is nearest to the truth of all examples, where that is known, else the middle one.
+    Of `ALPHAS` the one that is nearest to the truth of each example, where that is known, else the middle one.
     """
     from sklearn.linear_model import lasso_path
 
@@ -109,10 +133,7 @@ def sparse(observation: Observation, truth: Tensor | None) -> dict[str, Tensor]:
             _, w, _ = lasso_path(seen, y, alphas=sorted(ALPHAS, reverse=True), precompute=True, max_iter=2000, tol=1e-3)
             each.append(torch.from_numpy(w.T.copy()) @ basis)
         pictures = torch.stack(each, 1).view(len(ALPHAS), -1, *event).clamp(0, 1).to(observation.y)
-        best = len(ALPHAS) // 2
-        if truth is not None:
-            best = int((pictures - truth).square().flatten(1).mean(1).argmin())
-        found[f"lasso ({name})"] = pictures[best]
+        found[f"lasso ({name})"] = _nearest(pictures, truth)
     return found
 
 

@@ -120,7 +120,7 @@ def restored(work: Work, problem: Problem, asked: Asked) -> Drawn:
             draws = to_unit(path[-1], spec)
         else:
             draws = method.run(work.model, seen, samples=asked.samples, c=own, generator=generator, report=told)
-        found |= {"y": seen.y, "samples": draws.float().clamp(0, 1)}
+        found |= {"y": seen.y, "samples": draws.float()}
         return found | {f"told {name}": values for name, values in told.values.items()}
 
     parted = range(0, n + at_once, at_once) if at_once < BLOCK else ()

@@ -18,7 +18,7 @@ class Scored(NamedTuple):
     """Draws and what is said of them.
 
     Attributes:
-        mean, std: of the draws, ``(n, *event)`` on the unit scale.
+        mean, std: of the draws between black and white, ``(n, *event)`` on the unit scale.
         baselines: what needs no model.
         numbers: for the summary.
         lines: to be read.
@@ -43,16 +43,18 @@ def scored(
 
     Args:
         seen: the observation of n pictures, on the CPU.
-        draws: ``(n, S, *event)`` on the unit scale.
+        draws: ``(n, S, *event)`` on the unit scale, as the model says them.
         rounded: the same, at the data's levels.
         truth: ``(n, *event)`` on the unit scale.
         baselines: pictures ``(n, *event)`` that need no model.
         told: numbers ``(n,)`` that the sampler tells of itself.
     """
+    # what a model says beyond black and white is no picture, but its own, and is measured as it is
+    fit = misfit(seen.residual(draws.mean(1)))
+    each = misfit(seen.repeated(draws.shape[1]).residual(draws.flatten(0, 1)))
+    draws = draws.clamp(0, 1)
     mean = draws.mean(1)
     std = draws.std(1) if draws.shape[1] > 1 else torch.zeros_like(mean)
-    fit = misfit(seen.residual(mean))
-    each = misfit(seen.repeated(draws.shape[1]).residual(draws.flatten(0, 1)))
     numbers: dict[str, Any] = {"residual": fit, "residual_of_draws": each, "diversity": diversity(draws)}
     lines = []
     if truth is not None:

@@ -19,6 +19,8 @@ NEEDED = "a model with a posterior sampler for it (such as model=gmm, model=ppca
 
 def _solvable(make: Callable[[tuple[int, ...]], LinearOperator], *, noise: float) -> Callable[[Any], str | None]:
     def need(trained: Any) -> str | None:
+        if trained.spec.levels is None:
+            return "pictures of integer levels"
         operator = make(trained.spec.event_shape)
         seen = Observation(operator, torch.zeros(1, operator.count), noise)
         return None if any(each.fits(trained.model, seen) for each in METHODS) else NEEDED

@@ -84,7 +84,7 @@ def test_a_trajectory_is_a_strip_and_a_gif_of_the_chains_that_end_in_the_samples
 
 
 def test_denoising_starts_at_noisy_test_pictures(draw) -> None:
-    _, arrays = draw("digits", "task=denoise", "n=16", "noise=0.25", "steps=3")
+    _, arrays = draw("digits", "task=denoise", "method=chain", "n=16", "noise=0.25", "steps=3")
     error = (arrays["noisy"].astype(float) - arrays["originals"]) / 16
     assert 0.1 < error.std() < 0.25  # clamping to the levels takes some of it away
     assert arrays["path"].shape == (3, 16, 1, 8, 8)
@@ -94,7 +94,7 @@ def test_denoising_starts_at_noisy_test_pictures(draw) -> None:
 
 @pytest.mark.parametrize("task", ["denoise", "inpaint"])
 def test_what_chains_make_of_a_picture_depends_on_no_other(draw, task: str) -> None:
-    (_, few), (_, many) = (draw("digits", f"task={task}", f"n={n}", "steps=2") for n in (3, 66))
+    (_, few), (_, many) = (draw("digits", f"task={task}", "method=chain", f"n={n}", "steps=2") for n in (3, 66))
     assert all(np.array_equal(few[name], many[name][:3]) for name in few if name != "path")
     assert np.array_equal(few["path"], many["path"][:, :3])
 
@@ -107,7 +107,7 @@ def test_inpainting_keeps_what_it_is_told_to(draw, keep: str, tmp_path: Path) ->
         kept[2:6, 2:6] = False
         Image.fromarray(np.where(kept, 255, 0).astype(np.uint8)).save(tmp_path / keep)
         keep = str(tmp_path / keep)
-    _, arrays = draw("digits", "task=inpaint", f"keep={keep}", "n=8")
+    _, arrays = draw("digits", "task=inpaint", "method=chain", f"keep={keep}", "n=8")
     assert np.array_equal(arrays["inpainted"][..., kept], arrays["originals"][..., kept])
     assert not np.array_equal(arrays["inpainted"][..., ~kept], arrays["originals"][..., ~kept])
     assert not np.array_equal(arrays["inpainted"][..., ~kept], arrays["masked"][..., ~kept])
@@ -125,7 +125,7 @@ def test_what_an_energy_cannot_do_is_refused(trained: dict[str, Path], tmp_path:
     for verb, name, words, message in (
         ("eval", "digits", ["metric=nll"], "EBM on this data cannot have it"),
         ("eval", "plane", ["metric=elbo"], "it can have .*metric=nll"),
-        ("sample", "digits", ["task=reconstruct"], "it can do denoise, inpaint, sample"),
+        ("sample", "digits", ["task=reconstruct"], "it can do denoise, inpaint, sample, sense, superresolve"),
         ("sample", "plane", ["task=denoise"], "it can do sample"),
         (
             "sample",
@@ -133,7 +133,7 @@ def test_what_an_energy_cannot_do_is_refused(trained: dict[str, Path], tmp_path:
             ["trajectory=true"],
             "VAE has none; task=sample needs a model that samples by a chain",
         ),
-        ("sample", "digits", ["task=superresolve"], "cannot do it"),
+        ("sample", "plane", ["task=superresolve"], "needs pictures; EBM on this data cannot do it"),
         ("sample", "digits", ["task=inpaint", "keep=bottom"], "neither top nor left"),
     ):
         run = sample.run if verb == "sample" else evaluate.run
