@@ -11,8 +11,9 @@ from genlab.bijectors.chain import Chain
 from genlab.bijectors.coupling import AdditiveCoupling, AffineCoupling
 from genlab.bijectors.logit import Logit
 from genlab.bijectors.multiscale import MultiScale
-from genlab.bijectors.partition import Checkerboard, Halves, Partition
+from genlab.bijectors.partition import Checkerboard, Chosen, Halves, Partition
 from genlab.bijectors.reshape import EvenOdd, Flatten, Squeeze
+from genlab.bijectors.rounding import RoundedShift
 from genlab.bijectors.scale import DiagonalScale
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "Bijector",
     "Chain",
     "Checkerboard",
+    "Chosen",
     "DiagonalScale",
     "EvenOdd",
     "Flatten",
@@ -30,6 +32,7 @@ __all__ = [
     "Logit",
     "MultiScale",
     "Partition",
+    "RoundedShift",
     "Squeeze",
     "Transformed",
 ]

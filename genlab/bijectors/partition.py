@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -58,6 +59,35 @@ class Halves(Partition):
     def merge(self, condition: Tensor, moved: Tensor) -> Tensor:
         """The halves side by side."""
         return torch.cat((moved, condition) if self.keep else (condition, moved), 1)
+
+
+class Chosen(Partition):
+    """The features of ``(B, C, ...)`` that are named move, all others stay.
+
+    Args:
+        features: C.
+        moved: indices of those that move: at least one, and not all.
+    """
+
+    stays: Tensor
+    moves: Tensor
+    back: Tensor
+
+    def __init__(self, features: int, *, moved: Sequence[int]) -> None:
+        super().__init__()
+        stays = [i for i in range(features) if i not in moved]
+        self.inputs, self.moved = len(stays), len(moved)
+        self.register_buffer("stays", torch.tensor(stays), persistent=False)
+        self.register_buffer("moves", torch.tensor(moved), persistent=False)
+        self.register_buffer("back", torch.tensor([*stays, *moved]).argsort(), persistent=False)
+
+    def split(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """``(B, C, ...) -> (B, inputs, ...), (B, moved, ...)``."""
+        return x.index_select(1, self.stays), x.index_select(1, self.moves)
+
+    def merge(self, condition: Tensor, moved: Tensor) -> Tensor:
+        """Each feature in its place."""
+        return torch.cat((condition, moved), 1).index_select(1, self.back)
 
 
 class Checkerboard(Partition):

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from genlab.models.ebm.ebm import EBM
     from genlab.models.flow.dequantised import Dequantised
     from genlab.models.flow.flow import Flow
+    from genlab.models.flow.idf import IDF
     from genlab.models.flow.nice import nice
     from genlab.models.flow.realnvp import realnvp
     from genlab.models.gan.dcgan import DCGAN

@@ -49,6 +49,7 @@ SMALL = {
         "objective.steps=2",
         "objective.replay_size=8",
     ],
+    "idf": ["model.channels=2", "model.couplings=1", "model.mixtures=2"],
     "nice": ["model.hidden=[8]"],
     "realnvp": ["model.hidden=[8]", "model.channels=2", "model.couplings=1"],
     **{name: ["model.channels=2", "model.blocks=1", "model.head_channels=4"] for name in MODELS if "pixelcnn" in name},

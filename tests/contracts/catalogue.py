@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from genlab.bijectors import RoundedShift
 from genlab.data.batches import Batch
 from genlab.data.dataset import DataSpec, Split
 from genlab.data.spaces import Image, Tokens, Vector, Video
@@ -19,6 +20,7 @@ from genlab.models import (
     EBM,
     GAN,
     HMM,
+    IDF,
     RNN,
     TCN,
     VAE,
@@ -67,6 +69,7 @@ GREY_SQUARE = DataSpec((1, 12, 12), 17, 3)
 RGB_SQUARE = DataSpec((3, 16, 16), 256, 3)
 PLANE = DataSpec((2,), None)
 VECTOR = DataSpec((20,), None)
+LEVELS = DataSpec((5,), 40, 3)
 LABELLED_PLANE = DataSpec((2,), None, 3)
 GIVEN_PLANE = DataSpec((2,), None, condition=Vector(3))
 CAPTIONED = DataSpec((1, 8, 8), 17, condition=Tokens(9, 17, coding="characters", symbols=(" ", *"abcdefghijklmnop")))
@@ -148,6 +151,17 @@ def _conditional_nice(spec: DataSpec) -> GenerativeModel:
 
 def _nice(spec: DataSpec) -> GenerativeModel:
     return off_identity(nice(spec, hidden=[32]))
+
+
+def _idf(condition: str | None = None) -> Callable[[DataSpec], IDF]:
+    def build(spec: DataSpec) -> IDF:
+        model = off_identity(IDF(spec, couplings=2, channels=8, hidden=[16], mixtures=3, condition=condition))
+        for module in model.modules():
+            if isinstance(module, RoundedShift):
+                module.step = module.unit  # shifts that are not all zero
+        return model
+
+    return build
 
 
 def _vae(spec: DataSpec) -> VAE:
@@ -352,6 +366,11 @@ CATALOGUE = [
     Case("realnvp-rgb", RGB, _realnvp, MaximumLikelihood),
     Case("nice-plane", PLANE, _nice, MaximumLikelihood),
     Case("nice-grey", GREY, _nice, MaximumLikelihood),
+    Case("idf-binary", BINARY, _idf(), MaximumLikelihood),
+    Case("idf-grey", GREY, _idf(), MaximumLikelihood),
+    Case("idf-grey-square", GREY_SQUARE, _idf(), MaximumLikelihood),
+    Case("idf-levels", LEVELS, _idf(), MaximumLikelihood),
+    Case("conditional-idf-rgb", RGB, _idf("label"), MaximumLikelihood),
     Case("pixelcnn-binary", BINARY, _pixelcnn, MaximumLikelihood),
     Case("pixelcnn-grey", GREY, _pixelcnn, MaximumLikelihood),
     Case("pixelcnn-rgb", RGB, _pixelcnn, MaximumLikelihood),

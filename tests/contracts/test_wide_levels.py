@@ -8,7 +8,7 @@ import torch
 from genlab.data.spaces import DataSpec, Split
 from genlab.evaluation.artefacts.grids import to_8bit
 from genlab.evaluation.energies import noise
-from genlab.models import EBM, GAN, VAE, PixelCNN, gmm, histogram, kde, knn, nice, ppca, realnvp
+from genlab.models import EBM, GAN, IDF, VAE, PixelCNN, gmm, histogram, kde, knn, nice, ppca, realnvp
 from genlab.models.capabilities import GenerativeModel
 from genlab.models.classical.base import Fitted
 
@@ -17,6 +17,7 @@ BUILDERS = {
     "vae": lambda: VAE(SPEC, latent_dim=2, hidden=[4]),
     "realnvp": lambda: realnvp(SPEC, couplings=1, hidden=[4], channels=2, blocks=1),
     "nice": lambda: nice(SPEC, hidden=[4]),
+    "idf": lambda: IDF(SPEC, couplings=1, channels=2),
     "pixelcnn": lambda: PixelCNN(SPEC, channels=4, blocks=1, kernel_size=3, head_channels=4),
     "gan": lambda: GAN(SPEC, latent_dim=2, hidden=[4]),
     "ebm": lambda: EBM(SPEC, network="mlp", hidden=[4], chain_steps=1),
