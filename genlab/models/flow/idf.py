@@ -89,11 +89,11 @@ class _Networks:
 class IDF(IntegerParts, EncodesLatents, DecodesLatents, Tempered):
     """Integer discrete flow: exact likelihood of integer data, and a lossless code of the same length.
 
-    Pictures are squeezed at each scale whose sides are even, and half of the channels leave, as in the paper; this
-    goes on where sides are odd or short. Of four channels each coupling moves another one, given the three others (in the paper
-    always the last quarter, after a fixed permutation); with fewer it has a checkerboard. Other data has one scale, and
-    an MLP of all values. The distributions have parameters of their own at each place beside a network's, and networks
-    are residual where the paper's are dense.
+    Pictures are squeezed at each scale whose sides are even, and half of the channels leave, as in the paper; this goes
+    on where sides are odd or short. Of four channels each coupling moves another one, given the three others (in the
+    paper always the last quarter, after a fixed permutation); with fewer it has a checkerboard. Other data has one
+    scale, and an MLP of all values. The distributions have parameters of their own at each place beside a network's,
+    and networks are residual where the paper's are dense.
 
     Mass on integers outside the data's range is lost, as it belongs to no example; draws there are clamped to it.
 
