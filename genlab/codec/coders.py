@@ -5,12 +5,14 @@ from __future__ import annotations
 from torch import nn
 
 from genlab.codec.coded import Coder
+from genlab.codec.integers import IntegerCoder
 from genlab.codec.ranges import RangeCoder
 from genlab.codec.tables import MOST_LEVELS
 from genlab.data.spaces import DataSpec
 from genlab.errors import ConfigError
 from genlab.models.capabilities import GenerativeModel
 from genlab.models.coding import Codable
+from genlab.models.integer_parts import IntegerParts
 
 FIT = "model=pixelcnn, model=transformer, model=histogram and the like"
 
@@ -21,7 +23,7 @@ def lacking(model: nn.Module, spec: DataSpec) -> str | None:
         return "lossless compression needs data of integer values, and these are real numbers"
     if spec.levels > MOST_LEVELS:
         return f"values have {spec.levels} levels; a coder's tables take {MOST_LEVELS} at most"
-    if isinstance(model, Codable):
+    if isinstance(model, Codable | IntegerParts):
         return None
     if not isinstance(model, GenerativeModel):
         return f"it translates pictures and has no likelihood; {FIT} have one"
@@ -37,5 +39,4 @@ def coder_of(model: nn.Module, spec: DataSpec) -> Coder:
     lacks = lacking(model, spec)
     if lacks is not None:
         raise ConfigError(f"{type(model).__name__} compresses nothing: {lacks}")
-    assert isinstance(model, Codable)
-    return RangeCoder()
+    return IntegerCoder() if isinstance(model, IntegerParts) else RangeCoder()
