@@ -235,7 +235,9 @@ def _sheet(problem: Problem, result: _Result, shown: int) -> np.ndarray:
     part = Observation(result.seen.operator, result.seen.y[:shown], result.seen.noise)
     look = {} if result.truth is None else {"truth": result.truth[:shown]}
     look["observed"] = problem.looks(part).clamp(0, 1)
-    look |= {name.replace(" (", "\n("): value[:shown] for name, value in given.baselines.items()}
+    for name, value in given.baselines.items():
+        if not torch.equal(value[:shown].clamp(0, 1), look["observed"]):
+            look[name.replace(" (", "\n(")] = value[:shown]
     std, most = given.std[:shown], max(1e-6, given.std[:shown].max().item())
     look |= {"mean": given.mean[:shown], f"std\n(white: {most:.2f})": std / most}
     look |= {f"draw {k + 1}": draws[:, k] for k in range(min(SHOWN, draws.shape[1]))}
