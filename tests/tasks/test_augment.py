@@ -1,4 +1,4 @@
-"""Laws of task=augment: the folder has what was drawn, by class, and the three classifiers see what they are said to."""
+"""Laws of task=augment: the folder has what was drawn, by class; the three classifiers see what they are said to."""
 
 from __future__ import annotations
 
