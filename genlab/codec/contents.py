@@ -56,9 +56,8 @@ def of_split(model: GenerativeModel, spec: DataSpec, split: Split, *, n: int | N
     Raises:
         ConfigError: the model is given something else than a label.
     """
-    if isinstance(spec.space, Tokens) and split.lengths is None and overlap(split.x):
-        tokens = stream(split.x)
-        return _in_lanes(spec, tokens if n is None else tokens[: n * spec.event_shape[0]], lanes)
+    if isinstance(spec.space, Tokens) and split.lengths is None and (is_text(spec.space) or overlap(split.x)):
+        return _in_lanes(spec, stream(split.x[slice(0, n)]), lanes)
     if model.given is not None and not isinstance(model.given, Label):
         raise ConfigError(
             f"{type(model).__name__} is given {model.given.kind} data, which a compressed file would have to hold as "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from genlab.codec.coders import lacking
 from genlab.data.sources.densities import Density, GaussianMixture
 from genlab.data.sources.toy2d import DENSITIES
 from genlab.data.spaces import Frames, Image, Label, Tokens, Waveform, is_text
@@ -43,6 +44,12 @@ def labels(loaded: Loaded) -> str | None:
 def integers(loaded: Loaded) -> str | None:
     """Data of which bits can be counted."""
     return "integer data" if loaded.spec.levels is None else None
+
+
+def codable(loaded: Loaded) -> str | None:
+    """A model that a coder can write by."""
+    found = lacking(loaded.model, loaded.spec)
+    return None if found is None else "integer data and a model that compresses (model=pixelcnn, model=transformer)"
 
 
 def reals(loaded: Loaded) -> str | None:

@@ -59,7 +59,7 @@ def test_a_sequence_shows_its_units_in_place_of_bits_per_dimension(run, text):
     assert titles[:3] == ["nats", "bits/character", "nats/token"]
     assert "bits/dim" not in titles
     pictures = [column.title for column in columns(arrange([run("vae", nll=80.0)]))]
-    assert pictures[:3] == ["nats", "bits/dim", "compression"]
+    assert pictures[:3] == ["nats", "bits/dim", "ideal code"]
     (group, other) = arrange([text("rnn", 2.3), run("vae", nll=80.0)])
     assert {row.cells["bpd"] for row in group.rows} == {"measured in bits/byte"}
     assert [row.cells["nll_bits_per_character"] for row in other.rows] == ["no sequence"]

@@ -1,0 +1,186 @@
+"""``genlab compress`` and ``genlab decompress``, as a user has them: files come back to the byte, or not at all."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import genlab
+from genlab.cli.main import main
+from genlab.codec.container import Container, unpacked
+
+TEXT = "".join(f"{i}: was it só, he said? [漢]\n" for i in range(60))
+
+
+def trained(folder: Path, *words: str, **data: object) -> Path:
+    return genlab.train(
+        *words,
+        "trainer.max_steps=2",
+        "trainer.accelerator=cpu",
+        "callbacks.samples.n=1",
+        {"data": data, "outputs": str(folder / "outputs")},
+    ).checkpoint
+
+
+@pytest.fixture(scope="module")
+def pixels(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    small = ("model.channels=8", "model.blocks=1", "model.head_channels=8")
+    return trained(tmp_path_factory.mktemp("pixels"), "model=pixelcnn", "data=digits", *small)
+
+
+@pytest.fixture(scope="module")
+def text(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("text")
+    (folder / "own.txt").write_text(TEXT, encoding="utf-8")
+    words = ("model=transformer", "data=text", "model.layers=1", "model.width=16")
+    return trained(folder, *words, root=str(folder / "own.txt"), length=32)
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    folder = tmp_path_factory.mktemp("pictures")
+    generator = np.random.default_rng(0)
+    (folder / "own" / "deep").mkdir(parents=True)
+    for i in range(12):
+        pixels = generator.integers(0, 256, (6, 6, 3), np.uint8)
+        Image.fromarray(pixels).save(folder / "own" / ("deep" if i % 2 else "") / f"{i}.png")
+    words = ("model=pixelcnn", "data=image_folder", "model.output=logistic_mixture", "model.num_mixtures=2")
+    small = ("model.channels=8", "model.blocks=0", "model.head_channels=8")
+    return trained(folder, *words, *small, root=str(folder / "own"), size=6), folder / "own"
+
+
+def run(verb: str, *words: str, folder: Path) -> int:
+    return main([verb, *words, f"outputs={folder / 'outputs'}"])
+
+
+def test_a_split_comes_back(pixels, tmp_path, capsys):
+    packed, back = tmp_path / "digits.gl", tmp_path / "digits.npz"
+    assert run("compress", f"ckpt={pixels}", "n=20", f"output={packed}", folder=tmp_path) == 0
+    told = capsys.readouterr().out
+    assert "read again: equal to the bit" in told
+    assert "bits/dim the whole file" in told
+    assert (
+        run("decompress", f"ckpt={pixels}", f"input={packed}", f"output={back}", "batch_size=7", folder=tmp_path) == 0
+    )
+    from genlab.data import digits
+
+    with np.load(back) as arrays:
+        assert np.array_equal(arrays["x"], digits().test.x[:20].numpy())
+
+
+def test_a_text_comes_back_to_the_byte(text, tmp_path):
+    own = tmp_path / "own.txt"
+    own.write_bytes(TEXT[100:700].encode() + b"\r\n\xff\x00")
+    packed, back = tmp_path / "own.gl", tmp_path / "back.txt"
+    assert run("compress", f"ckpt={text}", f"input={own}", f"output={packed}", "lanes=3", folder=tmp_path) == 0
+    assert run("decompress", f"ckpt={text}", f"input={packed}", f"output={back}", folder=tmp_path) == 0
+    assert back.read_bytes() == own.read_bytes()
+
+
+def test_pictures_come_back_under_their_names(pictures, tmp_path):
+    ckpt, own = pictures
+    packed, back = tmp_path / "own.gl", tmp_path / "back"
+    assert run("compress", f"ckpt={ckpt}", f"input={own}", f"output={packed}", folder=tmp_path) == 0
+    assert run("decompress", f"ckpt={ckpt}", f"input={packed}", f"output={back}", folder=tmp_path) == 0
+    files = sorted(path.relative_to(own) for path in own.rglob("*.png"))
+    assert sorted(path.relative_to(back) for path in back.rglob("*.png")) == files
+    for file in files:
+        assert np.array_equal(np.asarray(Image.open(own / file)), np.asarray(Image.open(back / file)))
+
+
+def test_an_array_comes_back_to_the_byte(pixels, tmp_path):
+    own, packed, back = tmp_path / "own.npy", tmp_path / "own.gl", tmp_path / "back.npy"
+    np.save(own, np.random.default_rng(0).integers(0, 17, (3, 1, 8, 8)).astype(np.uint8))
+    assert run("compress", f"ckpt={pixels}", f"input={own}", f"output={packed}", folder=tmp_path) == 0
+    assert run("decompress", f"ckpt={pixels}", f"input={packed}", f"output={back}", folder=tmp_path) == 0
+    assert back.read_bytes() == own.read_bytes()
+
+
+def refused(capsys: pytest.CaptureFixture, code: int, words: str, *line: str, folder: Path) -> None:
+    before = sorted(folder.rglob("*"))
+    capsys.readouterr()
+    assert run(*line, folder=folder) == code
+    told = capsys.readouterr().err.strip().splitlines()
+    assert len(told) == 1, told
+    assert words in told[0]
+    left = [path for path in sorted(folder.rglob("*")) if path not in before and path.is_file()]
+    assert left == []
+
+
+def test_faults_of_what_is_read(pixels, text, tmp_path, capsys):
+    packed = tmp_path / "d.gl"
+    assert run("compress", f"ckpt={pixels}", "n=5", f"output={packed}", folder=tmp_path) == 0
+    back = ("decompress", f"output={tmp_path / 'out'}")
+    refused(capsys, 4, "did not write", *back, f"ckpt={text}", f"input={packed}", folder=tmp_path)
+    cut = tmp_path / "cut.gl"
+    cut.write_bytes(packed.read_bytes()[:-40])
+    refused(capsys, 3, "damaged", *back, f"ckpt={pixels}", f"input={cut}", folder=tmp_path)
+    own = unpacked(packed)
+    for head, words in [
+        ({**own.head, "n": 10**15}, "cannot be read"),
+        ({**own.head, "n": 4}, "not what was written"),
+        ({**own.head, "together": "x"}, "cannot be read"),
+        ({**own.head, "together": 0}, "cannot be read"),
+        ({**own.head, "form": "odd"}, "what cannot be"),
+        ({**own.head, "names": ["../x.png"]}, "lead out of its folder"),
+        ({**own.head, "names": ["/x.png"]}, "lead out of its folder"),
+        ({**own.head, "lengths": "0123"}, "cannot be read"),
+    ]:
+        bad = tmp_path / "bad.gl"
+        bad.write_bytes(Container(own.weights, own.content, head, own.payload).packed())
+        refused(capsys, 3, words, *back, f"ckpt={pixels}", f"input={bad}", folder=tmp_path)
+    bad.write_bytes(Container(own.weights, own.content, own.head, own.payload[:-3]).packed())
+    refused(capsys, 3, "cut", *back, f"ckpt={pixels}", f"input={bad}", folder=tmp_path)
+    other = bytes([own.payload[0] ^ 255]) + own.payload[1:]
+    bad.write_bytes(Container(own.weights, own.content, own.head, other).packed())
+    refused(capsys, 3, "nothing is written", *back, f"ckpt={pixels}", f"input={bad}", folder=tmp_path)
+    there = ("decompress", f"output={packed}")
+    refused(capsys, 2, "is there already", *there, f"ckpt={pixels}", f"input={packed}", folder=tmp_path)
+
+
+def test_faults_of_what_is_compressed(pixels, text, pictures, tmp_path, capsys):
+    own = tmp_path / "own"
+    own.mkdir()
+    packed = ("compress", f"output={tmp_path / 'x.gl'}")
+    refused(capsys, 3, "does not exist", *packed, f"ckpt={pixels}", f"input={own / 'none'}", folder=tmp_path)
+    refused(capsys, 3, "holds no pictures", *packed, f"ckpt={pictures[0]}", f"input={own}", folder=tmp_path)
+    Image.new("RGB", (7, 6)).save(own / "a.png")
+    refused(capsys, 3, "has 7x6 pixels", *packed, f"ckpt={pictures[0]}", f"input={own}", folder=tmp_path)
+    Image.new("RGBA", (6, 6)).save(own / "a.png")
+    refused(capsys, 3, "would not come back", *packed, f"ckpt={pictures[0]}", f"input={own}", folder=tmp_path)
+    Image.fromarray(np.full((8, 8), 7, np.uint8)).save(own / "a.png")
+    refused(capsys, 2, "pictures of 17 levels", *packed, f"ckpt={pixels}", f"input={own}", folder=tmp_path)
+    np.save(own / "a.npy", np.zeros((2, 1, 8, 9), np.uint8))
+    refused(capsys, 3, "this model takes", *packed, f"ckpt={pixels}", f"input={own / 'a.npy'}", folder=tmp_path)
+    np.save(own / "a.npy", np.full((2, 1, 8, 8), 17, np.uint8))
+    refused(capsys, 3, "0 to 16", *packed, f"ckpt={pixels}", f"input={own / 'a.npy'}", folder=tmp_path)
+    (own / "a.npy").write_bytes(b"\x93NUMPYnonsense")
+    refused(capsys, 3, "no array", *packed, f"ckpt={pixels}", f"input={own / 'a.npy'}", folder=tmp_path)
+    (own / "empty.txt").write_bytes(b"")
+    refused(capsys, 3, "is empty", *packed, f"ckpt={text}", f"input={own / 'empty.txt'}", folder=tmp_path)
+    there = tmp_path / "there.gl"
+    there.write_bytes(b"mine")
+    refused(capsys, 2, "is there already", "compress", f"ckpt={pixels}", f"output={there}", folder=tmp_path)
+    assert there.read_bytes() == b"mine"
+    refused(capsys, 2, "n= counts", *packed, f"ckpt={text}", f"input={own / 'empty.txt'}", "n=3", folder=tmp_path)
+
+
+@pytest.mark.parametrize("model", ["ebm", "gan", "kde", "realnvp", "diffusion"])
+def test_models_that_compress_nothing_say_why(model, tmp_path, capsys):
+    small = {"ebm": ["model.chain_steps=2"], "diffusion": ["model.width=8"]}.get(model, [])
+    if model == "diffusion":
+        small.append("callbacks.samples=null")
+    ckpt = trained(tmp_path, f"model={model}", "data=digits", *small[:1])
+    refused(capsys, 2, "compresses nothing", "compress", f"ckpt={ckpt}", folder=tmp_path)
+
+
+def test_without_the_coder_s_library_it_says_what_to_install(pixels, tmp_path, capsys, monkeypatch):
+    import sys
+
+    monkeypatch.setitem(sys.modules, "constriction", None)
+    refused(capsys, 2, "pip install 'genlab[codec]'", "compress", f"ckpt={pixels}", folder=tmp_path)
+    shutil.rmtree(tmp_path / "outputs", ignore_errors=True)
