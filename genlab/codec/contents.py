@@ -19,13 +19,14 @@ from torch import Tensor
 from genlab.codec.coded import Examples
 from genlab.data.images.convert import BadPictureError
 from genlab.data.images.read import list_pictures, read_whole
+from genlab.data.lengths import trimmed
 from genlab.data.overlapping import overlap, stream
 from genlab.data.spaces import DataSpec, Image, Label, Split, Tokens, is_text
 from genlab.data.text import coding
 from genlab.errors import ConfigError, DataError
 from genlab.files import foreign
 from genlab.models.capabilities import GenerativeModel
-from genlab.models.conditions import condition
+from genlab.models.conditions import condition, rows
 
 Form = Literal["split", "text", "pictures", "array"]
 
@@ -65,10 +66,10 @@ def of_split(model: GenerativeModel, spec: DataSpec, split: Split, *, n: int | N
         )
     part = slice(0, n)
     c = condition(model, split)
-    x = split.x[part].clone()
-    lengths = None if split.lengths is None else split.lengths[part]
-    size = x.numel() * x.element_size()
-    return Content(Examples(x, lengths, None if c is None else c[part]), "split", size=size)
+    kept = Split(split.x[part].clone(), lengths=rows(split.lengths, part))
+    kept = trimmed(spec.space, kept)  # padding that all have is nothing that could be read again
+    size = kept.x.numel() * kept.x.element_size()
+    return Content(Examples(kept.x, kept.lengths, None if c is None else c[part]), "split", size=size)
 
 
 def of_path(model: GenerativeModel, spec: DataSpec, path: Path, *, lanes: int) -> Content:

@@ -100,6 +100,19 @@ def test_an_array_comes_back_to_the_byte(pixels, tmp_path):
     assert back.read_bytes() == own.read_bytes()
 
 
+def test_labels_and_lengths_come_back_too(tmp_path):
+    """Of lines the longest may be in another split: padding that all have is nothing to read again."""
+    (tmp_path / "lines.txt").write_text("\n".join(["short", "a", "longer ones", *[f"line {i}" for i in range(60)]]))
+    lines = trained(tmp_path, "model=ngram", "data=lines", root=str(tmp_path / "lines.txt"))
+    labelled = trained(tmp_path, "model=naive_bayes", "data=digits")
+    for name, ckpt, keys in [("lines", lines, {"x", "lengths"}), ("labelled", labelled, {"x", "y"})]:
+        packed, back = tmp_path / f"{name}.gl", tmp_path / f"{name}.npz"
+        assert run("compress", f"ckpt={ckpt}", f"output={packed}", folder=tmp_path) == 0
+        assert run("decompress", f"ckpt={ckpt}", f"input={packed}", f"output={back}", folder=tmp_path) == 0
+        with np.load(back) as arrays:
+            assert set(arrays) == keys
+
+
 def refused(capsys: pytest.CaptureFixture, code: int, words: str, *line: str, folder: Path) -> None:
     before = sorted(folder.rglob("*"))
     capsys.readouterr()
