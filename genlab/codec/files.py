@@ -21,9 +21,10 @@ from genlab.codec.coded import Coded, Examples
 from genlab.codec.coders import coder_of
 from genlab.codec.container import Container, content_hash, weights_hash
 from genlab.codec.contents import Content
+from genlab.codec.ranges import ending
 from genlab.codec.tables import constriction
-from genlab.data.lengths import units
-from genlab.data.spaces import DataSpec, InTime
+from genlab.data.lengths import ended, trimmed, units
+from genlab.data.spaces import DataSpec, InTime, Split
 from genlab.errors import DataError
 from genlab.models.capabilities import GenerativeModel
 from genlab.ops.bars import Progress, no_bar
@@ -76,7 +77,7 @@ def compress(
         "n": len(examples.x),
         "form": content.form,
         **({"names": list(content.names)} if content.names else {}),
-        **_numbers("lengths", examples.lengths),
+        **_numbers("lengths", None if _ends_itself(spec, examples) else examples.lengths),
         **_numbers("labels", examples.c),
         **coded.facts,
     }
@@ -132,6 +133,9 @@ def decoded(
         )
     except (KeyError, TypeError, ValueError, IndexError, OverflowError, AssertionError) as error:
         raise DataError(f"the file cannot be read: {type(error).__name__} in what it says of itself") from error
+    if lengths is None and ending(spec.space) is not None:
+        lengths = ended(spec.space, x)
+        x = trimmed(spec.space, Split(x, lengths=lengths)).x
     if content_hash(x, lengths, c) != container.content:
         by = ", ".join(map(str, head.get("by", [])))
         raise DataError(
@@ -151,6 +155,12 @@ def constriction_version() -> str:
 
 def _numbers(name: str, numbers: Tensor | None) -> dict[str, Any]:
     return {} if numbers is None else {name: side.written(numbers)}
+
+
+def _ends_itself(spec: DataSpec, examples: Examples) -> bool:
+    """Whether each example says by its last token that it is the last, and none before."""
+    found = ended(spec.space, examples.x) if ending(spec.space) is not None else None
+    return found is not None and examples.lengths is not None and torch.equal(found, examples.lengths)
 
 
 def _count(head: Mapping[str, Any], name: str, *, most: int) -> int:

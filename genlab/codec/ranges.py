@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from genlab.codec.coded import Coded, Coder, Examples
 from genlab.codec.tables import categorical, constriction, weights
 from genlab.data.lengths import time_axis, within
-from genlab.data.spaces import InTime
+from genlab.data.spaces import InTime, Space, Tokens
 from genlab.errors import DataError
 from genlab.models.coding import Codable, Unfolding
 from genlab.models.conditions import rows
@@ -94,6 +94,7 @@ class RangeCoder(Coder):
         blank = Examples(torch.zeros(n, *shape, dtype=model.spec.dtype), lengths, c)
         blocks = list(_blocks(model, blank, facts["together"]))
         bar = iter(progress(range(sum(b.places for b in blocks)), sum(b.places for b in blocks)))
+        end = ending(model.spec.space) if lengths is None else None
         for block in blocks:
             reading = _side_by_side(model, block, at_once or len(block.x))
             at, piece = 0, next(reading)
@@ -104,15 +105,22 @@ class RangeCoder(Coder):
                 if bool(counts.any()):
                     table = weights(piece.transpose(0, 1).flatten(0, 1)[counts])
                     told[counts] = torch.from_numpy(decoder.decode(family, table)).long()
+                if end is not None:
+                    block.inside[:, at + 1 :] &= (told != end)[:, None]  # what comes after an end is padding
                 at += wide
                 _tick(bar, wide)
                 try:
                     piece = reading.send(told.view(wide, -1).T)
-                except StopIteration as end:
-                    found.append(end.value)
+                except StopIteration as over:
+                    found.append(over.value)
                     break
         _tick(bar, 1)
         return torch.cat([_padded(model, x, blank.x) for x in found])
+
+
+def ending(space: Space) -> int | None:
+    """The token that ends an example, which need not be told how long it is; None: nothing does."""
+    return space.end if isinstance(space, Tokens) else None
 
 
 class _Block:
@@ -120,18 +128,20 @@ class _Block:
 
     Attributes:
         x, c: of them; without padding that all of them have.
-        length: steps of an example where that is not the model's own; else None.
+        length: steps of an example, of data in time; else None.
+        longer: whether these are more than the data's own.
         inside: ``(b, D) bool`` by values: what is of an example.
         places: values of an example.
     """
 
     def __init__(self, model: Codable, x: Tensor, lengths: Tensor | None, c: Tensor | None) -> None:
         space = model.spec.space
-        self.length = None
+        self.length, self.longer = None, False
         if isinstance(space, InTime):
             axis = time_axis(space)
             x = x if lengths is None else x.narrow(axis, 0, int(lengths.max()))
-            self.length = None if x.shape[axis] == space.shape[axis - 1] else x.shape[axis]
+            self.length = x.shape[axis]
+            self.longer = self.length > space.shape[axis - 1]
         self.x, self.c = x, c
         self.inside = model.values(within(space, x, lengths))
         self.places = self.inside.shape[1]
@@ -149,11 +159,11 @@ def _blocks(model: Codable, examples: Examples, together: int) -> Iterator[_Bloc
 
 
 def _said(model: Codable, block: _Block, known: Tensor) -> Iterator[Tensor]:
-    """Pieces of what is said of known values: in one pass, or step by step of sequences longer or shorter than usual.
+    """Pieces of what is said of known values: in one pass, or step by step of sequences longer than the data's.
 
     A model that forgets (a transformer beyond its window) has to be read as its reader reads.
     """
-    if block.length is None:
+    if not block.longer:
         yield from model.distributions(block.x, block.c)
         return
     reading = model.unfold(len(block.x), block.c, length=block.length)
@@ -179,8 +189,8 @@ def _side_by_side(model: Codable, block: _Block, at_once: int) -> Unfolding:
         for reading, own in zip(readings, told, strict=True):
             try:
                 pieces.append(reading.send(own))
-            except StopIteration as end:
-                done.append(end.value)
+            except StopIteration as over:
+                done.append(over.value)
         if done:
             return torch.cat(done)
 
