@@ -5,13 +5,13 @@ from __future__ import annotations
 from torch import nn
 
 from genlab.codec.coded import Coder
+from genlab.codec.frequencies import MOST_LEVELS
 from genlab.codec.integers import IntegerCoder
-from genlab.codec.ranges import RangeCoder
-from genlab.codec.tables import MOST_LEVELS
+from genlab.codec.range_coder import RangeCoder
 from genlab.data.spaces import DataSpec
 from genlab.errors import ConfigError
 from genlab.models.capabilities import GenerativeModel
-from genlab.models.coding import Codable
+from genlab.models.codable import Codable
 from genlab.models.integer_parts import IntegerParts
 
 FIT = "model=pixelcnn, model=transformer, model=histogram and the like"

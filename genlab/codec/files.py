@@ -20,9 +20,9 @@ from genlab.codec import side
 from genlab.codec.coded import Coded, Examples
 from genlab.codec.coders import coder_of
 from genlab.codec.container import Container, content_hash, weights_hash
-from genlab.codec.contents import Content
-from genlab.codec.ranges import ending
-from genlab.codec.tables import constriction
+from genlab.codec.frequencies import constriction
+from genlab.codec.material import Content
+from genlab.codec.range_coder import ending
 from genlab.data.lengths import ended, trimmed, units
 from genlab.data.spaces import DataSpec, InTime, Split
 from genlab.errors import DataError

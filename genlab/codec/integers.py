@@ -22,7 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from genlab.codec.coded import Coded, Coder, Examples
-from genlab.codec.tables import MOST_LEVELS, categorical, constriction, weights
+from genlab.codec.frequencies import MOST_LEVELS, categorical, constriction, weights
 from genlab.errors import ConfigError, DataError
 from genlab.models.conditions import rows
 from genlab.models.integer_parts import IntegerParts

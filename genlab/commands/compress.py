@@ -10,10 +10,10 @@ from typing import Any
 import torch
 from rich.console import Console
 
-from genlab.codec import contents
+from genlab.codec import material
 from genlab.codec.coders import coder_of
-from genlab.codec.contents import Content
 from genlab.codec.files import Compressed, at_rate, compress
+from genlab.codec.material import Content
 from genlab.data.spaces import DataSpec
 from genlab.errors import ConfigError
 from genlab.files import atomic
@@ -68,9 +68,9 @@ def content_of(loaded: Loaded, config: Mapping[str, Any]) -> Content:
     if config["input"] is not None:
         if config["n"] is not None:
             raise ConfigError("n= counts examples of the data; input= is compressed whole: leave one of both out")
-        return contents.of_path(model, spec, Path(config["input"]), lanes=config["lanes"])
+        return material.of_path(model, spec, Path(config["input"]), lanes=config["lanes"])
     split = loaded.dataset(root=config["data"]["root"], trust=config["trust"]).split(config["split"])
-    return contents.of_split(model, spec, split, n=config["n"], lanes=config["lanes"])
+    return material.of_split(model, spec, split, n=config["n"], lanes=config["lanes"])
 
 
 def numbers(spec: DataSpec, content: Content, done: Compressed) -> dict[str, Any]:

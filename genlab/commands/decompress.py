@@ -13,8 +13,8 @@ from rich.console import Console
 from genlab.codec.coded import Examples
 from genlab.codec.coders import coder_of
 from genlab.codec.container import Container, check_weights, unpacked, weights_hash
-from genlab.codec.contents import array_bytes, text_bytes
 from genlab.codec.files import decoded
+from genlab.codec.material import array_bytes, text_bytes
 from genlab.commands.sample import save_npz
 from genlab.data.spaces import DataSpec
 from genlab.errors import ConfigError, DataError

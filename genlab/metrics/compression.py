@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Literal
 
-from genlab.codec import contents
+from genlab.codec import material
 from genlab.codec.files import at_rate, compress
 from genlab.data.spaces import Split, is_text
 from genlab.data.subset import subset
@@ -42,7 +42,7 @@ class Compression(Metric):
         spec, model = subject.data.spec, subject.loaded.model
         n = None if self.n == "all" else self.n
         split = _examples(subject, n)
-        content = contents.of_split(model, spec, split, n=None, lanes=self.lanes)
+        content = material.of_split(model, spec, split, n=None, lanes=self.lanes)
         done = compress(model, spec, content, name=subject.loaded.config["name"], progress=subject.bar("compression"))
         unit = spec.space.unit.name
 

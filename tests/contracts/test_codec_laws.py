@@ -7,12 +7,12 @@ import pytest
 import torch
 
 from genlab.codec.coded import Coded, Examples
-from genlab.codec.ranges import RangeCoder
+from genlab.codec.range_coder import RangeCoder
 from genlab.data.dataset import DataSpec
 from genlab.data.spaces import Frames, Tokens, Waveform
 from genlab.errors import DataError
 from genlab.models import HMM, RNN, TCN, Transformer, WaveNet
-from genlab.models.coding import Codable
+from genlab.models.codable import Codable
 from genlab.models.conditions import condition
 from genlab.ops.bars import no_bar
 from tests.contracts.catalogue import CATALOGUE, FITTED, Case

@@ -24,7 +24,7 @@ from genlab.data.spaces import DataSpec, Split
 from genlab.errors import ConfigError
 from genlab.models.capabilities import ItemisedLikelihood
 from genlab.models.classical.base import Fit, Fitted
-from genlab.models.coding import Codable, Unfolding
+from genlab.models.codable import Codable, Unfolding
 from genlab.models.conditions import given_by, needed, width
 from genlab.ops.bars import Progress, no_bar
 

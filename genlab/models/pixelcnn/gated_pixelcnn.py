@@ -27,8 +27,8 @@ from genlab.data.spaces import DataSpec
 from genlab.distributions.pixels import PixelOutput
 from genlab.models.conditions import width
 from genlab.models.pixelcnn.causal import CausalConv2d, VerticalConv2d, channel_groups
-from genlab.models.pixelcnn.incremental import CausalRow, Pointwise, RowNetwork, Step, push
-from genlab.models.pixelcnn.pixelcnn import Head, PixelModel
+from genlab.models.pixelcnn.incremental import CausalRow, Head, Pointwise, RowNetwork, Step, push
+from genlab.models.pixelcnn.pixelcnn import PixelModel
 from genlab.signatures.ranges import Kernel, NonNegative, Positive
 
 

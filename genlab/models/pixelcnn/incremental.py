@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 
 from genlab.distributions.pixels import PixelOutput
-from genlab.models.coding import Unfolding
+from genlab.models.codable import Unfolding
 from genlab.models.pixelcnn.causal import CausalConv2d
 from genlab.ops.bars import Progress
 from genlab.ops.graphs import Repeated
@@ -56,6 +56,23 @@ class Pointwise:
         if plus is None:
             return partial(torch.mm, weight, x, out=out)
         return partial(torch.addmm, plus, weight, x, out=out)
+
+
+class Head:
+    """``last(relu(head(relu(h))))`` at one pixel."""
+
+    def __init__(self, head: CausalConv2d, last: CausalConv2d, *, batch: int, groups: int) -> None:
+        self.head = Pointwise(head, batch=batch, groups=groups)
+        self.last = Pointwise(last, batch=batch, groups=groups)
+        out = self.last.buffer.new_empty(last.out_channels, batch)
+        self.out = [out[span] for span in spans(last.output_groups, groups)]
+
+    def steps(self, group: int, h: Tensor) -> Iterator[Step]:
+        """From the features ``h`` of a group to its outputs."""
+        yield partial(torch.clamp_min, h, 0, out=self.head.x[group])
+        yield self.head.step(group, out=self.last.x[group])
+        yield self.last.x[group].relu_
+        yield self.last.step(group, out=self.out[group])
 
 
 class CausalRow:
@@ -212,7 +229,7 @@ def draw_rows(
 
 
 def unfold_rows(network: RowNetwork, output: PixelOutput, *, n: int, height: int) -> Unfolding:
-    """Pictures ``(n, C, H, W)`` whose values are told one after the other; see `genlab.models.coding.Codable.unfold`.
+    """Pictures ``(n, C, H, W)`` whose values are told one after the other; see `genlab.models.codable.Codable.unfold`.
 
     Args:
         network: fresh (see `RowNetwork`).

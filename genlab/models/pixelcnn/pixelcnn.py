@@ -28,10 +28,10 @@ from genlab.data.fits import require
 from genlab.data.spaces import DataSpec
 from genlab.distributions.pixels import PixelOutput, for_pixels
 from genlab.models.capabilities import Autoregressive
-from genlab.models.coding import Codable, Unfolding
+from genlab.models.codable import Codable, Unfolding
 from genlab.models.conditions import check_condition, given_by, width
 from genlab.models.pixelcnn.causal import CausalConv2d, channel_groups
-from genlab.models.pixelcnn.incremental import CausalRow, Pointwise, RowNetwork, Step, draw_rows, spans, unfold_rows
+from genlab.models.pixelcnn.incremental import CausalRow, Head, Pointwise, RowNetwork, Step, draw_rows, unfold_rows
 from genlab.ops.bars import Progress
 from genlab.signatures.ranges import Kernel, NonNegative, Positive
 
@@ -286,20 +286,3 @@ class _PixelCNNRows(RowNetwork):
         self.image.end()
         for _, conv, _ in self.blocks:
             conv.end()
-
-
-class Head:
-    """``last(relu(head(relu(h))))`` at one pixel."""
-
-    def __init__(self, head: CausalConv2d, last: CausalConv2d, *, batch: int, groups: int) -> None:
-        self.head = Pointwise(head, batch=batch, groups=groups)
-        self.last = Pointwise(last, batch=batch, groups=groups)
-        out = self.last.buffer.new_empty(last.out_channels, batch)
-        self.out = [out[span] for span in spans(last.output_groups, groups)]
-
-    def steps(self, group: int, h: Tensor) -> Iterator[Step]:
-        """From the features ``h`` of a group to its outputs."""
-        yield partial(torch.clamp_min, h, 0, out=self.head.x[group])
-        yield self.head.step(group, out=self.last.x[group])
-        yield self.last.x[group].relu_
-        yield self.last.step(group, out=self.out[group])

@@ -22,7 +22,7 @@ from genlab.distributions.pixels import uniform
 from genlab.distributions.symbols import SymbolOutput
 from genlab.errors import ConfigError
 from genlab.models.capabilities import Sequential
-from genlab.models.coding import Codable, Unfolding
+from genlab.models.codable import Codable, Unfolding
 from genlab.models.conditions import check_condition
 from genlab.models.sequence import in_steps
 from genlab.ops.bars import Progress, no_bar

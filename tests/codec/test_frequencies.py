@@ -3,11 +3,12 @@
 import math
 from decimal import Decimal
 
+import constriction
 import numpy as np
 import pytest
 import torch
 
-from genlab.codec.tables import LOWEST, STEPS, _powers, weights
+from genlab.codec.frequencies import LOWEST, STEPS, _powers, weights
 
 
 def test_powers_are_those_of_exact_arithmetic():
@@ -31,6 +32,16 @@ def test_the_last_bits_of_a_pass_change_nothing():
     log_p = torch.randn(2000, 50, dtype=torch.float64)
     other = log_p * (1 + 1e-13 * torch.randn(log_p.shape, dtype=torch.float64)) + 3.7
     assert np.array_equal(weights(log_p), weights(other))
+
+
+def test_a_coder_with_these_weights_takes_the_bits_of_the_probabilities():
+    log_p = (3 * torch.randn(5000, 9, dtype=torch.float64)).log_softmax(1)
+    values = log_p.exp().multinomial(1)[:, 0]
+    family = constriction.stream.model.Categorical(perfect=False)
+    encoder = constriction.stream.queue.RangeEncoder()
+    encoder.encode(values.to(torch.int32).numpy(), family, weights(log_p))
+    bits = -log_p.gather(1, values[:, None]).sum().item() / math.log(2)
+    assert bits <= 32 * len(encoder.get_compressed()) <= bits * 1.0005 + 64
 
 
 def test_what_is_no_probability_is_refused():

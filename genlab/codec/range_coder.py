@@ -22,11 +22,11 @@ import torch
 from torch import Tensor, nn
 
 from genlab.codec.coded import Coded, Coder, Examples
-from genlab.codec.tables import categorical, constriction, weights
+from genlab.codec.frequencies import categorical, constriction, weights
 from genlab.data.lengths import time_axis, within
 from genlab.data.spaces import InTime, Space, Tokens
 from genlab.errors import DataError
-from genlab.models.coding import Codable, Unfolding
+from genlab.models.codable import Codable, Unfolding
 from genlab.models.conditions import rows
 from genlab.ops.bars import Progress
 
