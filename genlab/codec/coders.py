@@ -6,7 +6,7 @@ from torch import nn
 
 from genlab.codec.coded import Coder
 from genlab.codec.frequencies import MOST_LEVELS
-from genlab.codec.integers import IntegerCoder
+from genlab.codec.part_coder import IntegerCoder
 from genlab.codec.range_coder import RangeCoder
 from genlab.data.spaces import DataSpec
 from genlab.errors import ConfigError

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from genlab.codec.coded import Examples
-from genlab.codec.integers import IntegerCoder
+from genlab.codec.part_coder import IntegerCoder
 from genlab.errors import ConfigError
 from genlab.models.conditions import condition
 from genlab.models.integer_parts import IntegerParts
@@ -22,8 +22,8 @@ CASES = [case for case in CATALOGUE if isinstance(case.model(), IntegerParts)]
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 @torch.no_grad()
 def test_what_is_written_is_read_and_as_long_as_the_likelihood_says(case: Case, monkeypatch) -> None:
-    monkeypatch.setattr("genlab.codec.integers.TOGETHER", 13)
-    monkeypatch.setattr("genlab.codec.integers.PROBABILITIES", 1 << 14)
+    monkeypatch.setattr("genlab.codec.part_coder.TOGETHER", 13)
+    monkeypatch.setattr("genlab.codec.part_coder.PROBABILITIES", 1 << 14)
     model, batch = far(case.model()).double().eval(), case.batch(30)
     c = condition(model, batch)
     coded = IntegerCoder().encode(model, Examples(batch.x, c=c), progress=no_bar)
