@@ -57,7 +57,9 @@ def test_samples_that_are_real_teach_as_real_ones_do_and_those_of_other_classes_
     right = scored(Again(), tmp_path)
     assert right["augmentation_real"] > 0.85
     assert right["augmentation"] > right["augmentation_real"] - 0.1
-    assert scored(Again(shift=1), tmp_path)["augmentation"] < 0.1
+    wrong = scored(Again(shift=1), tmp_path)
+    assert wrong["augmentation"] < 0.1
+    assert wrong["augmentation_real"] == right["augmentation_real"]
 
 
 def test_a_model_that_is_not_given_the_class_is_refused() -> None:

@@ -67,6 +67,18 @@ def test_more_evaluations_come_closer_and_better_samplers_sooner(tmp_path: Path)
     assert Image.open(tmp_path / "pictures" / "nfe_curve.png").size[0] > 300
 
 
+@pytest.mark.parametrize("name", [name for name in ALONG_PATH if name != "ddim"])
+def test_a_record_of_so_many_evaluations_took_them(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    flow = Narrow.flow
+    monkeypatch.setattr(
+        Narrow, "flow", lambda self, x, *rest, **named: asked.append(1) or flow(self, x, *rest, **named)
+    )
+    (record,) = NFECurve(evaluations=[8], samplers=[name], n=20).compute(of(narrow(), points(), tmp_path))
+    assert record.metric == f"nfe_{name}_8"
+    assert len(asked) == 8
+
+
 def test_a_sampler_whose_step_is_dearer_is_left_out(tmp_path: Path) -> None:
     found = [each.metric for each in NFECurve(evaluations=[2, 3], n=50).compute(of(narrow(), points(), tmp_path))]
     assert "nfe_euler_3" in found
