@@ -102,7 +102,7 @@ def nfe_curves(arrays: dict[str, Any]) -> np.ndarray:
     low, high = axes.get_ylim()
     plain = FuncFormatter(lambda value, _: f"{value:g}")
     axes.yaxis.set_major_formatter(plain)
-    axes.yaxis.set_minor_formatter(plain if high < 20 * low else NullFormatter())
+    axes.yaxis.set_minor_formatter(plain if high < 40 * low else NullFormatter())
     axes.set_xlabel("evaluations of the network", fontsize=8)
     axes.set_ylabel(what, fontsize=8)
     axes.tick_params(labelsize=7, which="both")

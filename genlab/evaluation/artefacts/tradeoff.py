@@ -12,7 +12,7 @@ from genlab.evaluation.artefacts.grids import render
 STYLES = ("-", ":")
 """Of the lines with the first seven colours, and of those with the same ones again."""
 
-SPAN = 20
+SPAN = 40
 """Axes whose ends are no further apart than this have numbers between the powers of ten."""
 
 
