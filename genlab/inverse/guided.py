@@ -16,6 +16,10 @@ Both are exact, but for the sampler's steps, where the data are normal (`pigdm`:
 does not depend on ``x_t``. Of other data they are approximate: of a mixture of two normals, intervals of 50% and 90%
 held 48% and 90% of truths (`tests/inverse/test_guided.py`).
 
+With a denoiser that is exact, ``sampler="dpm_solver"`` and some iterations need the fewest steps. One that is learned
+is wrong here and there, and its J not quite symmetric: noise anew in each step forgets errors, and one iteration makes
+fewer (digits, half of a picture seen: 16.1 against 13.3 dB). So these are the defaults.
+
 "Pseudoinverse-Guided Diffusion Models for Inverse Problems", J. Song, A. Vahdat, M. Mardani, J. Kautz, 2023,
 https://openreview.net/forum?id=9_gsMA8MRKQ
 "Learning Diffusion Priors from Observations by Expectation Maximization", F. Rozet, G. Andry, F. Lanusse, G. Louppe,
@@ -53,9 +57,9 @@ def moment_matched(
     samples: int,
     c: Tensor | None = None,
     generator: torch.Generator | None = None,
-    steps: int = 50,
-    sampler: Told = "dpm_solver",
-    iterations: int = 3,
+    steps: int = 100,
+    sampler: Told = "ancestral",
+    iterations: int = 1,
 ) -> Tensor:
     """Guided by the denoiser's own covariance; see `genlab.inverse.method.PosteriorSampler`.
 
@@ -66,8 +70,8 @@ def moment_matched(
         c: conditions.
         generator: of all random numbers.
         steps: of the sampler.
-        sampler: its name.
-        iterations: of conjugate gradients.
+        sampler: its name; see above.
+        iterations: of conjugate gradients; more are more exact where the denoiser is.
     """
 
     def covariance(w: Tensor, t: Tensor, product: Callable[[Tensor], Tensor]) -> Tensor:
@@ -83,8 +87,8 @@ def pigdm(
     samples: int,
     c: Tensor | None = None,
     generator: torch.Generator | None = None,
-    steps: int = 50,
-    sampler: Told = "dpm_solver",
+    steps: int = 100,
+    sampler: Told = "ancestral",
     variance: float = 1.0,
     iterations: int = 30,
 ) -> Tensor:

@@ -29,6 +29,9 @@ from tests.inverse.denoisers import PATHS, KnownDenoiser, even_prior, smooth_pri
 
 VARIANCE = 0.09
 
+EXACT = {"sampler": "dpm_solver", "steps": 50}
+"""What an exact denoiser goes best with."""
+
 
 def denoiser(prior: Normal, path: str, scale: float | Tensor = 0.5) -> KnownDenoiser:
     return KnownDenoiser([prior], [1.0], PATHS[path], scale=scale).eval()
@@ -40,7 +43,7 @@ def test_a_denoiser_that_is_told_draws_from_a_normal_posterior(path: str, operat
     model = denoiser(prior, path)
 
     def draw(observation: Observation, generator: torch.Generator) -> Tensor:
-        return moment_matched(model, observation, samples=SAMPLES, generator=generator, iterations=5)
+        return moment_matched(model, observation, samples=SAMPLES, generator=generator, **EXACT, iterations=5)
 
     assert_calibrated(calibrated(prior, OPERATORS[operator], draw, n=60))
 
@@ -51,7 +54,7 @@ def test_given_the_variance_independent_values_are_drawn_from_their_posterior(pa
     model = denoiser(prior, path)
 
     def draw(observation: Observation, generator: torch.Generator) -> Tensor:
-        return pigdm(model, observation, samples=SAMPLES, generator=generator, variance=VARIANCE / 0.5**2)
+        return pigdm(model, observation, samples=SAMPLES, generator=generator, **EXACT, variance=VARIANCE / 0.5**2)
 
     assert_calibrated(calibrated(prior, OPERATORS[operator], draw, n=60))
 
@@ -61,7 +64,9 @@ def test_values_with_scales_of_their_own_are_drawn_as_others_are() -> None:
     scale = torch.linspace(0.2, 0.6, 16).view(EVENT)
 
     def draw(observation: Observation, generator: torch.Generator) -> Tensor:
-        return moment_matched(denoiser(prior, "cosine", scale), observation, samples=SAMPLES, generator=generator)
+        return moment_matched(
+            denoiser(prior, "cosine", scale), observation, samples=SAMPLES, generator=generator, **EXACT, iterations=3
+        )
 
     assert_calibrated(calibrated(prior, OPERATORS["box"], draw, n=60))
 
@@ -73,9 +78,24 @@ def test_intervals_of_a_mixture_are_near_to_calibrated() -> None:
     model = KnownDenoiser([one, two], [0.5, 0.5], PATHS["cosine"], scale=0.5).eval()
     u = torch.cat([one.draw(40), two.draw(40, seed=9)])
     observation = observe(OPERATORS["mask"], u, NOISE, generator=torch.Generator().manual_seed(1))
-    drawn = moment_matched(model, observation, samples=SAMPLES, generator=torch.Generator().manual_seed(2))
+    drawn = moment_matched(
+        model, observation, samples=SAMPLES, generator=torch.Generator().manual_seed(2), **EXACT, iterations=3
+    )
     found = Calibration(drawn.flatten(2), u.flatten(1), one.given(observation))
     print(found.coverage(0.5), found.coverage(0.9))
+    assert 0.4 < found.coverage(0.5) < 0.6
+    assert 0.8 < found.coverage(0.9) < 0.96
+
+
+@pytest.mark.parametrize("sampler", [moment_matched, pigdm])
+def test_what_is_for_networks_is_near_to_calibrated(sampler) -> None:
+    """The defaults, on normal data that are not independent."""
+    prior = smooth_prior()
+
+    def draw(observation: Observation, generator: torch.Generator) -> Tensor:
+        return sampler(denoiser(prior, "cosine"), observation, samples=SAMPLES, generator=generator)
+
+    found = calibrated(prior, OPERATORS["mask"], draw, n=60)
     assert 0.4 < found.coverage(0.5) < 0.6
     assert 0.8 < found.coverage(0.9) < 0.96
 
