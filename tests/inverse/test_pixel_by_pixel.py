@@ -71,7 +71,7 @@ def test_draws_are_of_the_true_posterior(model: PixelCNN, case: str, steps: int)
 
 
 def test_particles_that_are_drawn_anew_halfway_count_once(model: PixelCNN) -> None:
-    """What the first rows say is rare, so that most particles are lost there; it must not be held against them again."""
+    # what the first rows say is rare: most particles are lost there
     seen = Observation(Downsample(SHAPE, 2), torch.tensor([[0.0, 0.6]]), 0.2)
     told = []
     draws = completion(
