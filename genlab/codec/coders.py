@@ -6,15 +6,18 @@ from torch import nn
 
 from genlab.codec.coded import Coder
 from genlab.codec.frequencies import MOST_LEVELS
+from genlab.codec.latent import LatentCoder
 from genlab.codec.part_coder import IntegerCoder
 from genlab.codec.range_coder import RangeCoder
 from genlab.data.spaces import DataSpec
 from genlab.errors import ConfigError
 from genlab.models.capabilities import GenerativeModel
 from genlab.models.codable import Codable
+from genlab.models.flow.dequantised import Dequantised
 from genlab.models.integer_parts import IntegerParts
+from genlab.models.latent_coding import GaussianLatents
 
-FIT = "model=pixelcnn, model=transformer, model=histogram and the like"
+FIT = "model=pixelcnn, model=transformer, model=vae, model=idf, model=histogram and the like"
 
 
 def lacking(model: nn.Module, spec: DataSpec) -> str | None:
@@ -23,10 +26,15 @@ def lacking(model: nn.Module, spec: DataSpec) -> str | None:
         return "lossless compression needs data of integer values, and these are real numbers"
     if spec.levels > MOST_LEVELS:
         return f"values have {spec.levels} levels; a coder's tables take {MOST_LEVELS} at most"
-    if isinstance(model, Codable | IntegerParts):
+    if isinstance(model, Codable | IntegerParts | GaussianLatents):
         return None
     if not isinstance(model, GenerativeModel):
         return f"it translates pictures and has no likelihood; {FIT} have one"
+    if isinstance(model, Dequantised):
+        return (
+            "its density is of real numbers, and bits back through it would need an inverse that is exact to the bit; "
+            "model=idf is a flow of integers"
+        )
     return f"a file needs a likelihood that can be written value by value; {FIT} have one"
 
 
@@ -39,4 +47,6 @@ def coder_of(model: nn.Module, spec: DataSpec) -> Coder:
     lacks = lacking(model, spec)
     if lacks is not None:
         raise ConfigError(f"{type(model).__name__} compresses nothing: {lacks}")
+    if isinstance(model, GaussianLatents):
+        return LatentCoder()
     return IntegerCoder() if isinstance(model, IntegerParts) else RangeCoder()

@@ -60,7 +60,7 @@ def weights(log_p: Tensor) -> np.ndarray:
     if not bool(torch.isfinite(top).all()):
         raise ValueError("the model's probabilities are not finite")
     k = ((top - log_p.double()) * STEPS).round().clamp_(max=LOWEST * STEPS)
-    return _powers()[k.to(torch.int32).numpy()]
+    return _powers()[k.to(torch.int32).contiguous().numpy()]  # constriction misreads rows that are not in a row
 
 
 def constriction() -> Any:

@@ -39,6 +39,14 @@ class Likelihood(nn.Module):
         with torch.autocast(params.device.type, enabled=False):
             return self._log_prob(x.to(dtype), params.to(dtype))
 
+    def of_all_levels(self, params: Tensor) -> Tensor:
+        """``(B, D, L)`` nats of each of L levels of each value, of integer data; ``params (B, P, *event)``."""
+        assert self.spec.levels is not None
+        ones = [1] * len(self.event_dims)  # a value is an event of its own: they are independent
+        each = params.flatten(2).transpose(1, 2).reshape(1, -1, self.num_params, *ones)
+        x = torch.arange(self.spec.levels, device=params.device).view(-1, 1, *ones)
+        return self.log_prob(x, each).T.reshape(len(params), -1, self.spec.levels)
+
     def _log_prob(self, x: Tensor, params: Tensor) -> Tensor:
         raise TypeError(f"{type(self).__name__} is abstract")
 

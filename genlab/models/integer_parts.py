@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from genlab.distributions.integers import IntegerLogistics
+from genlab.distributions.integer_logistics import IntegerLogistics
 from genlab.models.capabilities import ExactLikelihood
 
 

@@ -39,7 +39,7 @@ from genlab.bijectors.base import members
 from genlab.bijectors.coupling import beside
 from genlab.data.fits import require
 from genlab.data.spaces import DataSpec, Image
-from genlab.distributions.integers import IntegerLogistics
+from genlab.distributions.integer_logistics import IntegerLogistics
 from genlab.errors import ConfigError
 from genlab.models.capabilities import DecodesLatents, EncodesLatents, Tempered
 from genlab.models.conditions import context, given_by, width

@@ -20,8 +20,9 @@ from torch import Tensor
 
 from genlab.distributions.likelihoods import Likelihood
 from genlab.models.conditions import context
+from genlab.models.latent_coding import Descent, GaussianLatents, LevelNormals
 from genlab.models.levels import LatentLevels, LevelTerms
-from genlab.models.vae.vae import PARTICLES_AT_ONCE, DiagonalNormal, as_real, gaussian_kl
+from genlab.models.vae.vae import PARTICLES_AT_ONCE, DiagonalNormal, as_real, full, gaussian_kl
 from genlab.ops.random import Generators, normal
 
 
@@ -34,7 +35,7 @@ class Level(NamedTuple):
     eps: Tensor
 
 
-class TopDown(LatentLevels):
+class TopDown(LatentLevels, GaussianLatents):
     """Base; levels are counted from 0, the lowest, in the methods that a subclass writes.
 
     Attributes:
@@ -154,6 +155,19 @@ class TopDown(LatentLevels):
         assert total is not None
         return total - math.log(num_particles)
 
+    def descend(self, n: int, c: Tensor | None = None, *, x: Tensor | None = None) -> Descent:
+        """See `GaussianLatents`."""
+        given = context(self.given, c)
+        given = None if given is None else given.to(next(self.parameters()).dtype)
+        said = None if x is None else self.bottom_up(x, given)
+        h = self.top(n, given)
+        for level in reversed(range(len(self.shapes))):
+            p, h = self.prior(level, h, n)
+            z = yield LevelNormals(p, None if said is None else self.posterior(level, said[level], h, p))
+            h = self.down(level, h, z)
+        assert h is not None
+        return self.likelihood.of_all_levels(self.params(h))
+
     def _at_means(self, x: Tensor, c: Tensor | None) -> list[Level]:
         """The levels of examples, each at its posterior's mean."""
         given = context(self.given, c)
@@ -199,7 +213,7 @@ class TopDown(LatentLevels):
 
 def normal_of(raw: Tensor) -> DiagonalNormal:
     """The normal whose mean and log variance are the halves of ``raw (B, 2 D, ...)``."""
-    mean, log_var = raw.float().chunk(2, 1)
+    mean, log_var = full(raw).chunk(2, 1)
     return DiagonalNormal(mean, log_var)
 
 

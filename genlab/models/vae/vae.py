@@ -29,6 +29,7 @@ from genlab.data.spaces import DataSpec, Image, Vector
 from genlab.distributions.likelihoods import for_spec
 from genlab.models.capabilities import ApproximatePosterior, DecodesLatents, ELBOTerms, LatentBound
 from genlab.models.conditions import context, given_by, width
+from genlab.models.latent_coding import Descent, GaussianLatents, LevelNormals
 from genlab.nn.networks import ConvDecoder, ConvEncoder, mlp
 from genlab.ops.random import Generators, normal
 from genlab.signatures.ranges import Positive
@@ -60,6 +61,11 @@ def default_hidden(spec: DataSpec) -> tuple[int, ...]:
 def as_real(x: Tensor) -> Tensor:
     """``x`` in floating point, on its own scale."""
     return x if x.is_floating_point() else x.to(torch.get_default_dtype())
+
+
+def full(x: Tensor) -> Tensor:
+    """``x`` in float32 or better."""
+    return x.to(torch.promote_types(x.dtype, torch.float32))
 
 
 def gaussian_kl(q: DiagonalNormal, p: DiagonalNormal | None) -> Tensor:
@@ -118,7 +124,7 @@ class VAENetwork(nn.Module):
             h = h if c is None else torch.cat([h, c], 1)
         elif c is not None:
             h = torch.cat([h, c[:, :, None, None].expand(-1, -1, *h.shape[2:])], 1)
-        mean, log_var = self.encoder(h).float().chunk(2, -1)
+        mean, log_var = full(self.encoder(h)).chunk(2, -1)
         return DiagonalNormal(mean, log_var)
 
     def params(self, z: Tensor, c: Tensor | None) -> Tensor:
@@ -127,7 +133,7 @@ class VAENetwork(nn.Module):
         return out.view(-1, self.likelihood.num_params, *self.spec.event_shape)
 
 
-class VAE(LatentBound, ApproximatePosterior, DecodesLatents):
+class VAE(LatentBound, ApproximatePosterior, DecodesLatents, GaussianLatents):
     """Variational autoencoder with a standard normal prior; given a condition, with a normal prior that it decides.
 
     Args:
@@ -196,7 +202,7 @@ class VAE(LatentBound, ApproximatePosterior, DecodesLatents):
         """``p(z | c)``; None is the standard normal."""
         if self.prior is None:
             return None
-        mean, log_var = self.prior(context).float().chunk(2, -1)
+        mean, log_var = full(self.prior(context)).chunk(2, -1)
         return DiagonalNormal(mean, log_var)
 
     def elbo_terms(self, x: Tensor, c: Tensor | None = None, *, generator: Generators = None) -> ELBOTerms:
@@ -242,6 +248,15 @@ class VAE(LatentBound, ApproximatePosterior, DecodesLatents):
             total = chunk if total is None else torch.logaddexp(total, chunk)
         assert total is not None
         return total - math.log(num_particles)
+
+    def descend(self, n: int, c: Tensor | None = None, *, x: Tensor | None = None) -> Descent:
+        """See `GaussianLatents`: one level."""
+        like, given = next(self.parameters()), context(self.given, c)
+        given = None if given is None else given.to(like.dtype)
+        zeros = like.new_zeros(n, self.latent_dim)
+        p = self.prior_given(given) or DiagonalNormal(zeros, zeros)
+        z = yield LevelNormals(p, None if x is None else self.net.posterior(x, given))
+        return self.net.likelihood.of_all_levels(self.net.params(z, given))
 
     def encode(self, x: Tensor, c: Tensor | None = None) -> Tensor:
         """Posterior mean, ``(B, latent_dim)``."""

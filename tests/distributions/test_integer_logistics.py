@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from genlab.distributions.integers import LOWEST_LOG_SCALE, IntegerLogistics
+from genlab.distributions.integer_logistics import LOWEST_LOG_SCALE, IntegerLogistics
 
 
 def some(dtype: torch.dtype = torch.float64, *, scale: float = 1.0) -> IntegerLogistics:
