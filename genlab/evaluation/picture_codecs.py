@@ -34,9 +34,11 @@ def writers(space: Space) -> dict[str, Write]:
     return {}
 
 
-def sizes(space: Space, x: Tensor) -> Iterator[tuple[str, int, str]]:
+def sizes(space: Space, x: Tensor, lengths: Tensor | None = None) -> Iterator[tuple[str, int, str]]:
     """``(name, bytes, what was written)`` for each format: examples ``x (n, *shape)``, each by itself, and stacked."""
     rows = _as_written(space, x)
+    if rows and lengths is not None:
+        rows = [row[:length] for row, length in zip(rows, lengths.tolist(), strict=True)]
     for name, write in writers(space).items():
         yield name, sum(len(write(each)) for each in rows), "each example a file of its own"
         if isinstance(space, Image):
@@ -46,9 +48,10 @@ def sizes(space: Space, x: Tensor) -> Iterator[tuple[str, int, str]]:
 
 
 def _as_written(space: Space, x: Tensor) -> list[np.ndarray]:
+    """Examples as a format takes them; none of data that no format is for."""
     if isinstance(space, Image):
         return list(x.permute(0, 2, 3, 1).contiguous().numpy())
-    return list(x.transpose(1, 2).contiguous().numpy())
+    return list(x.transpose(1, 2).contiguous().numpy()) if isinstance(space, Waveform) else []
 
 
 def _png(*, binary: bool) -> Write:

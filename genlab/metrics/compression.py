@@ -58,9 +58,8 @@ class Compression(Metric):
         whole = compressors.content(spec.space, split)
         for name in compressors.COMPRESSORS:
             yield told(name, 8 * compressors.sizes(name, whole), "exact", "its whole output")
-        if not is_text(spec.space) and split.lengths is None:
-            for name, size, what in picture_codecs.sizes(spec.space, split.x):
-                yield told(name, 8 * size, "exact", what)
+        for name, size, what in picture_codecs.sizes(spec.space, split.x, split.lengths):
+            yield told(name, 8 * size, "exact", what)
 
 
 def _examples(subject: Subject, n: int | None) -> Split:

@@ -96,3 +96,5 @@ def test_sound_is_written_as_flac():
     ((name, size, _),) = picture_codecs.sizes(space, x)
     assert name == "flac"
     assert size > 400
+    ((_, less, _),) = picture_codecs.sizes(space, x, torch.tensor([400, 100]))
+    assert less < size - 200
