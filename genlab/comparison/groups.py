@@ -124,7 +124,8 @@ def describe(scope: tuple[Hashable, ...]) -> tuple[str, str]:
         )
     return f"Upper bound, K = {particles}{given}{tail}", (
         "The true negative log-likelihood is at most this, by a gap that differs from model to model: compare at "
-        f"equal K, and not with exact numbers, to which a better model can lose by its gap alone.{label}"
+        "equal K, and not with exact numbers, to which a better model can lose by its gap alone. Diffusion and flow "
+        f"matching average K draws, which makes their bounds less noisy and no tighter: those compare at any K.{label}"
     )
 
 
