@@ -22,6 +22,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils import parametrize
 
+from genlab.inverse.held_chains import kept_exactly
 from genlab.inverse.measured import LEAST_NOISE
 from genlab.inverse.method import Report
 from genlab.inverse.observation import Observation, to_unit
@@ -49,8 +50,8 @@ def density_fits(model: GenerativeModel, observation: Observation) -> bool:
 
 
 def chain_fits(model: GenerativeModel, observation: Observation) -> bool:
-    """Any energy."""
-    return isinstance(model, EBM)
+    """Any energy, unless its own chain can be held at what is seen."""
+    return isinstance(model, EBM) and not kept_exactly(observation)
 
 
 def energy_hmc(

@@ -16,12 +16,15 @@ from genlab.models.capabilities import GenerativeModel, SamplesByChain
 from genlab.models.conditions import rows
 
 
+def kept_exactly(observation: Observation) -> bool:
+    """Whether pixels are seen without noise, so that a chain can be held at them."""
+    return isinstance(observation.operator, Mask) and observation.noise == 0
+
+
 def fits(model: GenerativeModel, observation: Observation) -> bool:
     """Whether a chain can be held at, or started at, what is seen."""
-    operator = observation.operator
-    exact = isinstance(operator, Mask) and observation.noise == 0
     chain = isinstance(model, SamplesByChain) and isinstance(model.spec.space, Image)
-    return chain and (exact or isinstance(operator, Identity))
+    return chain and (kept_exactly(observation) or isinstance(observation.operator, Identity))
 
 
 def paths(

@@ -61,21 +61,27 @@ METHODS: tuple[Method, ...] = (
         energy_chains.energy_hmc,
     ),
     Method(
+        "energy_chain",
+        "approximate",
+        energy_chains.chain_fits,
+        "an energy (model=ebm), and measurements that are not pixels kept exactly",
+        energy_chains.energy_chain,
+        energy_chains.energy_chain,
+    ),
+    Method(
+        "gibbs",
+        "approximate",
+        restored.fits,
+        "a denoising autoencoder (model=dae), and measurements that are not pixels kept exactly",
+        restored.gibbs,
+    ),
+    Method(
         "chain",
         "approximate",
         held_chains.fits,
         "a model that samples by a chain (model=ebm), and pixels that are kept exactly or noise alone",
         held_chains.chain,
     ),
-    Method(
-        "energy_chain",
-        "approximate",
-        energy_chains.chain_fits,
-        "an energy (model=ebm)",
-        energy_chains.energy_chain,
-        energy_chains.energy_chain,
-    ),
-    Method("gibbs", "approximate", restored.fits, "a denoising autoencoder (model=dae)", restored.gibbs),
 )
 """All of them, in the order in which they are asked: what is exact comes first."""
 

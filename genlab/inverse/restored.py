@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from genlab.inverse.decoded import moments
+from genlab.inverse.held_chains import kept_exactly
 from genlab.inverse.measured import LEAST_NOISE, Measured, Spread
 from genlab.inverse.observation import Observation, to_unit, typed
 from genlab.models.capabilities import GenerativeModel
@@ -25,8 +26,8 @@ from genlab.ops.random import normal
 
 
 def fits(model: GenerativeModel, observation: Observation) -> bool:
-    """A denoising autoencoder."""
-    return isinstance(model, DAE)
+    """A denoising autoencoder, unless its own chain can be held at what is seen."""
+    return isinstance(model, DAE) and not kept_exactly(observation)
 
 
 def gibbs(

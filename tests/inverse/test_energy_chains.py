@@ -100,4 +100,5 @@ def test_a_condition_goes_with_each_example(sampler) -> None:
         return sampler(model, observation, samples=2, c=torch.tensor(c), generator=torch.Generator().manual_seed(0))
 
     assert torch.equal(draw([0, 1]), draw([0, 1]))
-    assert not torch.equal(draw([0, 1]), draw([1, 1]))
+    assert not torch.equal(draw([0, 1])[0], draw([1, 1])[0])
+    assert torch.equal(draw([0, 1])[1], draw([1, 1])[1])

@@ -150,4 +150,6 @@ def test_networks_are_guided_with_conditions_and_a_seed_gives_the_same(family, s
     assert found.shape == (2, 2, 1, 8, 8)
     assert found.isfinite().all()
     assert torch.equal(found, draw(torch.tensor([0, 1])))
-    assert not torch.equal(found, draw(torch.tensor([2, 1])))
+    other = draw(torch.tensor([2, 1]))
+    assert not torch.equal(found[0], other[0])
+    assert torch.allclose(found[1], other[1], atol=1e-3)
