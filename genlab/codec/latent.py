@@ -11,6 +11,10 @@ All levels of latents are drawn before anything is written. Bit-Swap takes turns
 where posteriors ``q(z_l | z_<l)`` go up a Markov chain; here they go down, and as ``q(z_l | z_>l, x)`` all need the
 example, it cannot be written before the last of them has been drawn. HiLLoC does the same as this.
 
+Bits that were written are random only as far as latents are distributed as their prior says. Latents that lie on top
+would be drawn again for the next example, nearly the same ones; so the words of the stack are scrambled by a pad, known
+to the reader, before each draw.
+
 "Practical Lossless Compression with Latent Variables using Bits Back Coding", J. Townsend, T. Bird, D. Barber, 2019,
 https://arxiv.org/abs/1901.04866
 "HiLLoC: Lossless Image Compression with Hierarchical Latent Variable Models", J. Townsend, T. Bird, J. Kunze,
@@ -33,17 +37,12 @@ from torch import Tensor, nn
 
 from genlab.codec import gaussians
 from genlab.codec.coded import Coded, Coder, Examples
-from genlab.codec.frequencies import categorical, constriction, weights
+from genlab.codec.frequencies import categorical, weights
+from genlab.codec.stack import Stack, first_words
 from genlab.errors import DataError
 from genlab.models.conditions import rows
 from genlab.models.latent_coding import Descent, GaussianLatents, LevelNormals
 from genlab.ops.bars import Progress
-
-SEED = 1901_04866
-"""Of the bits that the stack begins with."""
-
-STATE = 2
-"""Words of a stack that may be its state: with more, no bit was drawn that was not there."""
 
 MOST_WORDS = 1 << 28
 """That a stack may begin with."""
@@ -60,26 +59,27 @@ class _Chain:
         ideal: nats that the model says, at the latents that were drawn.
         lowest: words of the stack after the first examples' latents were drawn.
         first: bits from there to the end of the first examples.
+        latents: of the first examples.
         seconds: of the coder.
     """
 
-    def __init__(self, words: int) -> None:
-        start = np.random.Generator(np.random.PCG64(SEED)).integers(1 << 32, size=words, dtype=np.uint32)
-        start[-1] |= 1  # a stack does not end with a word of zeros
-        self.coder = constriction().stream.stack.AnsCoder(start)
+    def __init__(self, words: int, span: int) -> None:
+        self.stack = Stack(first_words(words), span)
         self.ideal = self.seconds = self.first = 0.0
         self.lowest: int | None = None
+        self.latents = 0
 
-    def write(self, model: GaussianLatents, x: Tensor, c: Tensor | None) -> None:
+    def write(self, model: GaussianLatents, x: Tensor, c: Tensor | None, *, step: int) -> None:
         """Examples beside each other."""
+        self.stack.scramble(step)
         descent = model.descend(len(x), c, x=x.to(next(model.parameters()).dtype))
         level, drawn, kl = next(descent), [], 0.0
         while True:
             kl += _kl(level)
             start = time.perf_counter()
-            k = gaussians.pop(self.coder, gaussians.posterior_of(level))
+            k = gaussians.pop(self.stack.coder, gaussians.posterior_of(level))
             self.seconds += time.perf_counter() - start
-            if self.coder.num_words() <= STATE:
+            if self.stack.is_empty:
                 raise _TooFewError
             drawn.append(k)
             try:
@@ -87,16 +87,17 @@ class _Chain:
             except StopIteration as end:
                 log_p = end.value.flatten(0, 1)
                 break
-        low = self.coder.num_valid_bits()
+        low = self.stack.bits
         values = x.flatten().long()
         self.ideal += kl - float(log_p.log_softmax(1).gather(1, values[:, None]).sum())
         start = time.perf_counter()
-        self.coder.encode_reverse(values.to(torch.int32).numpy(), categorical(), weights(log_p))
+        self.stack.coder.encode_reverse(values.to(torch.int32).numpy(), categorical(), weights(log_p))
         for k in reversed(drawn):
-            gaussians.push(self.coder, k)
+            gaussians.push(self.stack.coder, k)
         self.seconds += time.perf_counter() - start
         if self.lowest is None:
-            self.lowest, self.first = math.ceil(low / 32), self.coder.num_valid_bits() - low
+            self.lowest, self.first = math.ceil(low / 32), self.stack.bits - low
+            self.latents = sum(map(len, drawn))
 
 
 @dataclass(frozen=True)
@@ -119,20 +120,20 @@ class LatentCoder(Coder):
         """
         assert isinstance(model, GaussianLatents)
         n, lanes = len(examples.x), min(self.lanes, len(examples.x))
-        words = _enough(model, examples, lanes)
+        words, span = _enough(model, examples, lanes)
         while True:
-            chain = _Chain(words)
+            chain = _Chain(words, span)
             try:
                 for start in progress(range(0, n, lanes), -(-n // lanes)):
                     part = slice(start, start + lanes)
-                    chain.write(model, examples.x[part], rows(examples.c, part))
+                    chain.write(model, examples.x[part], rows(examples.c, part), step=start)
                 break
             except _TooFewError:  # a later example draws more than the first
                 words *= 2
-        payload = chain.coder.get_compressed().astype("<u4").tobytes()
-        net = chain.coder.num_valid_bits() - 32 * words
+        payload = chain.stack.words().astype("<u4").tobytes()
+        net = chain.stack.bits - 32 * words
         bits = {"net": float(net), "first": chain.first * n / lanes}
-        facts = {"lanes": lanes, "start": words}
+        facts = {"lanes": lanes, "start": words, "span": span}
         return Coded(payload, facts, chain.ideal / math.log(2), bits, seconds=chain.seconds)
 
     @torch.no_grad()
@@ -150,33 +151,37 @@ class LatentCoder(Coder):
     ) -> Tensor:
         """See `Coder.decode`; as examples are chained, no more than the lanes go through the model together."""
         assert isinstance(model, GaussianLatents)
-        lanes, words = facts["lanes"], facts["start"]
-        if type(lanes) is not int or type(words) is not int or not 1 <= lanes <= n or not 0 < words < MOST_WORDS:
+        lanes, words, span = (facts[name] for name in ("lanes", "start", "span"))
+        if any(type(each) is not int or not 0 < each < MOST_WORDS for each in (lanes, words, span)) or lanes > n:
             raise ValueError("lanes, and words to begin with")
         if len(payload) % 4 or not any(payload[-4:]):
             raise DataError("the payload is cut: it is no whole number of words")
-        coder = constriction().stream.stack.AnsCoder(np.frombuffer(payload, "<u4").astype(np.uint32))
+        stack = Stack(np.frombuffer(payload, "<u4").astype(np.uint32), span)
         starts, found = list(range(0, n, lanes)), []
         for start in progress(reversed(starts), len(starts)):
             part = slice(start, min(start + lanes, n))
-            found.append(_read(model, coder, part.stop - start, rows(c, part), at_once))
-        if not np.array_equal(coder.get_compressed(), _Chain(words).coder.get_compressed()):
+            stack.renew()
+            found.append(_read(model, stack.coder, part.stop - start, rows(c, part), at_once))
+            stack.scramble(start)
+        if not np.array_equal(stack.words(), first_words(words)):
             raise DataError("the payload does not end where it began: it is none that this model has written")
         return torch.cat(found[::-1])
 
 
-def _enough(model: GaussianLatents, examples: Examples, lanes: int) -> int:
-    """Words that the first examples draw their latents by."""
+def _enough(model: GaussianLatents, examples: Examples, lanes: int) -> tuple[int, int]:
+    """Words that the first examples draw their latents by, and those that examples take at most."""
     words = 1 << 8
+    x = examples.x[:lanes]
     while True:
-        chain = _Chain(words)
+        chain = _Chain(words, words)
         try:
-            chain.write(model, examples.x[:lanes], rows(examples.c, slice(lanes)))
+            chain.write(model, x, rows(examples.c, slice(lanes)), step=0)
         except _TooFewError:
             words *= 2
             continue
         assert chain.lowest is not None
-        return words - chain.lowest + STATE + 2
+        # a value takes 24 bits at most
+        return words - chain.lowest + 4, chain.latents + x.numel() + 8
 
 
 def _read(model: GaussianLatents, coder: Any, n: int, c: Tensor | None, at_once: int | None) -> Tensor:

@@ -102,3 +102,19 @@ def test_a_first_example_needs_bits_to_begin_with_and_lanes_need_as_many_each() 
     one, many = (LatentCoder(lanes=k).encode(model, Examples(batch.x), progress=no_bar) for k in (1, 8))
     assert one.bits["first"] > 1.2 * one.bits["net"]
     assert 5 < many.facts["start"] / one.facts["start"] < 9
+
+
+@torch.no_grad()
+def test_latents_are_drawn_anew_for_each_example() -> None:
+    """Posteriors that are narrower than their prior by the same for all: without a pad each draw follows the last."""
+    case = Case("vae", BINARY, lambda spec: VAE(spec, latent_dim=40, hidden=[16]))
+    model = far(case, by=0.0)
+    assert isinstance(model, VAE)
+    last = model.net.encoder[-1]
+    last.weight.zero_()
+    last.bias.copy_(torch.tensor([0.0] * 40 + [2 * math.log(0.6)] * 40))
+    model.net.decoder[-1].weight.zero_()
+    coded = LatentCoder().encode(model, Examples(case.batch(200).x), progress=no_bar)
+    kl = 40 * (0.5 * (0.36 - 1) - math.log(0.6)) / math.log(2)
+    rest = coded.ideal - 200 * kl
+    assert (coded.bits["net"] - rest) / 200 == pytest.approx(kl, abs=1.2)  # 4 standard errors
