@@ -158,6 +158,10 @@ def _examples(work: Work, operator: LinearOperator, asked: Asked) -> _Examples:
             raise ConfigError("measured=true: is of the pictures of input=...; give a picture or a folder of pictures")
         x, c = work.held_out(work.n)
         return _Examples(to_unit(x, spec), None, c)
+    if work.model.given is not None and work.label is None:
+        kind = work.model.given.kind
+        more = "say which class they show, label=..." if kind == "label" else "leave input out"
+        raise ConfigError(f"input={asked.input}: the model is given a {kind} of each picture, these have none; {more}")
     whole = spec.event_shape if operator.count == operator.dim or not asked.measured else operator.seen
     if len(whole) != 3:
         whole = spec.event_shape

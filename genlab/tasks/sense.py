@@ -25,7 +25,7 @@ class Sense(Task):
     Args:
         m: how many measurements, each a product with numbers drawn from ``N(0, 1/m)``; fewer than values. auto: 100,
             or a quarter of the values where that is less.
-        draw_of_a: seed of these numbers.
+        draw_of_a: seed of the numbers that measurements are products with.
         samples: draws for each picture.
         method: closed_form, completion or another posterior sampler; auto: the most exact one that fits.
         noise: standard deviation of what is added to the measurements, white - black = 1.

@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 
 from genlab.data.dataset import Dataset, Split
+from genlab.data.spaces import Label
 from genlab.errors import ConfigError, DataError
 from genlab.models.capabilities import GenerativeModel
 from genlab.restore import Loaded
@@ -128,6 +129,14 @@ def test_a_picture_of_another_size_is_named(model, tmp_path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match="holds no pictures"):
         draw(model, TASKS["denoise"](input=str(tmp_path / "empty")), tmp_path)
+
+
+def test_a_model_of_classes_is_told_which_a_user_s_pictures_show(tmp_path) -> None:
+    model = pictures(SHAPE)
+    model.given = Label(2)
+    _save(tmp_path / "a.png", np.zeros(SHAPE[1:], np.uint8))
+    with pytest.raises(ConfigError, match="given a label of each picture, these have none; say which class they show"):
+        draw(model, TASKS["denoise"](input=str(tmp_path / "a.png")), tmp_path)
 
 
 def test_colours_are_drawn_for_grey_pictures(tmp_path) -> None:
