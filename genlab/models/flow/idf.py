@@ -275,7 +275,7 @@ def _shapes(shape: tuple[int, ...], scales: int | Literal["auto"]) -> list[tuple
         found.append((channels, height, width))
         channels -= channels // 2
         if found[-1][0] < 2 and scales != "auto" and scale < scales - 1:
-            raise ConfigError(f"model.scales={scales}: {shape[1]}x{shape[2]} pictures have {scale + 1} here")
+            raise ConfigError(f"model.scales={scales}: {shape[1]}x{shape[2]} pictures have {scale + 1} at most")
         if found[-1][0] < 2:
             break
     return found

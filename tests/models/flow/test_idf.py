@@ -114,7 +114,7 @@ def test_scales_part_channels_as_long_as_there_are_two() -> None:
     assert IDF(DataSpec((1, 9, 7), 17), channels=2).part_shapes == ((1, 9, 7),)
     assert IDF(DataSpec((1, 8, 8), 17), channels=2, scales=2).part_shapes == ((8, 2, 2), (2, 4, 4))
     assert sum(math.prod(shape) for shape in IDF(DataSpec((3, 6, 6), 17), channels=2).part_shapes) == 108
-    with pytest.raises(ConfigError, match=r"model.scales=2: 9x7 pictures have 1 here"):
+    with pytest.raises(ConfigError, match=r"model.scales=2: 9x7 pictures have 1 at most"):
         IDF(DataSpec((1, 9, 7), 17), scales=2)
     with pytest.raises(ConfigError, match="needs integer values, this data has real values"):
         IDF(DataSpec((2,), None))
