@@ -158,6 +158,19 @@ def forecasts(arrays: dict[str, Any], *, scale: int = 2) -> np.ndarray:
     return tiled(np.concatenate(rows), columns=len(rows[0]), scale=scale)
 
 
+def sheet(task: str) -> Draw:
+    """The picture that a task draws."""
+
+    def draw(arrays: dict[str, Any]) -> np.ndarray:
+        import numpy as np
+        from PIL import Image
+
+        with Image.open(arrays["folder"] / f"{task}.png") as picture:
+            return np.asarray(picture.convert("RGB"))
+
+    return draw
+
+
 def tiled(x: np.ndarray, *, columns: int, scale: int) -> np.ndarray:
     """``(N, 1, H, W)`` in levels 0 ... 16, or ``(N, H, W, 3) uint8``, as one picture ``(height, width, 3) uint8``."""
     import numpy as np

@@ -24,6 +24,7 @@ from panels import (
     grid,
     level_curves,
     nfe_curves,
+    sheet,
     translations,
     written,
 )
@@ -59,6 +60,7 @@ TRAIN = {
     "trainer.max_epochs=120 trainer.check_val_every_n_epoch=60",
     "flow_matching-moons": "model=flow_matching data=toy2d data.name=two_moons",
     "diffusion-moons": "model=diffusion data=toy2d data.name=two_moons",
+    "gmm-full": "model=gmm data=digits model.covariance=full model.components=20 model.reg_covar=0.1",
     "captioned": "model=flow_matching data=captioned_digits model.condition=caption model.width=32 model.blocks=1 "
     "trainer.max_epochs=12 trainer.check_val_every_n_epoch=12",
     "moving": "model=flow_matching data=moving_digits model.condition=past model.null_dropout=0 model.width=16 "
@@ -118,6 +120,7 @@ class Figure:
 
 POINTS = "sample n=10000"
 CURVES = "eval --metric nfe_curve"
+SMALLER = "sample task=superresolve n=8 samples=4"
 DIGITS = grid("samples", rows=6, columns=5, scale=3)
 MEANS = grid("means", rows=6, columns=5, scale=3)
 SMALL = partial(cloud, scale=2)
@@ -256,6 +259,17 @@ FIGURES = {
             [
                 Panel("digits", "diffusion-short", CURVES, nfe_curves),
                 Panel("two moons", "diffusion-moons", CURVES, nfe_curves),
+            ]
+        ],
+    ),
+    "inverse": Figure(
+        "Digits of half the size, and what they may have been: truth, what was seen, bicubic interpolation, the mean "
+        "of draws, their spread, three draws; by a mixture of Gaussians, exactly, and by a diffusion model, nearly. Draws "
+        "differ where the small picture does not say: a hole or none.",
+        [
+            [
+                Panel("gmm, closed form", "gmm-full", SMALLER, sheet("superresolve")),
+                Panel("diffusion, moment matching", "diffusion-short", SMALLER, sheet("superresolve")),
             ]
         ],
     ),

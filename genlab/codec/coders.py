@@ -35,7 +35,7 @@ def lacking(model: nn.Module, spec: DataSpec) -> str | None:
             "its density is of real numbers, and bits back through it would need an inverse that is exact to the bit; "
             "model=idf is a flow of integers"
         )
-    return f"a file needs a likelihood that can be written value by value; {FIT} have one"
+    return f"a file needs a likelihood, or a bound by latents, that can be written; {FIT} have one"
 
 
 def coder_of(model: nn.Module, spec: DataSpec) -> Coder:
