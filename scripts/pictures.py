@@ -264,8 +264,8 @@ FIGURES = {
     ),
     "inverse": Figure(
         "Digits of half the size, and what they may have been: truth, what was seen, bicubic interpolation, the mean "
-        "of draws, their spread, three draws; by a mixture of Gaussians, exactly, and by a diffusion model, nearly. Draws "
-        "differ where the small picture does not say: a hole or none.",
+        "of draws, their spread, three draws; by a mixture of Gaussians, exactly, and by a diffusion model, nearly. "
+        "Draws differ where the small picture does not say: a hole or none.",
         [
             [
                 Panel("gmm, closed form", "gmm-full", SMALLER, sheet("superresolve")),
