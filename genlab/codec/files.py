@@ -29,7 +29,7 @@ from genlab.errors import DataError
 from genlab.models.capabilities import GenerativeModel
 from genlab.ops.bars import Progress, no_bar
 
-MAX_VALUES = 1 << 32
+MAX_VALUES = 1 << 29
 """Values of the examples that a file may claim to hold."""
 
 
@@ -131,13 +131,14 @@ def decoded(
             at_once=at_once,
             progress=progress,
         )
-    except (KeyError, TypeError, ValueError, IndexError, OverflowError, AssertionError) as error:
+    except (KeyError, TypeError, ValueError, IndexError, OverflowError, AssertionError, MemoryError) as error:
         raise DataError(f"the file cannot be read: {type(error).__name__} in what it says of itself") from error
     if lengths is None and ending(spec.space) is not None:
         lengths = ended(spec.space, x)
         x = trimmed(spec.space, Split(x, lengths=lengths)).x
     if content_hash(x, lengths, c) != container.content:
-        by = ", ".join(map(str, head.get("by", [])))
+        said = head.get("by")
+        by = ", ".join(str(each)[:40] for each in said[:3]) if isinstance(said, list) else "unknown"
         raise DataError(
             f"what is read is not what was written (genlab, torch, constriction: {by}); nothing is written: "
             "read it with these versions"

@@ -7,17 +7,18 @@ vocabulary; without a file, examples of the data that it was trained on.
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from genlab.codec import picture_names
 from genlab.codec.coded import Examples
 from genlab.data.images.convert import BadPictureError
+from genlab.data.images.layout import left_out
 from genlab.data.images.read import list_pictures, read_whole
 from genlab.data.lengths import trimmed
 from genlab.data.overlapping import overlap, stream
@@ -27,6 +28,7 @@ from genlab.errors import ConfigError, DataError
 from genlab.files import foreign
 from genlab.models.capabilities import GenerativeModel
 from genlab.models.conditions import condition, rows
+from genlab.process.printable import printable
 
 Form = Literal["split", "text", "pictures", "array"]
 
@@ -43,12 +45,14 @@ class Content:
         form: "split" (examples of a data set), "text" (one), "pictures" (files) or "array" (a ``.npy``).
         names: of pictures, relative and in their order.
         size: bytes of the files, or of the values where there is no file.
+        notes: what of a folder is not among them.
     """
 
     examples: Examples
     form: Form
     names: tuple[str, ...] = ()
     size: int = 0
+    notes: tuple[str, ...] = ()
 
 
 def of_split(model: GenerativeModel, spec: DataSpec, split: Split, *, n: int | None, lanes: int) -> Content:
@@ -86,12 +90,12 @@ def of_path(model: GenerativeModel, spec: DataSpec, path: Path, *, lanes: int) -
             f"input={path}: {type(model).__name__} is given a condition, which files do not have; without input it "
             "compresses its own test split"
         )
+    if is_text(spec.space) and path.is_file():  # of bytes any file, whatever it is called
+        return _text(spec, path, lanes)
     if path.suffix.lower() == ".npy" and path.is_file():
         return _array(spec, path)
     if isinstance(spec.space, Image):
         return _pictures(spec, path)
-    if is_text(spec.space) and path.is_file():
-        return _text(spec, path, lanes)
     raise ConfigError(
         f"input={path}: a model of {spec.space.kind} data takes arrays (.npy), or no input: its test split"
     )
@@ -105,10 +109,17 @@ def _read(path: Path) -> bytes:
 
 
 def _array(spec: DataSpec, path: Path) -> Content:
+    if getattr(spec.space, "ragged", False):
+        raise ConfigError(
+            f"input={path}: this model's examples have lengths of their own, which an array does not say; without "
+            "input it compresses its test split"
+        )
     content = _read(path)
     try:
         x = np.load(io.BytesIO(content), allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
+        if not isinstance(x, np.ndarray):
+            raise ValueError("it is an archive of several")
+    except (ValueError, EOFError, OSError, MemoryError) as error:
         raise DataError(f"input={path} is no array that can be read ({error}); write it with numpy.save") from error
     assert spec.levels is not None
     wanted = f"(n, {', '.join(map(str, spec.event_shape))}) {str(spec.dtype).removeprefix('torch.')}"
@@ -142,13 +153,12 @@ def _pictures(spec: DataSpec, path: Path) -> Content:
         raise DataError(f"input={path} holds no pictures: give a picture, or a folder of pictures")
     x = torch.from_numpy(np.stack([_picture(spec.space, file) for file in files]))
     names = [path.name if path.is_file() else file.relative_to(path).as_posix() for file in files]
-    return Content(Examples(x), "pictures", _unlike(names), sum(file.stat().st_size for file in files))
-
-
-def _unlike(names: Sequence[str]) -> tuple[str, ...]:
-    """Names in ``.png``, since that is what comes back; those that would meet keep their own before it."""
-    short = [str(PurePosixPath(name).with_suffix(".png")) for name in names]
-    return tuple(each if short.count(each) == 1 else f"{name}.png" for name, each in zip(names, short, strict=True))
+    given = picture_names.as_png(names)
+    wrong = picture_names.fault(given)
+    if wrong is not None:
+        raise DataError(f"input={printable(str(path))}: {wrong}; give it another name")
+    notes = tuple(left_out(path, files)) if path.is_dir() else ()
+    return Content(Examples(x), "pictures", given, sum(file.stat().st_size for file in files), notes)
 
 
 def _picture(space: Image, file: Path) -> np.ndarray:

@@ -149,6 +149,8 @@ class _Block:
 
 def _together(model: Codable, x: Tensor) -> int:
     assert model.spec.levels is not None
+    if x[0].numel() > model.spec.dim:  # longer than the data's own: read step by step, one value of each at a time
+        return min(TOGETHER, len(x))
     return max(1, min(TOGETHER, PROBABILITIES // (x[0].numel() * model.spec.levels), len(x)))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -51,10 +52,14 @@ def run(run_dir: Path, config: Mapping[str, Any], *, console: Console) -> Path:
         {"checkpoint": str(loaded.path), "step": loaded.step, "file": str(output), "compression": told},
     )
     print(printable(f"model    {loaded.config['name']}, step {loaded.step}"))
+    print(f"input    {told['examples']:,} {'pictures' if content.form == 'pictures' else 'examples'}")
+    for note in content.notes:
+        print(printable(f"note     {note}"))
     for line in _lines(told):
         print(line)
     print(f"file     {printable(str(output))} (read again: equal to the bit)")
-    print(f"back     genlab decompress input={printable(str(output))} ckpt={printable(str(loaded.path))}")
+    back = shlex.join(["genlab", "decompress", f"input={output}", f"ckpt={loaded.path}"])
+    print(printable(f"back     {back}"))
     return output
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import torch
 from rich.console import Console
 
+from genlab.codec import picture_names
 from genlab.codec.coded import Examples
 from genlab.codec.coders import coder_of
 from genlab.codec.container import Container, check_weights, unpacked, weights_hash
@@ -62,23 +65,16 @@ def run(run_dir: Path, config: Mapping[str, Any], *, console: Console) -> Path:
 
 
 def _names(container: Container, path: Path) -> list[str]:
-    """The pictures' names, none of which leads out of a folder.
+    """The pictures' names.
 
     Raises:
-        DataError: they are none.
+        DataError: they cannot all be written below one folder.
     """
     names = container.head.get("names", [])
-    good = isinstance(names, list) and all(_is_plain(name) for name in names) and len(set(names)) == len(names)
-    if not good:
-        raise DataError(f"input={path} names files that lead out of its folder, or one of them twice: it is not used")
+    wrong = picture_names.fault(names) if isinstance(names, list) else "its names are none"
+    if wrong is not None:
+        raise DataError(f"input={path}: {printable(wrong)}; nothing is written")
     return names
-
-
-def _is_plain(name: object) -> bool:
-    if not isinstance(name, str) or not name or "\0" in name or "\\" in name:
-        return False
-    parts = PurePosixPath(name).parts
-    return not PurePosixPath(name).is_absolute() and ".." not in parts and name.endswith(".png")
 
 
 def _output(run_dir: Path, asked: str | None, form: str, path: Path, names: Sequence[str]) -> Path:
@@ -116,10 +112,19 @@ def _writer(container: Container, spec: DataSpec, examples: Examples, names: Seq
 
 
 def _save_pictures(spec: DataSpec, examples: Examples, names: Sequence[str], output: Path) -> None:
+    """All of them, or none: a folder takes its name when all are in it."""
     scale = 255 if spec.levels == 2 else 1
-    single = len(names) == 1 and output.suffix.lower() == ".png"
-    for name, x in zip(names, examples.x, strict=True):
-        target = output if single else output / name
-        with atomic.disk_errors(target):
-            target.parent.mkdir(parents=True, exist_ok=True)
-        save_png(target, (x * scale).permute(1, 2, 0).contiguous().numpy())
+    if len(names) == 1 and output.suffix.lower() == ".png":
+        save_png(output, (examples.x[0] * scale).permute(1, 2, 0).contiguous().numpy())
+        return
+    hidden = output.with_name(f".{output.name}.{os.getpid()}.tmp")
+    try:
+        for name, x in zip(names, examples.x, strict=True):
+            target = hidden / name
+            with atomic.disk_errors(target):
+                target.parent.mkdir(parents=True, exist_ok=True)
+            save_png(target, (x * scale).permute(1, 2, 0).contiguous().numpy())
+        with atomic.disk_errors(output):
+            hidden.rename(output)
+    finally:
+        shutil.rmtree(hidden, ignore_errors=True)

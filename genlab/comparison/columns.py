@@ -138,6 +138,13 @@ def _ood(run: Run) -> Cell:
     return cell
 
 
+def _compression(run: Run) -> Cell:
+    """With the number of examples: of few the head is a large part."""
+    cell = measured("compression", "compression")(run)
+    record = record_of(run, "compression")
+    return cell if isinstance(cell, str) or record is None else replace(cell, note=f"n={record['n']}")
+
+
 def fact(key: str, why: str, *, scope: Hashable = None) -> Callable[[Run], Cell]:
     """Something the run itself says, as a cell."""
 
@@ -195,7 +202,7 @@ COLUMNS = (
         "compression",
         "Bits per dimension (or another unit of the data) of a real file of some test examples, its head included, "
         "which was written, read again and found equal.",
-        of=measured("compression", "compression"),
+        of=_compression,
         show=significant,
         best="lower",
         metric="compression",

@@ -92,6 +92,34 @@ def test_pictures_come_back_under_their_names(pictures, tmp_path):
         assert np.array_equal(np.asarray(Image.open(own / file)), np.asarray(Image.open(back / file)))
 
 
+def test_pictures_of_one_name_come_back_apart(pictures, tmp_path, capsys):
+    ckpt, own = pictures
+    pixels = [np.asarray(Image.open(own / f"{i}.png")) for i in (0, 2, 4)]
+    folder, packed, back = tmp_path / "mixed", tmp_path / "own.gl", tmp_path / "back"
+    folder.mkdir()
+    for name, each in zip(("a.png", "a.bmp", "a.bmp.png"), pixels, strict=True):
+        Image.fromarray(each).save(folder / name)
+    (folder / "notes.txt").write_text("no picture")
+    assert run("compress", f"ckpt={ckpt}", f"input={folder}", f"output={packed}", folder=tmp_path) == 0
+    assert "1 .txt" in capsys.readouterr().out
+    assert run("decompress", f"ckpt={ckpt}", f"input={packed}", f"output={back}", folder=tmp_path) == 0
+    for name, each in zip(("a.png", "a.bmp-2.png", "a.bmp.png"), pixels, strict=True):
+        assert np.array_equal(np.asarray(Image.open(back / name)), each)
+    assert not [path for path in tmp_path.iterdir() if path.name.endswith(".tmp")]
+
+
+@pytest.mark.parametrize("name", [b"a\\b.png", b"\xe9.png", b"tab\t.png"])
+def test_names_that_cannot_be_written_everywhere_are_refused_at_once(pictures, name, tmp_path, capsys):
+    import os
+
+    ckpt, own = pictures
+    folder = tmp_path / "odd"
+    folder.mkdir()
+    shutil.copy(own / "0.png", os.path.join(os.fsencode(folder), name))
+    packed = f"output={tmp_path / 'x.gl'}"
+    refused(capsys, 3, "written everywhere", "compress", packed, f"ckpt={ckpt}", f"input={folder}", folder=tmp_path)
+
+
 def test_an_array_comes_back_to_the_byte(pixels, tmp_path):
     own, packed, back = tmp_path / "own.npy", tmp_path / "own.gl", tmp_path / "back.npy"
     np.save(own, np.random.default_rng(0).integers(0, 17, (3, 1, 8, 8)).astype(np.uint8))
@@ -139,8 +167,12 @@ def test_faults_of_what_is_read(pixels, text, tmp_path, capsys):
         ({**own.head, "together": "x"}, "cannot be read"),
         ({**own.head, "together": 0}, "cannot be read"),
         ({**own.head, "form": "odd"}, "what cannot be"),
-        ({**own.head, "names": ["../x.png"]}, "lead out of its folder"),
-        ({**own.head, "names": ["/x.png"]}, "lead out of its folder"),
+        ({**own.head, "names": ["../x.png"]}, "leads out of its folder"),
+        ({**own.head, "names": ["/x.png"]}, "leads out of its folder"),
+        ({**own.head, "names": ["a.png", "A.png"]}, "two names are one"),
+        ({**own.head, "names": 7}, "names are none"),
+        ({**own.head, "n": 4, "by": 5}, "not what was written"),
+        ({**own.head, "n": 1 << 23}, "cannot be read"),
         ({**own.head, "lengths": "0123"}, "cannot be read"),
     ]:
         bad = tmp_path / "bad.gl"
@@ -167,6 +199,10 @@ def test_faults_of_what_is_compressed(pixels, text, pictures, tmp_path, capsys):
     refused(capsys, 3, "would not come back", *packed, f"ckpt={pictures[0]}", f"input={own}", folder=tmp_path)
     Image.fromarray(np.full((8, 8), 7, np.uint8)).save(own / "a.png")
     refused(capsys, 2, "pictures of 17 levels", *packed, f"ckpt={pixels}", f"input={own}", folder=tmp_path)
+    np.savez(own / "b.npz", x=np.zeros(3))
+    (own / "b.npz").rename(own / "b.npy")
+    refused(capsys, 3, "an archive", *packed, f"ckpt={pixels}", f"input={own / 'b.npy'}", folder=tmp_path)
+    (own / "b.npy").unlink()
     np.save(own / "a.npy", np.zeros((2, 1, 8, 9), np.uint8))
     refused(capsys, 3, "this model takes", *packed, f"ckpt={pixels}", f"input={own / 'a.npy'}", folder=tmp_path)
     np.save(own / "a.npy", np.full((2, 1, 8, 8), 17, np.uint8))
