@@ -39,12 +39,13 @@ def test_help_is_short_and_names_commands_and_choices(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("verb", ["train", "sample", "translate", "eval", "compare", "list"])
+@pytest.mark.parametrize("verb", ["train", "sample", "translate", "compress", "decompress", "eval", "compare", "list"])
 def test_help_of_a_verb_has_examples(verb, capsys):
     assert main([verb, "--help"]) == 0
     text = capsys.readouterr().out
     assert f"  genlab {verb}" in text
-    assert len(text.splitlines()) < 55
+    # the options of fourteen tasks stand below each other; what tasks mean by one word is told apart
+    assert len(text.splitlines()) < (75 if verb == "sample" else 55)
 
 
 def test_version(capsys):

@@ -52,7 +52,7 @@ def test_debug_shows_the_traceback(tmp_path):
     [
         (
             "trian",
-            "unknown command trian; choose from train, sample, translate, eval, compare, list (",
+            "unknown command trian; choose from train, sample, translate, compress, decompress, eval, compare, list (",
         ),
         (
             "list modls",
