@@ -43,8 +43,11 @@ def test_a_choice_is_a_name(group, refused):
         ("eval data=mnist", "data=mnist: data= is of genlab train; eval takes it from the checkpoint (data.root"),
         ("sample model=vae", "model=vae: model= is of genlab train; sample takes it from the checkpoint (name it"),
         ("train data.subset=5", "unknown key data.subset"),
-        ("train ckpt=x", "unknown key ckpt; it is of genlab sample, translate, eval, compare"),
-        ("train n=4", "unknown key n; it is of genlab sample, translate, compare; here there is callbacks.samples.n"),
+        ("train ckpt=x", "unknown key ckpt; it is of genlab sample, translate, compress, decompress, eval, compare"),
+        (
+            "train n=4",
+            "unknown key n; it is of genlab sample, translate, compress, compare; here there is callbacks.samples.n",
+        ),
         ("sample optim.lr=1", "unknown key optim.lr; it is of genlab train"),
         ("eval data.name=x", "unknown key data.name; it is of genlab train"),
         ("sample ~truncation", "truncation: is null, so there is nothing to leave out"),
