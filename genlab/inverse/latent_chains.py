@@ -27,6 +27,7 @@ from genlab.inverse.measured import LEAST_NOISE, Measured, apart
 from genlab.inverse.method import Exactness, Report
 from genlab.inverse.observation import Observation
 from genlab.models.capabilities import DecodesLatents, GenerativeModel
+from genlab.models.integer_parts import IntegerParts
 from genlab.models.vae.vae import VAE
 from genlab.ops.eval_mode import evaluating
 from genlab.samplers.hamiltonian import Hamiltonian
@@ -42,12 +43,17 @@ BETAS = (0.9, 0.95)
 
 
 def fits(model: GenerativeModel, observation: Observation) -> bool:
-    """A model with latents."""
-    return isinstance(model, DecodesLatents)
+    """A model with latents that vary smoothly; those of an integer flow are whole numbers, which no gradient moves."""
+    return isinstance(model, DecodesLatents) and not isinstance(model, IntegerParts)
 
 
 def exactness(model: GenerativeModel, observation: Observation) -> Exactness:
-    """Of chains: asymptotically exact where what the decoder leaves open is normal, and its spread in closed form."""
+    """Of chains: asymptotically exact where what the decoder leaves open is normal, and its spread in closed form.
+
+    Less noise than `LEAST_NOISE` is taken as that much.
+    """
+    if observation.noise < LEAST_NOISE:
+        return "approximate"
     likelihood = model.net.likelihood if isinstance(model, VAE) else getattr(model, "likelihood", None)
     if likelihood is None:
         return "asymptotically exact"

@@ -38,6 +38,10 @@ SHOWN = 3
 CHAIN = "chain"
 
 
+NOISE = (1e-5, 100.0)
+"""Standard deviations, where there is any: with less, numbers of 24 bits are no answer; with more, nothing was seen."""
+
+
 @dataclass(frozen=True)
 class Asked:
     """The options that all of these tasks have.
@@ -94,6 +98,8 @@ def restored(work: Work, problem: Problem, asked: Asked) -> Drawn:
         DataError: there is nothing to observe.
     """
     operator, spec = problem.operator, work.spec
+    if asked.noise and not NOISE[0] <= asked.noise <= NOISE[1]:
+        raise ConfigError(f"noise={asked.noise:g}: give 0, or from {NOISE[0]:g} to {NOISE[1]:g}; white - black is 1")
     probe = Observation(operator, torch.zeros(1, operator.count, device=work.device), asked.noise)
     method = choose(work.model, probe, asked.method)
     examples = _examples(work, operator, asked)

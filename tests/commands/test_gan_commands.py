@@ -103,7 +103,11 @@ def test_a_generator_walks_through_its_latents(task: str, draw: Callable) -> Non
             "task=interpolate has no use for it; it is of task=sample",
         ),
         ("pixels", ["temperature=0.7"], "DCGAN has none"),
-        ("pixels", ["task=reconstruct"], "cannot do it; it can do interpolate, sample, traverse"),
+        (
+            "pixels",
+            ["task=reconstruct"],
+            "cannot do it; it can do denoise, inpaint, interpolate, sample, sense, superresolve, traverse",
+        ),
         ("plane", ["label=1"], "GAN is not class-conditional; train with model.condition=label"),
     ],
 )

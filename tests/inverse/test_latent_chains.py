@@ -14,11 +14,12 @@ from genlab.data.spaces import DataSpec
 from genlab.distributions.likelihoods import Bernoulli, DiscretisedLogistic
 from genlab.distributions.priors import StandardNormal
 from genlab.inverse.decoded import latents_of, moments
-from genlab.inverse.latent_chains import latent_hmc, latent_map
+from genlab.inverse.latent_chains import exactness, fits, latent_hmc, latent_map
 from genlab.inverse.observation import Observation, observe, to_unit
 from genlab.inverse.operators import Mask
 from genlab.models.capabilities import GenerativeModel
 from genlab.models.flow.flow import Flow
+from genlab.models.flow.idf import IDF
 from genlab.models.flow.realnvp import realnvp
 from genlab.models.gan.implicit import ImplicitModel
 from genlab.models.vae.vae import VAE
@@ -202,3 +203,17 @@ def test_a_condition_goes_with_each_example_and_a_seed_gives_the_same(sampler) -
     other = sampler(model, observation, samples=2, c=c, generator=torch.Generator().manual_seed(0), **options)
     assert torch.equal(found[:2], other[:2])
     assert not torch.equal(found[2], other[2])
+
+
+def test_whole_numbers_are_no_latents_for_a_gradient():
+    spec = DataSpec((1, 8, 8), 17)
+    seen = Observation(Mask(spec.event_shape, torch.ones(8, 8, dtype=torch.bool)), torch.zeros(1, 64), 0.1)
+    assert fits(VAE(spec, latent_dim=2, hidden=[4]), seen)
+    assert not fits(IDF(spec), seen)
+
+
+def test_less_noise_than_chains_can_take_is_not_called_exact():
+    model, _ = linear_generator()
+    keep = Mask(EVENT, torch.ones(EVENT[-2:], dtype=torch.bool))
+    assert exactness(model, Observation(keep, torch.zeros(1, 16), 0.1)) == "asymptotically exact"
+    assert exactness(model, Observation(keep, torch.zeros(1, 16), 0.001)) == "approximate"

@@ -107,6 +107,8 @@ def test_pictures_of_a_user_s_are_measured_or_taken_as_measured(model, tmp_path)
     ("name", "options", "kind", "message"),
     [
         ("superresolve", {"factor": 3}, ConfigError, "factor=3: does not divide 6x4 pixels; give 2"),
+        ("superresolve", {"noise": 1e200}, ConfigError, r"noise=1e\+200: give 0, or from 1e-05 to 100"),
+        ("denoise", {"noise": 1e-300}, ConfigError, "noise=1e-300: give 0, or from 1e-05 to 100"),
         ("superresolve", {"method": "chain"}, ConfigError, "method=chain needs a model that samples by a chain"),
         ("denoise", {"method": "magic"}, ConfigError, "method=magic: there is none; give auto, closed_form"),
         ("sense", {"m": 24}, ConfigError, "m=24: a picture of this data has 24 values; give fewer, such as m=6"),
