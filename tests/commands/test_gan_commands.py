@@ -106,7 +106,7 @@ def test_a_generator_walks_through_its_latents(task: str, draw: Callable) -> Non
         (
             "pixels",
             ["task=reconstruct"],
-            "cannot do it; it can do denoise, inpaint, interpolate, sample, sense, superresolve, traverse",
+            "cannot do it; it can do augment, denoise, inpaint, interpolate, sample, sense, superresolve",
         ),
         ("plane", ["label=1"], "GAN is not class-conditional; train with model.condition=label"),
     ],
