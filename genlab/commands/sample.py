@@ -204,6 +204,8 @@ def save_npz(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
 def save_pictures(folder: Path, arrays: Mapping[str, np.ndarray], spec: DataSpec) -> list[Path]:
     """Each picture of each array as a PNG of its own, for other tools: ``folder/samples/00000.png`` ...
 
+    Of several draws for each example, ``00000-0.png``, ``00000-1.png`` ...
+
     Where the arrays have labels ``y``, ``metadata.csv`` beside the pictures has ``file_name,label``, and ``class``, the
     name, if classes have names.
 
@@ -215,10 +217,14 @@ def save_pictures(folder: Path, arrays: Mapping[str, np.ndarray], spec: DataSpec
     """
     found = []
     for name, array in arrays.items():
-        if array.shape[1:] != spec.event_shape:
-            continue
         target = folder / name
-        files = [f"{i:05d}.png" for i in range(len(array))]
+        if array.shape[1:] == spec.event_shape:
+            files = [f"{i:05d}.png" for i in range(len(array))]
+        elif array.shape[2:] == spec.event_shape:
+            files = [f"{i:05d}-{j}.png" for i in range(array.shape[0]) for j in range(array.shape[1])]
+            array = array.reshape(-1, *spec.event_shape)
+        else:
+            continue
         scale = window(spec.space, [torch.from_numpy(array)])
         with disk_errors(target):
             target.mkdir()

@@ -9,6 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
+from genlab.commands.sample import save_pictures
 from genlab.data.dataset import Dataset, Split
 from genlab.data.spaces import Label
 from genlab.errors import ConfigError, DataError
@@ -147,3 +148,12 @@ def test_colours_are_drawn_for_grey_pictures(tmp_path) -> None:
     assert drawn.arrays["observed"].shape == (12, 1, 4, 4)
     assert drawn.numbers["likeness"]["mean"]["psnr"] > drawn.numbers["likeness"]["grey"]["psnr"]
     assert TASKS["colourise"].lacks(Known(Path(), {}, pictures(SHAPE).spec, 0, pictures(SHAPE))) == "pictures in colour"
+
+
+def test_each_draw_is_a_picture_of_its_own_where_that_is_asked_for(model, tmp_path) -> None:
+    arrays = draw(model, TASKS["superresolve"](samples=2), tmp_path, n=3).arrays
+    save_pictures(tmp_path, arrays, model.spec)
+    assert sorted(path.name for path in (tmp_path / "samples").iterdir()) == [
+        f"{i:05d}-{j}.png" for i in range(3) for j in range(2)
+    ]
+    assert len(list((tmp_path / "mean").iterdir())) == 3
