@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Literal
@@ -36,6 +37,11 @@ class Compression(Metric):
     def __init__(self, *, n: Positive | Literal["all"] = 1000, lanes: Positive = 16) -> None:
         self.n = n
         self.lanes = lanes
+
+    def missing(self) -> str | None:
+        """The coder's library."""
+        there = importlib.util.find_spec("constriction") is not None
+        return None if there else f"metric={self.name} needs constriction: pip install 'genlab[codec]'"
 
     def compute(self, subject: Subject) -> Iterator[Record]:
         """The file, its parts, and other compressors on the same examples."""

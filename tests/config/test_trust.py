@@ -59,6 +59,7 @@ FREE = {
     *("accelerator", "input", "direction", "max_side", "skip_bad", "split", "devices", "metric", "runs", "models"),
     *("seeds", "budget", "root", "pairs", "validation", "format", "grid"),
     *("prompt", "length", "top_k", "top_p", "sampler", "guidance", "level", "members"),
+    *("lanes", "samples", "method", "measured", "factor", "kernel", "m", "draw_of_a", "learn"),
 }
 
 

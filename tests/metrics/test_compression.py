@@ -1,5 +1,6 @@
 """``metric=compression``: the file's own size, in the unit of the data, beside others on the same examples."""
 
+import importlib.util
 from pathlib import Path
 
 import numpy as np
@@ -62,6 +63,14 @@ def test_who_compresses_nothing_is_told():
     data = digits()
     loaded = subject_of(GAN(data.spec, latent_dim=2, hidden=[4]), data).loaded
     assert "model that compresses" in METRICS["compression"].lacks(loaded)
+
+
+def test_without_its_library_it_is_missing_and_all_goes_on(monkeypatch):
+    metric = METRICS["compression"]()
+    assert metric.missing() is None
+    found = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "constriction" else found(name))
+    assert "pip install 'genlab[codec]'" in metric.missing()
 
 
 def test_formats_are_without_loss():

@@ -208,7 +208,7 @@ def test_all_is_everything_that_the_model_can_have(score: Score) -> None:
     found = score("vae", *words)
     of_samples = {"fcd", "kernel", "precision", "recall", "density", "coverage", "diversity", "memorisation", "near"}
     cost = {"training", "sampling", "parameters", "peak"}
-    likelihoods = {"nll", "bpd", "elbo", "gzip", "bz2", "xz"}
+    likelihoods = {"nll", "bpd", "elbo", "compression", "gzip", "bz2", "xz", "png", "webp", "jpeg"}
     latents = {"active", "posterior"}
     assert {name.partition("_")[0] for name in found} == {
         *likelihoods,
