@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 from torch import Tensor, nn
 
+from genlab.errors import DataError
 from genlab.ops.bars import Progress
 
 
@@ -46,6 +48,28 @@ class Coded:
     seconds: float = 0.0
 
 
+@dataclass(frozen=True)
+class Written:
+    """What a reader is given.
+
+    Attributes:
+        payload: the coder's bytes.
+        facts: what it has written beside them.
+        n: how many examples there are.
+        lengths: ``(n,) int64`` of ragged ones, where their last tokens do not say it.
+        c: ``(n,)`` labels that the model is given.
+        at_once: examples that go through the model together, which changes nothing but the time; None: as many as were
+            written together.
+    """
+
+    payload: bytes
+    facts: Mapping[str, Any]
+    n: int
+    lengths: Tensor | None = None
+    c: Tensor | None = None
+    at_once: int | None = None
+
+
 class Coder(ABC):
     """Writes and reads examples by a model, which is a copy in float64 on the CPU."""
 
@@ -54,20 +78,25 @@ class Coder(ABC):
         """The examples as bytes."""
 
     @abstractmethod
-    def decode(
-        self,
-        model: nn.Module,
-        payload: bytes,
-        facts: Mapping[str, Any],
-        *,
-        n: int,
-        lengths: Tensor | None,
-        c: Tensor | None,
-        at_once: int | None,
-        progress: Progress,
-    ) -> Tensor:
-        """``x (n, ...)``; ``at_once`` examples go through the model together, which changes nothing but the time.
+    def decode(self, model: nn.Module, written: Written, *, progress: Progress) -> Tensor:
+        """The examples, ``x (n, ...)``.
 
         Raises:
             DataError: the payload is none that this model has written.
         """
+
+
+def as_bytes(words: np.ndarray) -> bytes:
+    """A coder's words, uint32, as a payload."""
+    return words.astype("<u4").tobytes()
+
+
+def as_words(payload: bytes) -> np.ndarray:
+    """The inverse of `as_bytes`.
+
+    Raises:
+        DataError: it is cut.
+    """
+    if len(payload) % 4:
+        raise DataError("the payload is cut: it is no whole number of words")
+    return np.frombuffer(payload, "<u4").astype(np.uint32)

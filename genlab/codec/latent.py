@@ -27,7 +27,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,12 +36,13 @@ import torch
 from torch import Tensor, nn
 
 from genlab.codec import gaussians
-from genlab.codec.coded import Coded, Coder, Examples
+from genlab.codec.coded import Coded, Coder, Examples, Written, as_bytes, as_words
 from genlab.codec.frequencies import categorical, weights
 from genlab.codec.stack import Stack, first_words
 from genlab.errors import DataError
 from genlab.models.conditions import rows
 from genlab.models.latent_coding import Descent, GaussianLatents, LevelNormals
+from genlab.models.vae.vae import DiagonalNormal, gaussian_kl
 from genlab.ops.bars import Progress
 
 MOST_WORDS = 1 << 28
@@ -75,7 +76,8 @@ class _Chain:
         descent = model.descend(len(x), c, x=x.to(next(model.parameters()).dtype))
         level, drawn, kl = next(descent), [], 0.0
         while True:
-            kl += _kl(level)
+            assert level.q is not None
+            kl += float(gaussian_kl(DiagonalNormal(*level.q), DiagonalNormal(*level.p)).sum())
             start = time.perf_counter()
             k = gaussians.pop(self.stack.coder, gaussians.posterior_of(level))
             self.seconds += time.perf_counter() - start
@@ -130,38 +132,29 @@ class LatentCoder(Coder):
                 break
             except _TooFewError:  # a later example draws more than the first
                 words *= 2
-        payload = chain.stack.words().astype("<u4").tobytes()
+        payload = as_bytes(chain.stack.words())
         net = chain.stack.bits - 32 * words
         bits = {"net": float(net), "first": chain.first * n / lanes}
         facts = {"lanes": lanes, "start": words, "span": span}
         return Coded(payload, facts, chain.ideal / math.log(2), bits, seconds=chain.seconds)
 
     @torch.no_grad()
-    def decode(
-        self,
-        model: nn.Module,
-        payload: bytes,
-        facts: Mapping[str, Any],
-        *,
-        n: int,
-        lengths: Tensor | None,
-        c: Tensor | None,
-        at_once: int | None,
-        progress: Progress,
-    ) -> Tensor:
+    def decode(self, model: nn.Module, written: Written, *, progress: Progress) -> Tensor:
         """See `Coder.decode`; as examples are chained, no more than the lanes go through the model together."""
         assert isinstance(model, GaussianLatents)
-        lanes, words, span = (facts[name] for name in ("lanes", "start", "span"))
+        n, c = written.n, written.c
+        lanes, words, span = (written.facts[name] for name in ("lanes", "start", "span"))
         if any(type(each) is not int or not 0 < each < MOST_WORDS for each in (lanes, words, span)) or lanes > n:
             raise ValueError("lanes, and words to begin with")
-        if len(payload) % 4 or not any(payload[-4:]):
-            raise DataError("the payload is cut: it is no whole number of words")
-        stack = Stack(np.frombuffer(payload, "<u4").astype(np.uint32), span)
+        whole = as_words(written.payload)
+        if len(whole) == 0 or whole[-1] == 0:
+            raise DataError("the payload is cut: a stack does not end with zeros")
+        stack = Stack(whole, span)
         starts, found = list(range(0, n, lanes)), []
         for start in progress(reversed(starts), len(starts)):
             part = slice(start, min(start + lanes, n))
             stack.renew()
-            found.append(_read(model, stack.coder, part.stop - start, rows(c, part), at_once))
+            found.append(_read(model, stack.coder, part.stop - start, rows(c, part), written.at_once))
             stack.scramble(start)
         if not np.array_equal(stack.words(), first_words(words)):
             raise DataError("the payload does not end where it began: it is none that this model has written")
@@ -240,12 +233,3 @@ def _joined(pairs: list[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
 def _all(pairs: list[tuple[Tensor, Tensor] | None]) -> tuple[Tensor, Tensor] | None:
     known = [each for each in pairs if each is not None]
     return _joined(known) if known else None
-
-
-def _kl(level: LevelNormals) -> float:
-    """``KL(q || p)`` of a level in nats, in closed form."""
-    assert level.q is not None
-    (p_mean, p_log_var), (q_mean, q_log_var) = level.p, level.q
-    ratio = q_log_var - p_log_var
-    moved = (q_mean - p_mean).square() * torch.exp(-p_log_var)
-    return 0.5 * float((moved + ratio.exp() - ratio - 1).sum())

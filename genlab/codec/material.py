@@ -19,7 +19,7 @@ from genlab.codec import picture_names
 from genlab.codec.coded import Examples
 from genlab.data.images.convert import BadPictureError
 from genlab.data.images.layout import left_out
-from genlab.data.images.read import list_pictures, read_whole
+from genlab.data.images.read import given_pictures, read_whole
 from genlab.data.lengths import trimmed
 from genlab.data.overlapping import overlap, stream
 from genlab.data.spaces import DataSpec, Image, Label, Split, Tokens, is_text
@@ -148,9 +148,7 @@ def _pictures(spec: DataSpec, path: Path) -> Content:
             f"input={path}: pictures of {spec.levels} levels are not written as they are; give an array (.npy), or no "
             "input: the test split"
         )
-    files = [path] if path.is_file() else list_pictures(path, deep=True)
-    if not files:
-        raise DataError(f"input={path} holds no pictures: give a picture, or a folder of pictures")
+    files = given_pictures(path)
     x = torch.from_numpy(np.stack([_picture(spec.space, file) for file in files]))
     names = [path.name if path.is_file() else file.relative_to(path).as_posix() for file in files]
     given = picture_names.as_png(names)

@@ -14,16 +14,14 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from genlab.codec.coded import Coded, Coder, Examples
+from genlab.codec.coded import Coded, Coder, Examples, Written, as_bytes, as_words
 from genlab.codec.frequencies import MOST_LEVELS, categorical, constriction, weights
-from genlab.errors import ConfigError, DataError
+from genlab.errors import ConfigError
 from genlab.models.conditions import rows
 from genlab.models.integer_parts import IntegerParts
 from genlab.ops.bars import Progress
@@ -65,30 +63,17 @@ class IntegerCoder(Coder):
                     start = time.perf_counter()
                     encoder.encode((part[own].flatten() - low).to(torch.int32).numpy(), family, table)
                     seconds += time.perf_counter() - start
-        payload = encoder.get_compressed().astype("<u4").tobytes()
+        payload = as_bytes(encoder.get_compressed())
         return Coded(payload, {"low": low, "high": high}, ideal / math.log(2), seconds=seconds)
 
     @torch.no_grad()
-    def decode(
-        self,
-        model: nn.Module,
-        payload: bytes,
-        facts: Mapping[str, Any],
-        *,
-        n: int,
-        lengths: Tensor | None,
-        c: Tensor | None,
-        at_once: int | None,
-        progress: Progress,
-    ) -> Tensor:
+    def decode(self, model: nn.Module, written: Written, *, progress: Progress) -> Tensor:
         """See `Coder.decode`."""
         assert isinstance(model, IntegerParts)
-        low, high = facts["low"], facts["high"]
+        low, high, n, c = written.facts["low"], written.facts["high"], written.n, written.c
         if type(low) is not int or type(high) is not int or not 0 <= high - low < MOST_LEVELS:
             raise ValueError("integers from where to where")
-        if len(payload) % 4:
-            raise DataError("the payload is cut: it is no whole number of words")
-        decoder = constriction().stream.queue.RangeDecoder(np.frombuffer(payload, "<u4").astype(np.uint32))
+        decoder = constriction().stream.queue.RangeDecoder(as_words(written.payload))
         family, found = categorical(), []
         sizes = [min(TOGETHER, n - start) for start in range(0, n, TOGETHER)]
         for size, given in progress(zip(sizes, _conditions(c, n), strict=True), len(sizes)):
@@ -97,11 +82,11 @@ class IntegerCoder(Coder):
                 part = torch.zeros(size, *shape, dtype=torch.int64)
                 for own in _pieces(part, high - low + 1):
                     known = [each[own] for each in parts]
-                    table = _table(model, known, own, rows(given, own), low, high, at_once)
+                    table = _table(model, known, own, rows(given, own), low, high, written.at_once)
                     told = torch.from_numpy(decoder.decode(family, table)).long() + low
                     part[own] = told.view(-1, *shape)
                 parts.append(part)
-            for own in torch.arange(size).split(at_once or size):
+            for own in torch.arange(size).split(written.at_once or size):
                 found.append(model.from_integers([part[own] for part in parts], rows(given, own)))
         return torch.cat(found)
 

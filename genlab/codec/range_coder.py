@@ -13,19 +13,17 @@ https://arxiv.org/abs/2201.01741 (constriction)
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-from genlab.codec.coded import Coded, Coder, Examples
+from genlab.codec.coded import Coded, Coder, Examples, Written, as_bytes, as_words
 from genlab.codec.frequencies import categorical, constriction, weights
-from genlab.data.lengths import time_axis, within
-from genlab.data.spaces import InTime, Space, Tokens
-from genlab.errors import DataError
+from genlab.data.lengths import ending, time_axis, within
+from genlab.data.spaces import InTime
 from genlab.models.codable import Codable, Unfolding
 from genlab.models.conditions import rows
 from genlab.ops.bars import Progress
@@ -65,38 +63,25 @@ class RangeCoder(Coder):
                 at += wide
                 _tick(bar, wide)
         _tick(bar, 1)
-        payload = encoder.get_compressed().astype("<u4").tobytes()
-        return Coded(payload, {"together": together}, ideal / np.log(2), seconds=seconds)
+        payload = as_bytes(encoder.get_compressed())
+        return Coded(payload, {"together": together}, ideal / math.log(2), seconds=seconds)
 
     @torch.no_grad()
-    def decode(
-        self,
-        model: nn.Module,
-        payload: bytes,
-        facts: Mapping[str, Any],
-        *,
-        n: int,
-        lengths: Tensor | None,
-        c: Tensor | None,
-        at_once: int | None,
-        progress: Progress,
-    ) -> Tensor:
+    def decode(self, model: nn.Module, written: Written, *, progress: Progress) -> Tensor:
         """See `Coder.decode`."""
         assert isinstance(model, Codable)
-        if len(payload) % 4:
-            raise DataError("the payload is cut: it is no whole number of words")
-        decoder = constriction().stream.queue.RangeDecoder(np.frombuffer(payload, "<u4").astype(np.uint32))
-        family, found = categorical(), []
+        decoder = constriction().stream.queue.RangeDecoder(as_words(written.payload))
+        family, found, n, lengths = categorical(), [], written.n, written.lengths
         longest = None if lengths is None else int(lengths.max())
         shape = list(model.spec.event_shape)
         if longest is not None:
             shape[time_axis(model.spec.space) - 1] = longest
-        blank = Examples(torch.zeros(n, *shape, dtype=model.spec.dtype), lengths, c)
-        blocks = list(_blocks(model, blank, facts["together"]))
+        blank = Examples(torch.zeros(n, *shape, dtype=model.spec.dtype), lengths, written.c)
+        blocks = list(_blocks(model, blank, written.facts["together"]))
         bar = iter(progress(range(sum(b.places for b in blocks)), sum(b.places for b in blocks)))
         end = ending(model.spec.space) if lengths is None else None
         for block in blocks:
-            reading = _side_by_side(model, block, at_once or len(block.x))
+            reading = _side_by_side(model, block, written.at_once or len(block.x))
             at, piece = 0, next(reading)
             while True:
                 wide = piece.shape[1]
@@ -116,11 +101,6 @@ class RangeCoder(Coder):
                     break
         _tick(bar, 1)
         return torch.cat([_padded(model, x, blank.x) for x in found])
-
-
-def ending(space: Space) -> int | None:
-    """The token that ends an example, which need not be told how long it is; None: nothing does."""
-    return space.end if isinstance(space, Tokens) else None
 
 
 class _Block:

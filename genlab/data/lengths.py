@@ -73,9 +73,15 @@ def writes(space: Tokens, what: Literal["characters", "bytes"]) -> Tensor:
     return torch.tensor(found, dtype=torch.float64)
 
 
+def ending(space: Space) -> int | None:
+    """The token that ends an example, which need not be told how long it is; None: nothing does."""
+    return space.end if isinstance(space, Tokens) else None
+
+
 def ended(space: Space, x: Tensor) -> Tensor | None:
-    """Lengths of drawn examples, ``(B,) int64``: the first `Tokens.end` is their last; None where nothing ends them."""
-    if not isinstance(space, Tokens) or space.end is None:
+    """Lengths of drawn examples, ``(B,) int64``: the first `ending` is their last; None where nothing ends them."""
+    end = ending(space)
+    if end is None:
         return None
-    last = x == space.end
+    last = x == end
     return torch.where(last.any(1), last.int().argmax(1) + 1, x.shape[1])

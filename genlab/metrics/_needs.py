@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from genlab.codec.coders import lacking
+from genlab.codec.coders import FIT, lacking
 from genlab.data.sources.densities import Density, GaussianMixture
 from genlab.data.sources.toy2d import DENSITIES
 from genlab.data.spaces import Frames, Image, Label, Tokens, Waveform, is_text
@@ -48,8 +48,7 @@ def integers(loaded: Loaded) -> str | None:
 
 def codable(loaded: Loaded) -> str | None:
     """A model that a coder can write by."""
-    found = lacking(loaded.model, loaded.spec)
-    return None if found is None else "integer data and a model that compresses (model=pixelcnn, model=transformer)"
+    return None if lacking(loaded.model, loaded.spec) is None else f"integer data and a model that compresses ({FIT})"
 
 
 def reals(loaded: Loaded) -> str | None:

@@ -8,7 +8,7 @@ import math
 import pytest
 import torch
 
-from genlab.codec.coded import Coded, Examples
+from genlab.codec.coded import Coded, Examples, Written
 from genlab.codec.latent import LatentCoder
 from genlab.data.batches import Batch
 from genlab.errors import DataError
@@ -38,16 +38,9 @@ def far(case: Case, by: float = 0.1) -> GaussianLatents:
 
 
 def read(model: GaussianLatents, coded: Coded, batch: Batch, c: torch.Tensor | None, **options) -> torch.Tensor:
-    return LatentCoder().decode(
-        model,
-        options.get("payload", coded.payload),
-        coded.facts,
-        n=len(batch.x),
-        lengths=None,
-        c=c,
-        at_once=options.get("at_once"),
-        progress=no_bar,
-    )
+    payload = options.get("payload", coded.payload)
+    written = Written(payload, coded.facts, len(batch.x), c=c, at_once=options.get("at_once"))
+    return LatentCoder().decode(model, written, progress=no_bar)
 
 
 @pytest.mark.parametrize("lanes", [1, 3])

@@ -1,12 +1,13 @@
 """Laws of range coding: what is written is read again, at the length that the likelihood says."""
 
+import contextlib
 import copy
 import math
 
 import pytest
 import torch
 
-from genlab.codec.coded import Coded, Examples
+from genlab.codec.coded import Coded, Examples, Written
 from genlab.codec.range_coder import RangeCoder
 from genlab.data.dataset import DataSpec
 from genlab.data.spaces import Frames, Tokens, Waveform
@@ -32,8 +33,8 @@ def written(model: Codable, examples: Examples) -> Coded:
 
 
 def read(model: Codable, coded: Coded, examples: Examples, *, at_once: int | None = None) -> torch.Tensor:
-    given = {"n": len(examples.x), "lengths": examples.lengths, "c": examples.c}
-    return RangeCoder().decode(model, coded.payload, coded.facts, **given, at_once=at_once, progress=no_bar)
+    written = Written(coded.payload, coded.facts, len(examples.x), examples.lengths, examples.c, at_once)
+    return RangeCoder().decode(model, written, progress=no_bar)
 
 
 @pytest.mark.parametrize("case", CODABLE, ids=lambda case: case.name)
@@ -43,6 +44,20 @@ class TestEveryModel:
         coded = written(model, examples)
         assert torch.equal(read(model, coded, examples), examples.x)
         assert torch.equal(read(model, coded, examples, at_once=2), examples.x)
+
+    def test_steps_say_what_a_pass_says(self, case):
+        model, examples = exact(case)
+        known = model.values(examples.x).long()
+        with torch.no_grad():
+            whole = torch.cat(list(model.distributions(examples.x, examples.c)), 1).log_softmax(2)
+        reading, said, at = model.unfold(N, examples.c), [], 0
+        said.append(next(reading))
+        with contextlib.suppress(StopIteration):
+            while True:  # what was yielded is not written over by what follows
+                at, start = at + said[-1].shape[1], at
+                said.append(reading.send(known[:, start:at]))
+        # levels whose probabilities are cut need not agree
+        assert torch.allclose(torch.cat(said, 1).log_softmax(2).clamp_min(-30), whole.clamp_min(-30), atol=1e-9)
 
     def test_writes_as_many_bits_as_the_likelihood_says(self, case):
         model, examples = exact(case)

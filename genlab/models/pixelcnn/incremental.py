@@ -247,7 +247,7 @@ def unfold_rows(network: RowNetwork, output: PixelOutput, *, n: int, height: int
         for column, group, steps in programme:
             for step in steps:
                 step()
-            out, slot = network.out[group].T, image.slot(column, group)
+            out, slot = network.out[group].T.clone(), image.slot(column, group)  # the buffer is written again
             known = out.new_zeros(n, 0)
             for _ in range(len(slot)):
                 told = yield output.every(out, known)[:, None]
