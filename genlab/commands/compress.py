@@ -15,6 +15,7 @@ from genlab.codec import material
 from genlab.codec.coders import coder_of
 from genlab.codec.files import Compressed, at_rate, compress
 from genlab.codec.material import Content
+from genlab.commands.fresh import fresh
 from genlab.data.spaces import DataSpec
 from genlab.errors import ConfigError
 from genlab.files import atomic
@@ -37,11 +38,7 @@ def run(run_dir: Path, config: Mapping[str, Any], *, console: Console) -> Path:
     """
     loaded = load(Path(config["ckpt"]), trust=config["trust"], device=torch.device("cpu"))
     coder_of(loaded.model, loaded.spec)
-    output = Path(config["output"]) if config["output"] is not None else run_dir / f"data{ENDING}"
-    if output.exists():
-        raise ConfigError(f"output={output} is there already; give another name")
-    if not output.parent.is_dir():
-        raise ConfigError(f"output={output}: there is no folder {output.parent}; make it, or give another name")
+    output = fresh(config["output"], run_dir / f"data{ENDING}")
     content = content_of(loaded, config)
     bar = partial(track, description="compress", console=console)
     done = compress(loaded.model, loaded.spec, content, name=loaded.config["name"], progress=bar)

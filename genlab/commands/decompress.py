@@ -18,9 +18,10 @@ from genlab.codec.coders import coder_of
 from genlab.codec.container import Container, check_weights, unpacked, weights_hash
 from genlab.codec.files import decoded
 from genlab.codec.material import array_bytes, text_bytes
+from genlab.commands.fresh import fresh
 from genlab.commands.sample import save_npz
 from genlab.data.spaces import DataSpec
-from genlab.errors import ConfigError, DataError
+from genlab.errors import DataError
 from genlab.evaluation.artefacts.grids import save_png
 from genlab.files import atomic
 from genlab.process.printable import printable
@@ -47,7 +48,7 @@ def run(run_dir: Path, config: Mapping[str, Any], *, console: Console) -> Path:
     coder_of(loaded.model, loaded.spec)
     names = _names(container, path)
     form = container.head.get("form")
-    output = _output(run_dir, config["output"], form if isinstance(form, str) else "", path, names)
+    output = fresh(config["output"], run_dir / _name(form if isinstance(form, str) else "", path, names))
     bar = partial(track, description="decompress", console=console)
     try:
         examples = decoded(loaded.model, loaded.spec, container, at_once=config["batch_size"], progress=bar)
@@ -77,17 +78,11 @@ def _names(container: Container, path: Path) -> list[str]:
     return names
 
 
-def _output(run_dir: Path, asked: str | None, form: str, path: Path, names: Sequence[str]) -> Path:
+def _name(form: str, path: Path, names: Sequence[str]) -> str:
+    """Of what is written where nobody names it."""
     if form == "pictures":
-        default = run_dir / (Path(names[0]).name if len(names) == 1 else "pictures")
-    else:
-        default = run_dir / f"{path.stem}{SUFFIX.get(form, '')}"
-    output = default if asked is None else Path(asked)
-    if output.exists():
-        raise ConfigError(f"output={output} is there already; give another name")
-    if not output.parent.is_dir():
-        raise ConfigError(f"output={output}: there is no folder {output.parent}; make it, or give another name")
-    return output
+        return Path(names[0]).name if len(names) == 1 else "pictures"
+    return f"{path.stem}{SUFFIX.get(form, '')}"
 
 
 def _writer(container: Container, spec: DataSpec, examples: Examples, names: Sequence[str]) -> Callable[[Path], None]:

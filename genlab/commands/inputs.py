@@ -13,7 +13,7 @@ import numpy as np
 from genlab.commands.naming import targets
 from genlab.data.images.convert import BadPictureError, Facts
 from genlab.data.images.decode import bad_message, converted_message, file_notes
-from genlab.data.images.read import SUFFIXES, Whole, list_pictures, read_whole
+from genlab.data.images.read import SUFFIXES, Whole, given_pictures, read_whole
 from genlab.errors import ConfigError, DataError
 from genlab.process.printable import printable
 from genlab.restore import Loaded
@@ -90,11 +90,7 @@ def find(loaded: Loaded, config: Mapping[str, Any], *, output: Path, back: bool)
                 raise ConfigError(f"output={output}: pictures are written as PNG; give a name in .png, or a folder")
             return [Item(source, output)]
         return [Item(source, output / f"{source.stem}.png")]
-    if not source.is_dir():
-        raise DataError(f"input={source} does not exist: give a picture, or a folder of pictures")
-    files = list_pictures(source, deep=True)
-    if not files:
-        raise DataError(f"input={source} holds no pictures: give a picture, or a folder of pictures")
+    files = given_pictures(source)
     names = targets([file.relative_to(source) for file in files])
     return [Item(file, output / target) for file, target in zip(files, names, strict=True)]
 

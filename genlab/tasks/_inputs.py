@@ -10,7 +10,7 @@ from torch import Tensor
 
 from genlab.data.images.convert import BadPictureError
 from genlab.data.images.decode import bad_message
-from genlab.data.images.read import list_pictures, read_whole
+from genlab.data.images.read import given_pictures, read_whole
 from genlab.data.spaces import DataSpec
 from genlab.errors import DataError
 from genlab.process.printable import printable
@@ -30,11 +30,7 @@ def pictures(given: str, spec: DataSpec, *, shape: tuple[int, ...], n: int) -> T
     """
     source = Path(given).expanduser()
     said = printable(str(source))
-    if not source.exists():
-        raise DataError(f"input={said} does not exist: give a picture, or a folder of pictures")
-    files = [source] if source.is_file() else list_pictures(source, deep=True)[:n]
-    if not files:
-        raise DataError(f"input={said} holds no pictures: give a picture, or a folder of pictures")
+    files = given_pictures(source)[:n]
     found: list[np.ndarray] = []
     reasons = {}
     channels, height, width = shape

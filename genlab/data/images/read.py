@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 import numpy as np
 
 from genlab.data.images.convert import BadPictureError, Facts, kind_of, to_8bit, to_mode, values_of
-from genlab.errors import ConfigError
+from genlab.errors import ConfigError, DataError
 from genlab.files import foreign
 from genlab.process.printable import printable
 
@@ -109,6 +109,20 @@ def list_pictures(folder: Path, *, deep: bool = False) -> list[Path]:
         folders[:] = [name for name in folders if not name.startswith(".")]
         found += [path for name in names if is_picture(path := Path(here) / name)]
     return sorted(found, key=lambda path: path.as_posix())
+
+
+def given_pictures(given: Path) -> list[Path]:
+    """The picture that a user names as ``input=``, or those of the folder, with its folders.
+
+    Raises:
+        DataError: there is none.
+    """
+    if not given.exists():
+        raise DataError(f"input={printable(str(given))} does not exist: give a picture, or a folder of pictures")
+    files = [given] if given.is_file() else list_pictures(given, deep=True)
+    if not files:
+        raise DataError(f"input={printable(str(given))} holds no pictures: give a picture, or a folder of pictures")
+    return files
 
 
 def read_picture(path: Path, crop: Crop) -> tuple[np.ndarray, Facts]:
