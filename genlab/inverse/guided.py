@@ -38,7 +38,7 @@ from genlab.inverse.along_path import Task, task_of
 from genlab.inverse.measured import LEAST_NOISE, conjugate_gradients
 from genlab.inverse.observation import Observation
 from genlab.models.diffusion.sampling import SamplesAlongPath
-from genlab.models.paths import spread_over
+from genlab.models.paths import GaussianPath, spread_over
 from genlab.ops.eval_mode import evaluating
 from genlab.samplers import ALONG_PATH, Process
 from genlab.samplers.process import Field
@@ -75,7 +75,7 @@ def moment_matched(
     """
 
     def covariance(w: Tensor, t: Tensor, product: Callable[[Tensor], Tensor]) -> Tensor:
-        return _ratio(model, t, w) * product(w)
+        return _ratio(model.path, t, w) * product(w)
 
     return _drawn(model, observation, samples, c, generator, steps, sampler, covariance, iterations)
 
@@ -113,9 +113,9 @@ def pigdm(
     return _drawn(model, observation, samples, c, generator, steps, sampler, covariance, iterations)
 
 
-def _ratio(model: SamplesAlongPath, t: Tensor, x: Tensor) -> Tensor:
+def _ratio(path: GaussianPath, t: Tensor, x: Tensor) -> Tensor:
     """``sigma^2 / alpha``."""
-    return spread_over(model.path.sigma(t).square() / model.path.alpha(t), x)
+    return spread_over(path.sigma(t).square() / path.alpha(t), x)
 
 
 def _drawn(
@@ -158,7 +158,6 @@ def told(task: Task, covariance: Covariance, *, iterations: int) -> Field:
         known = clean.detach()
         r = task.observation.residual(task.affine.to_unit(known))
         w = conjugate_gradients(apply, r, iterations=iterations)
-        ratio = spread_over(task.path.sigma(t).square() / task.path.alpha(t), x)
-        return task.inside(known + ratio * product(back(w))).detach()
+        return task.inside(known + _ratio(task.path, t, x) * product(back(w))).detach()
 
     return denoise

@@ -36,7 +36,7 @@ SHOWN = 3
 """Draws of each example that are shown."""
 
 CHAIN = "chain"
-
+"""The method whose path may be kept."""
 
 NOISE = (1e-5, 100.0)
 """Standard deviations, where there is any: with less, numbers of 24 bits are no answer; with more, nothing was seen."""

@@ -37,11 +37,7 @@ class Colourise(Task):
         input: Text | None = None,
         measured: bool = False,
     ) -> None:
-        self.samples = samples
-        self.method = method
-        self.noise = noise
-        self.input = input
-        self.measured = measured
+        self.asked = Asked(samples, method, noise, input, measured)
 
     def draw(self, work: Work) -> Drawn:
         """Truth, grey pictures, and draws."""
@@ -53,5 +49,5 @@ class Colourise(Task):
         return restored(
             work,
             Problem(operator, looks, lambda seen, _: {"grey": looks(seen).clamp(0, 1)}),
-            Asked(self.samples, self.method, self.noise, self.input, self.measured),
+            self.asked,
         )

@@ -37,12 +37,7 @@ class Denoise(Task):
         measured: bool = False,
         steps: Frames = 8,
     ) -> None:
-        self.noise = noise
-        self.steps = steps
-        self.samples = samples
-        self.method = method
-        self.input = input
-        self.measured = measured
+        self.asked = Asked(samples, method, noise, input, measured, steps)
 
     def draw(self, work: Work) -> Drawn:
         """Truth, noisy pictures, and draws."""
@@ -55,5 +50,5 @@ class Denoise(Task):
                 lambda seen, truth: {"noisy input": operator.adjoint(seen.y), "total variation": denoised(seen, truth)},
                 ("originals", "noisy", "denoised"),
             ),
-            Asked(self.samples, self.method, self.noise, self.input, self.measured, self.steps),
+            self.asked,
         )

@@ -45,13 +45,8 @@ class Inpaint(Task):
         measured: bool = False,
         steps: Frames = 8,
     ) -> None:
+        self.asked = Asked(samples, method, noise, input, measured, steps)
         self.keep = keep
-        self.steps = steps
-        self.samples = samples
-        self.method = method
-        self.noise = noise
-        self.input = input
-        self.measured = measured
 
     def draw(self, work: Work) -> Drawn:
         """Truth, kept part, and draws."""
@@ -65,5 +60,5 @@ class Inpaint(Task):
             Problem(
                 operator, looks, lambda seen, _: {"harmonic": harmonic(seen)}, ("originals", "masked", "inpainted")
             ),
-            Asked(self.samples, self.method, self.noise, self.input, self.measured, self.steps),
+            self.asked,
         )

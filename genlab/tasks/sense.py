@@ -44,12 +44,9 @@ class Sense(Task):
         noise: NonNegativeFloat = 0.01,
         input: Text | None = None,
     ) -> None:
+        self.asked = Asked(samples, method, noise, input)
         self.m = m
         self.draw_of_a = draw_of_a
-        self.samples = samples
-        self.method = method
-        self.noise = noise
-        self.input = input
 
     def draw(self, work: Work) -> Drawn:
         """Truth, what the measurements alone say, and draws.
@@ -66,5 +63,5 @@ class Sense(Task):
         return restored(
             work,
             Problem(operator, lambda seen: operator.adjoint(seen.y), sparse),
-            Asked(self.samples, self.method, self.noise, self.input),
+            self.asked,
         )

@@ -47,13 +47,9 @@ class Superresolve(Task):
         input: Text | None = None,
         measured: bool = False,
     ) -> None:
+        self.asked = Asked(samples, method, noise, input, measured)
         self.factor = factor
         self.kernel = kernel
-        self.samples = samples
-        self.method = method
-        self.noise = noise
-        self.input = input
-        self.measured = measured
 
     def draw(self, work: Work) -> Drawn:
         """Truth, small pictures, and draws."""
@@ -66,5 +62,5 @@ class Superresolve(Task):
         return restored(
             work,
             Problem(operator, looks, lambda seen, _: {"bicubic": bicubic(seen)}),
-            Asked(self.samples, self.method, self.noise, self.input, self.measured),
+            self.asked,
         )
