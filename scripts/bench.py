@@ -23,7 +23,7 @@ from pathlib import Path
 GENLAB = str(Path(sys.executable).with_name("genlab"))
 BATCH = 128
 STEPS = 429
-OTHERS = ("cpu", "curves", "families", "games", "gpu", "peers", "sequences", "stream")
+OTHERS = ("codec", "cpu", "curves", "families", "games", "gpu", "peers", "sequences", "stream")
 SHAPES = {"784-400-20": ([400], 20), "784-500-500-50": ([500, 500], 50)}
 
 BARE = """
