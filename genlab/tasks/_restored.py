@@ -52,7 +52,7 @@ class Asked:
         noise: standard deviation of the measurements' noise, white - black = 1.
         input: a picture or a folder of pictures; None: test examples.
         measured: whether these are what was measured.
-        frames: of the path of a model that samples by chains; 0: it is not kept.
+        steps: frames of the path of a model that samples by chains; 0: it is not kept.
     """
 
     samples: int
@@ -60,7 +60,7 @@ class Asked:
     noise: float
     input: str | None = None
     measured: bool = False
-    frames: int = 0
+    steps: int = 0
 
 
 @dataclass(frozen=True)
@@ -119,9 +119,9 @@ def restored(work: Work, problem: Problem, asked: Asked) -> Drawn:
             seen = observe(operator, u[index], asked.noise, generator=generator)
         own, told = rows(c, index), _Told()
         found: dict[str, Tensor] = {}
-        if method.name == CHAIN and asked.frames:
+        if method.name == CHAIN and asked.steps:
             assert isinstance(work.model, SamplesByChain)  # as the method says
-            path = paths(work.model, seen, samples=asked.samples, frames=asked.frames, c=own, generator=generator)
+            path = paths(work.model, seen, samples=asked.samples, frames=asked.steps, c=own, generator=generator)
             found["path"] = path[:, :, 0].transpose(0, 1)
             draws = to_unit(path[-1], spec)
         else:
