@@ -141,3 +141,10 @@ def known_modes(loaded: Loaded) -> str | None:
 def given_the_label(loaded: Loaded) -> str | None:
     """A model whose samples have the class that was asked for."""
     return None if isinstance(loaded.model.given, Label) else "a model that is given the class (model.condition=label)"
+
+
+def captions_of_digits(loaded: Loaded) -> str | None:
+    """A model given captions that say which digit is where."""
+    known = loaded.config.get("data", {}).get("_target_") == "genlab.data.captioned_digits"
+    told = known and isinstance(loaded.model.given, Tokens)
+    return None if told else "a model that is given captions of digits (data=captioned_digits model.condition=caption)"

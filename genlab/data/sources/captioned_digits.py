@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import string
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import torch
 from pydantic import Field
@@ -13,6 +13,7 @@ from genlab.data.dataset import Dataset, DataSpec, Split
 from genlab.data.sources.digits import digits
 from genlab.data.spaces import Image, Tokens
 from genlab.data.text.captions import caption
+from genlab.errors import ConfigError
 from genlab.seeding import derive
 from genlab.signatures.ranges import Positive, Seed
 
@@ -29,6 +30,48 @@ LENGTH = 40
 SYMBOLS = (" ", *string.ascii_lowercase)
 
 PART = 10
+
+SIDE = 8
+"""Of a digit."""
+
+
+class PlacedDigit(NamedTuple):
+    """A digit that a caption names, and the top left corner of the square where it is drawn."""
+
+    digit: int
+    bold: bool
+    top: int
+    left: int
+
+    @property
+    def where(self) -> tuple[slice, slice, slice]:
+        """The square in a picture ``(1, S, S)``."""
+        return slice(None), slice(self.top, self.top + SIDE), slice(self.left, self.left + SIDE)
+
+
+def placed_digits(text: str, *, size: int) -> tuple[PlacedDigit, ...]:
+    """What is to be seen in a picture of side ``size``, by its caption.
+
+    Raises:
+        ConfigError: it is no caption of this data.
+    """
+    step = (size - SIDE) // 2
+    for place, corners in PLACES.items():
+        first, found, second = text.partition(f" {place} ")
+        if found:
+            row, column, below, right = (step * each for each in corners)
+            return PlacedDigit(*_named(first), row, column), PlacedDigit(*_named(second), below, right)
+    return (PlacedDigit(*_named(text), step, step),)
+
+
+def _named(text: str) -> tuple[int, bool]:
+    """A digit in words, and whether it is bold."""
+    match text.split():
+        case ["a", word] if word in WORDS:
+            return WORDS.index(word), False
+        case ["a", "bold", word] if word in WORDS:
+            return WORDS.index(word), True
+    raise ConfigError(f"{text!r} names no digit as the captions of this data do: a seven, a bold three")
 
 
 def captioned_digits(
@@ -79,7 +122,7 @@ def _drawn(pictures: Tensor, labels: Tensor, size: int, generator: torch.Generat
         return wider, f"a bold {word}" if bold else f"a {word}"
 
     found = pictures.new_zeros(size, size)
-    step = (size - pictures.shape[-1]) // 2
+    step = (size - SIDE) // 2
     first, text = digit()
     names = [None, *PLACES]
     place = names[number(len(names))]
