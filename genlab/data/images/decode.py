@@ -16,7 +16,7 @@ import torch
 
 from genlab.data.cache import Rows, decoded, file_keys
 from genlab.data.images.convert import BAD, FULL, KINDS, BadPictureError, Facts
-from genlab.data.images.read import Crop, measure, read_picture
+from genlab.data.images.read import Crop, measure
 from genlab.errors import DataError
 from genlab.process.printable import printable
 
@@ -48,11 +48,13 @@ class Decoded:
         x: ``(N, *shape)`` uint8.
         kept: ``(number of files,)`` bool: which files are in `x`.
         notes: what was converted or skipped, in sentences.
+        each: examples of each of them, in a row.
     """
 
     x: np.ndarray
     kept: np.ndarray
     notes: tuple[str, ...]
+    each: int = 1
 
 
 def decode(files: Sequence[Path], crop: Crop, *, base: Path, skip_bad: bool) -> Decoded:
@@ -60,7 +62,7 @@ def decode(files: Sequence[Path], crop: Crop, *, base: Path, skip_bad: bool) -> 
 
     Args:
         files: at least one, below `base`.
-        crop: how each becomes a square.
+        crop: how each becomes a square, or several.
         base: the folder whose cache is used; names in messages are relative to it.
         skip_bad: leave bad files out (and say so) instead of stopping.
 
@@ -73,7 +75,7 @@ def decode(files: Sequence[Path], crop: Crop, *, base: Path, skip_bad: bool) -> 
 
     def pixels(facts: np.ndarray, check: Callable[[np.ndarray], bool]) -> np.ndarray:
         blocks = partial(_blocks, files, crop, facts, base=base, skip_bad=skip_bad)
-        rows = Rows(np.dtype(np.uint8), crop.shape, len(files), blocks)
+        rows = Rows(np.dtype(np.uint8), crop.shape, len(files) * crop.each, blocks)
         return decoded((*keys, "pixels"), base, lambda: rows, check=check)
 
     def facts_and_pixels() -> np.ndarray:
@@ -90,12 +92,12 @@ def decode(files: Sequence[Path], crop: Crop, *, base: Path, skip_bad: bool) -> 
     kept = facts[:, 0] != BAD
 
     def right_pixels(array: np.ndarray) -> bool:
-        return array.dtype == np.uint8 and array.shape == (int(kept.sum()), *crop.shape)
+        return array.dtype == np.uint8 and array.shape == (int(kept.sum()) * crop.each, *crop.shape)
 
     x = found[0] if found else pixels(np.empty_like(facts), right_pixels)
     if len(x) == 0:
         raise DataError(f"{base}: none of {len(files)} files is a readable picture")
-    return Decoded(x, kept, tuple(_notes(facts, files, crop, base=base)))
+    return Decoded(x, kept, tuple(_notes(facts, files, crop, base=base)), crop.each)
 
 
 def as_tensor(array: np.ndarray) -> torch.Tensor:
@@ -119,12 +121,12 @@ def _blocks(
         pixels = []
         for index in range(start, min(start + BLOCK, len(files))):
             try:
-                picture, found = read_picture(files[index], crop)
-                pixels.append(picture)
+                examples, found = crop.examples(files[index], name=files[index].relative_to(base).as_posix())
+                pixels.append(examples)
             except BadPictureError as error:
                 reasons[index], found = str(error), Facts("bad")
             facts[index] = KINDS.index(found.kind), found.pages, found.low, found.high
-        return np.stack(pixels) if pixels else np.empty((0, *crop.shape), np.uint8)
+        return np.concatenate(pixels) if pixels else np.empty((0, *crop.shape), np.uint8)
 
     with _pool() as pool:
         for start in range(0, len(files), BLOCK * AHEAD):

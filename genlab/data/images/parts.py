@@ -136,8 +136,8 @@ def decode_parts(files: Files, crop: Crop, *, base: Path, skip_bad: bool) -> tup
         count = int(np.count_nonzero(got.kept[seen : seen + len(found)]))
         if count == 0:
             raise DataError(f"{base}: no readable picture is left in {part}")
-        slices[part] = slice(start, start + count)
-        seen, start = seen + len(found), start + count
+        slices[part] = slice(start, start + count * got.each)
+        seen, start = seen + len(found), start + count * got.each
     return got, slices
 
 

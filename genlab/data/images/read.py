@@ -33,11 +33,10 @@ Resample = Literal["nearest", "box", "bilinear", "bicubic", "lanczos"]
 RESAMPLE = get_args(Resample)
 MAX_PIXELS = 1 << 26
 ORIENTATION = 0x0112  # the tag of EXIF
-
-# All that Pillow's readers are known to raise on damaged files.
 MAX_FILE = 4 << 30
 """Bytes of one picture, at most."""
 
+# All that Pillow's readers are known to raise on damaged files.
 UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error, IndexError, KeyError, OverflowError)
 
 
@@ -78,6 +77,16 @@ class Crop:
     def shape(self) -> tuple[int, ...]:
         """``(C, size, size)``, or ``(2, C, size, size)`` of two halves."""
         return (*((2,) if self.halves else ()), self.channels, self.size, self.size)
+
+    @property
+    def each(self) -> int:
+        """Examples that a picture gives."""
+        return 1
+
+    def examples(self, path: Path, *, name: str) -> tuple[np.ndarray, Facts]:
+        """One file as ``(each, *shape)`` uint8, and what is known of it; ``name`` is that below the data's folder."""
+        picture, facts = read_picture(path, self)
+        return picture[None], facts
 
 
 @dataclass(frozen=True)

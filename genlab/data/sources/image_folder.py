@@ -13,9 +13,10 @@ from genlab.data.fetch.roots import existing_folder
 from genlab.data.images.decode import as_tensor
 from genlab.data.images.layout import left_out, no_pictures, tree
 from genlab.data.images.parts import check_fraction, check_range, complete, data_name, decode_parts, ranged
+from genlab.data.images.patches import Patches
 from genlab.data.images.read import Crop, Resample
 from genlab.errors import DataError
-from genlab.signatures.ranges import Folder, Positive, Range, Share
+from genlab.signatures.ranges import Folder, Positive, Range, Seed, Share
 
 gives = ("one set", "image", "integers")
 may_give = {"labels": "one folder per class"}
@@ -28,6 +29,8 @@ def image_folder(
     channels: Literal[1, 3] = 3,
     resample: Resample = "bilinear",
     range: Range = None,
+    patches: Positive | None = None,
+    patch_seed: Seed = 0,
     stratify: bool = False,
     sort: Literal["natural", "text"] = "text",
     skip_bad: bool = False,
@@ -41,6 +44,9 @@ def image_folder(
     (a missing test is served by val, if that is there). Otherwise each file is dealt to a split by the hash of its
     name: new files move no old ones.
 
+    With `patches` an example is a square of a picture, cut at a random place, and all squares of a picture are in one
+    split: validation and test are of pictures that were not trained on.
+
     The defaults of `stratify` and `sort` are what runs of before these settings had; new runs record theirs.
 
     Args:
@@ -50,6 +56,9 @@ def image_folder(
         resample: how pixels are resized (`genlab.data.images.read.RESAMPLE`); "nearest" makes no new values.
         range: of pictures with more than 8 bits, the values that become black and white; None: 0 and 65535; "auto":
             the least and greatest value of the training pictures, which the data's type then records.
+        patches: how many squares of size x size pixels are cut from each picture as it is, at random places, all others
+            where it has enough; nothing is resized. None: the picture itself, resized.
+        patch_seed: of these places; a picture's own depend on its name and this alone.
         stratify: cut each class for itself, so that every split has pictures of it, as far as there are enough.
         sort: the order of the class names: "natural" (2 before 10) or "text".
         skip_bad: skip unreadable files and count them in the notes, instead of stopping.
@@ -63,6 +72,8 @@ def image_folder(
     check_fraction("val_fraction", val_fraction)
     check_fraction("test_fraction", test_fraction)
     crop, _ = Crop(size, channels, resample=resample), check_range(range)
+    if patches is not None:
+        crop = Patches(size, channels, count=patches, seed=patch_seed)
     base = existing_folder(root)
     notes: list[str] = []
     found = tree(base, notes)
@@ -84,13 +95,15 @@ def image_folder(
     crop = ranged(crop, range, files["train"], base=base, notes=notes)
     got, slices = decode_parts(files, crop, base=base, skip_bad=skip_bad)
     notes += got.notes
+    if patches is not None:
+        notes.append(f"{base}: {patches:,} patches of {size}x{size} pixels of each picture; its split has all of them.")
     x = as_tensor(got.x)
     y = None
     if order:
         index = {name: i for i, name in enumerate(order)}
         listed = [file for part in files.values() for file in part]
         kept = [index[labels[file]] for file, keep in zip(listed, got.kept, strict=True) if keep]
-        y = torch.tensor(kept, dtype=torch.int64)
+        y = torch.tensor(kept, dtype=torch.int64).repeat_interleave(got.each)
         given: dict[str, torch.Tensor] = {part: y[slices[part]] for part in ("train", "val", "test") if part in slices}
         notes += [f"{base}: {note}" for note in class_notes(order, given)]
     splits = {part: Split(x[place], None if y is None else y[place]) for part, place in slices.items()}

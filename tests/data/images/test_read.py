@@ -16,7 +16,7 @@ from PIL import Image
 
 from genlab.data import celeba, image_folder, paired, unpaired
 from genlab.data.fetch import unpack
-from genlab.data.images import decode as decode_module
+from genlab.data.images import read as read_module
 from genlab.data.images.read import Crop, read_picture
 from genlab.errors import ConfigError, DataError
 
@@ -57,7 +57,7 @@ def test_decoded_once(folder, monkeypatch):
     def never(*args):
         raise AssertionError("decoded again")
 
-    monkeypatch.setattr(decode_module, "read_picture", never)
+    monkeypatch.setattr(read_module, "read_picture", never)
     assert torch.equal(image_folder(root=folder, size=16).train.x, first.train.x)
     with pytest.raises(AssertionError):
         image_folder(root=folder, size=8)
