@@ -15,7 +15,7 @@ from genlab import __version__
 from genlab.cli.verbs import VERBS
 from genlab.errors import ConfigError, GenlabError, Interrupted, TrainingError, out_of_memory, too_large
 from genlab.files.atomic import told
-from genlab.process import signals, streams, threads
+from genlab.process import allocator, signals, streams, threads
 from genlab.process.printable import printable
 from genlab.runs import ranks
 
@@ -94,6 +94,7 @@ def _dispatch(words: list[str]) -> int:
         if not VERBS[name].hidden:  # a rank or a job was started by one of ours
             ranks.check()
         threads.prepare()
+        allocator.prepare()
         streams.outlast("stdout")  # of what is only printed, the reader's going is the end; of work it is not
     return VERBS[name].run(name, rest)
 
