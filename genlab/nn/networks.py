@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from genlab.nn.linear import Linear
+
 
 def mlp(
     inputs: int, hidden: Sequence[int], outputs: int, *, activation: Callable[[], nn.Module] = nn.ReLU
@@ -14,9 +16,9 @@ def mlp(
     """``(B, inputs) -> (B, outputs)``: linear layers with ``activation`` between them; no hidden width: linear."""
     layers: list[nn.Module] = []
     for width in hidden:
-        layers += [nn.Linear(inputs, width), activation()]
+        layers += [Linear(inputs, width), activation()]
         inputs = width
-    return nn.Sequential(*layers, nn.Linear(inputs, outputs))
+    return nn.Sequential(*layers, Linear(inputs, outputs))
 
 
 def halvings(size: int) -> list[int]:
@@ -72,7 +74,7 @@ class ConvEncoder(nn.Module):
             layers += [nn.Conv2d(width, deeper, 3, stride=2, padding=1), ResidualBlock(deeper)]
             width, height, across = deeper, (height + 1) // 2, (across + 1) // 2
         self.body = nn.Sequential(*layers, nn.SiLU(), nn.Flatten())
-        self.head = nn.Linear(width * height * across, outputs)
+        self.head = Linear(width * height * across, outputs)
 
     def forward(self, x: Tensor) -> Tensor:
         """Features of a picture."""
@@ -92,7 +94,7 @@ class ConvDecoder(nn.Module):
         self.sizes = sizes[::-1]
         width = channels * min(2**steps, 4)
         self.base = (width, *self.sizes[0])
-        self.stem = nn.Linear(inputs, width * self.sizes[0][0] * self.sizes[0][1])
+        self.stem = Linear(inputs, width * self.sizes[0][0] * self.sizes[0][1])
         self.blocks, self.narrow = nn.ModuleList(), nn.ModuleList()
         for level in range(steps, 0, -1):
             shallower = channels * min(2 ** (level - 1), 4)

@@ -13,6 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from genlab.nn.linear import Linear
+
 
 class NoiseNetwork(nn.Module):
     """``(x: (B, *event), noise: (B,), context: (B, W) | None) -> (B, *event)``."""
@@ -40,9 +42,9 @@ class NoiseEmbedding(nn.Module):
         super().__init__()
         spread = torch.linspace(0, math.log(1000), self.FREQUENCIES).exp()
         self.register_buffer("frequencies", spread, persistent=False)
-        self.noise = nn.Linear(2 * self.FREQUENCIES, width)
-        self.context = nn.Linear(context, width) if context else None
-        self.out = nn.Linear(width, width)
+        self.noise = Linear(2 * self.FREQUENCIES, width)
+        self.context = Linear(context, width) if context else None
+        self.out = Linear(width, width)
 
     def forward(self, noise: Tensor, context: Tensor | None) -> Tensor:
         """``(B, width)``, to be read after an activation."""
@@ -75,13 +77,13 @@ class ResidualPerceptron(NoiseNetwork):
     def __init__(self, shape: tuple[int, ...], *, context: int, width: int, blocks: int, dropout: float = 0.0) -> None:
         super().__init__()
         dim = math.prod(shape)
-        self.waves = nn.Linear(dim, self.WAVES)
+        self.waves = Linear(dim, self.WAVES)
         nn.init.normal_(self.waves.weight, std=4.0 / math.sqrt(dim))
         self.embedding = NoiseEmbedding(width, context=context)
-        self.stem = nn.Linear(dim + 2 * self.WAVES, width)
+        self.stem = Linear(dim + 2 * self.WAVES, width)
         self.blocks = nn.ModuleList(_PerceptronBlock(width, dropout) for _ in range(blocks))
         self.norm = nn.LayerNorm(width)
-        self.head = nn.Linear(width, dim)
+        self.head = Linear(width, dim)
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)
 
@@ -100,9 +102,9 @@ class _PerceptronBlock(nn.Module):
         super().__init__()
         self.norm = nn.LayerNorm(width)
         self.drop = nn.Dropout(dropout)
-        self.level = nn.Linear(width, 2 * width)
-        self.first = nn.Linear(width, width)
-        self.second = nn.Linear(width, width)
+        self.level = Linear(width, 2 * width)
+        self.first = Linear(width, width)
+        self.second = Linear(width, width)
         nn.init.zeros_(self.second.weight)
         nn.init.zeros_(self.second.bias)
 

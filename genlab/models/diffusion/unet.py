@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from genlab.models.diffusion.noise_networks import NoiseEmbedding, NoiseNetwork
+from genlab.nn.linear import Linear
 
 WIDEST = 2
 """Deeper than the first size, as many times as wide."""
@@ -141,7 +142,7 @@ class _Block(nn.Module):
         super().__init__()
         self.norm1 = nn.GroupNorm(8, inputs)
         self.conv1 = _conv(dims, inputs, outputs)
-        self.level = nn.Linear(embedded, 2 * outputs)
+        self.level = Linear(embedded, 2 * outputs)
         self.norm2 = nn.GroupNorm(8, outputs)
         self.drop = nn.Dropout(dropout)
         self.conv2 = _zero(_conv(dims, outputs, outputs))
@@ -161,8 +162,8 @@ class _Attention(nn.Module):
         super().__init__()
         self.heads = max(1, channels // 32)
         self.norm = nn.GroupNorm(8, channels)
-        self.qkv = nn.Linear(channels, 3 * channels)
-        self.out = _zero(nn.Linear(channels, channels))
+        self.qkv = Linear(channels, 3 * channels)
+        self.out = _zero(Linear(channels, channels))
 
     def forward(self, h: Tensor) -> Tensor:
         places = self.norm(h).flatten(2).mT

@@ -19,6 +19,7 @@ from genlab.models import conditions
 from genlab.models.conditions import context, given_by
 from genlab.models.sequence import in_steps
 from genlab.models.sequence.base import Reader, SequenceModel
+from genlab.nn.linear import Linear
 
 Output = Literal["categorical", "logistic_mixture"]
 """Values of a family's option ``output``."""
@@ -42,7 +43,7 @@ class Steps(nn.Module):
         named = values is None and (space.levels <= EMBEDDED or space.kind == "tokens")
         self.scale = space.levels - 1
         self.embedding = nn.Embedding(space.levels, width) if named else None
-        self.linear = None if named else nn.Linear(values or 1, width)
+        self.linear = None if named else Linear(values or 1, width)
         self.single = values is None
         if self.embedding is not None:
             nn.init.normal_(self.embedding.weight, std=0.02)
@@ -76,8 +77,8 @@ class NeuralSequence(SequenceModel):
         self.steps = Steps(spec.space, width)
         self.start = nn.Parameter(torch.randn(width) * 0.02)
         given = conditions.width(self.given)
-        self.context = nn.Linear(given, width, bias=False) if given else None
-        self.head = nn.Linear(width, self.output.num_outputs)
+        self.context = Linear(given, width, bias=False) if given else None
+        self.head = Linear(width, self.output.num_outputs)
 
     @abstractmethod
     def body(self, h: Tensor, memory: Any | None = None) -> Tensor:

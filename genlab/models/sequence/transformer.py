@@ -21,6 +21,7 @@ from genlab.data.spaces import DataSpec
 from genlab.errors import ConfigError
 from genlab.models.conditions import Condition
 from genlab.models.sequence.neural import NeuralSequence, Output
+from genlab.nn.linear import Linear
 from genlab.signatures.ranges import Positive, Unit
 
 ROTARY_BASE = 10_000.0
@@ -46,8 +47,8 @@ class Attention(nn.Module):
     def __init__(self, width: int, heads: int, dropout: float) -> None:
         super().__init__()
         self.heads, self.dropout = heads, dropout
-        self.qkv = nn.Linear(width, 3 * width)
-        self.out = nn.Linear(width, width)
+        self.qkv = Linear(width, 3 * width)
+        self.out = Linear(width, width)
 
     def forward(self, h: Tensor, turn: Tensor | None, past: tuple[Tensor, Tensor, int] | None) -> Tensor:
         """``(B, T, width)`` to the same.
@@ -90,7 +91,7 @@ class Block(nn.Module):
         self.norm = nn.LayerNorm(width)
         self.attention = Attention(width, heads, dropout)
         self.mlp_norm = nn.LayerNorm(width)
-        self.mlp = nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width))
+        self.mlp = nn.Sequential(Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width))
         self.drop = nn.Dropout(dropout)
 
     def forward(self, h: Tensor, turn: Tensor | None, past: tuple[Tensor, Tensor, int] | None) -> Tensor:

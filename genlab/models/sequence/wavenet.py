@@ -21,6 +21,7 @@ from genlab.models import conditions
 from genlab.models.conditions import Condition, context
 from genlab.models.sequence.causal_conv import CausalConv1d, Memory, as_steps, over_time, remembering
 from genlab.models.sequence.neural import NeuralSequence, Output
+from genlab.nn.linear import Linear
 from genlab.signatures.ranges import Doublings, Positive, Taps, Unit
 
 
@@ -63,10 +64,10 @@ class WaveNet(NeuralSequence):
         self.residuals = nn.ModuleList(CausalConv1d(width, width) for _ in dilations[1:])
         self.skips = nn.ModuleList(CausalConv1d(width, skip_width) for _ in dilations)
         self.last = CausalConv1d(skip_width, skip_width)
-        self.head = nn.Linear(skip_width, self.output.num_outputs)
+        self.head = Linear(skip_width, self.output.num_outputs)
         self.drop = nn.Dropout(dropout) if dropout else nn.Identity()
         if given := conditions.width(self.given):
-            self.context = nn.Linear(given, len(dilations) * 2 * width, bias=False)
+            self.context = Linear(given, len(dilations) * 2 * width, bias=False)
 
     @property
     def receptive_field(self) -> int:

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from genlab.nn.linear import Linear
 from genlab.nn.networks import ResidualBlock
 
 
@@ -48,7 +49,7 @@ def _layers(inputs: int, width: int, depth: int, dropout: float) -> nn.Sequentia
     """``depth`` hidden layers of one width."""
     parts: list[nn.Module] = []
     for _ in range(depth):
-        parts += [nn.Linear(inputs, width), nn.ReLU()]
+        parts += [Linear(inputs, width), nn.ReLU()]
         inputs = width
     return nn.Sequential(*parts, *([nn.Dropout(dropout)] if dropout else []))
 
@@ -83,11 +84,11 @@ class LadderMLP(LadderNetwork):
         self.fall = nn.ModuleList(
             _layers(z + h, width, depth, dropout) for z, h, width in zip(latents, above, hidden, strict=True)
         )
-        self.say = nn.ModuleList(nn.Linear(width, 2 * z) for width, z in zip(hidden, latents, strict=True))
+        self.say = nn.ModuleList(Linear(width, 2 * z) for width, z in zip(hidden, latents, strict=True))
         inner = list(zip(above, latents, strict=True))[:-1]
-        self.hear = nn.ModuleList(nn.Linear(h, 2 * z, bias=False) for h, z in inner)
-        self.prior = nn.ModuleList(nn.Linear(h, 2 * z) for h, z in inner)
-        self.last = nn.Linear(hidden[0], outputs)
+        self.hear = nn.ModuleList(Linear(h, 2 * z, bias=False) for h, z in inner)
+        self.prior = nn.ModuleList(Linear(h, 2 * z) for h, z in inner)
+        self.last = Linear(hidden[0], outputs)
 
     def up(self, x: Tensor, context: Tensor | None) -> list[Tensor]:
         """See `LadderNetwork`."""
@@ -161,7 +162,7 @@ class LadderConv(LadderNetwork):
         outer = max(1, channels // 2)
         widths = [outer, *[channels] * (len(latents) - 1)]
         self.grow = nn.ModuleList(nn.Conv2d(channels, width, 3, padding=1) for width in widths)
-        self.begin = nn.Linear(context, channels) if context else None
+        self.begin = Linear(context, channels) if context else None
         self.last = nn.Sequential(ResidualBlock(outer), nn.SiLU(), nn.Conv2d(outer, outputs, 3, padding=1))
 
     @staticmethod
