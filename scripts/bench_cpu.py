@@ -42,10 +42,12 @@ from genlab import build
 from genlab.commands import train
 from genlab.config.compose import compose
 from genlab.data.batches import Batch
+from genlab.process import allocator
 from genlab.training.callbacks.in_turn import Chain
 words, steps, lean = json.loads(sys.argv[1])
 torch.set_num_threads(1)
 torch.set_flush_denormal(True)
+allocator.prepare()
 words += [f"trainer.max_steps={steps}", "trainer=cpu", "trainer.threads=1", "trainer.max_epochs=1000000"]
 words += ["trainer.check_val_every_n_epoch=1000000", "callbacks.checkpoint.every_seconds=null"]
 words += ["test.num_particles=1", "trainer.enable_progress_bar=false"]
@@ -125,6 +127,8 @@ torch.set_num_threads(1)
 torch.set_flush_denormal(True)
 from genlab.data.spaces import DataSpec
 from genlab.models import VAE
+from genlab.process import allocator
+allocator.prepare()
 model = VAE(DataSpec((1, 28, 28), 2), hidden=[200, 200], latent_dim=50).eval()
 x, particles = torch.randint(2, (20, 1, 28, 28), dtype=torch.uint8), 500
 generators = [torch.Generator().manual_seed(i) for i in range(len(x))]

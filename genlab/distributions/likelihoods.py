@@ -8,6 +8,7 @@ is not a likelihood of the picture, so real and integer data never share one.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -65,16 +66,33 @@ class Likelihood(nn.Module):
 def softplus_sum(logits: Tensor) -> Tensor:
     """``sum_i log(1 + exp(l_i))`` over the last dimension, with one logarithm for up to 64 of them.
 
-    ``log(1 + e^l) = max(l, 0) + log(1 + e^-|l|)``, and as each ``1 + e^-|l|`` is in (1, 2], a product of 64 stays
-    below 2^64: the logarithm, the dearest operation of a Bernoulli decoder, is taken of products.
+    ``log(1 + e^l) = max(l, 0) - log sigmoid(|l|)``, and as each ``sigmoid(|l|)`` is in [1/2, 1], a product of 64 is at
+    least 2^-64: the logarithm, the dearest operation of a Bernoulli decoder, is taken of products. The sum of the
+    larger of l and 0 is half of that of ``l + |l|``, which needs no array of its own.
     """
-    factors = logits.abs().neg_().exp_().add_(1)
+    factors = logits.abs()
+    larger = 0.5 * (logits.sum(-1) + factors.sum(-1))
+    factors = factors.sigmoid_()
     for _ in range(6):
         half, odd = divmod(factors.shape[-1], 2)
         if odd or half == 0:
             break
         factors = factors[..., :half] * factors[..., half:]
-    return logits.clamp_min(0).sum(-1) + factors.log_().sum(-1)
+    return larger - factors.log_().sum(-1)
+
+
+class _BernoulliLogProb(torch.autograd.Function):
+    """Few logarithms forward, and backward ``d/dl = x - sigmoid(l)``, which needs none; x has no gradient."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, logits: Tensor) -> Tensor:
+        ctx.save_for_backward(x, logits)
+        return (x * logits).sum(-1) - softplus_sum(logits)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[None, Tensor]:
+        x, logits = ctx.saved_tensors
+        return None, (x - logits.sigmoid()) * grad[..., None]
 
 
 class Bernoulli(Likelihood):
@@ -85,10 +103,11 @@ class Bernoulli(Likelihood):
     def _log_prob(self, x: Tensor, params: Tensor) -> Tensor:
         logits = params.flatten(-len(self.event_dims) - 1)  # P = 1; a view, whose gradient costs nothing
         x = x.flatten(-len(self.event_dims))
-        if logits.requires_grad:  # one fused kernel backward
+        if x.requires_grad or (logits.requires_grad and logits.device.type != "cpu"):  # one fused kernel each way
             x = x.expand_as(logits)
             return -F.binary_cross_entropy_with_logits(logits, x, reduction="none").sum(-1)
-        return (x * logits).sum(-1) - softplus_sum(logits)
+        found: Tensor = _BernoulliLogProb.apply(x, logits)
+        return found
 
     def mean(self, params: Tensor) -> Tensor:
         """``P(x = 1)``."""

@@ -32,6 +32,20 @@ def test_bernoulli_agrees_with_torch_and_its_gradient_with_finite_differences() 
     assert torch.autograd.gradcheck(lambda params: likelihood.log_prob(x, params), (logits,))
     particles = torch.randn(3, 2, 1, 1, 4, 4, generator=seeded(), dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(lambda params: likelihood.log_prob(x[:, None], params), (particles,))
+    assert torch.autograd.gradgradcheck(lambda params: likelihood.log_prob(x, params), (logits,))
+    assert torch.autograd.gradcheck(likelihood.of_all_levels, (logits,)), "levels that share their logits"
+    soft = torch.rand(3, 1, 4, 4, generator=seeded(), dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(likelihood.log_prob, (soft, logits)), "the gradient of brightness"
+
+
+def test_bernoulli_is_exact_far_from_the_data() -> None:
+    likelihood = Bernoulli(DataSpec((2,), 2))
+    logits = torch.tensor([[[-300.0, 300.0]], [[300.0, -300.0]]]).requires_grad_()
+    value = likelihood.log_prob(torch.tensor([[0, 1], [0, 1]]), logits)
+    value.sum().backward()
+    assert value.tolist() == [0.0, -600.0]
+    assert logits.grad is not None
+    assert logits.grad.flatten().tolist() == [0.0, 0.0, -1.0, 1.0]
 
 
 def test_discretised_logistic_sums_to_one_over_the_levels() -> None:
