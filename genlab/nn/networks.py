@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from genlab.nn.linear import Linear
+from genlab.nn.layers import Linear
 
 
 def mlp(

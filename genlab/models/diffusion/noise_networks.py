@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from genlab.nn.linear import Linear
+from genlab.nn.layers import Linear
 
 
 class NoiseNetwork(nn.Module):

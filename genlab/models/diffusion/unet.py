@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from genlab.models.diffusion.noise_networks import NoiseEmbedding, NoiseNetwork
-from genlab.nn.linear import Linear
+from genlab.nn.layers import Linear
 
 WIDEST = 2
 """Deeper than the first size, as many times as wide."""

@@ -19,7 +19,7 @@ from genlab.models import conditions
 from genlab.models.conditions import context, given_by
 from genlab.models.sequence import in_steps
 from genlab.models.sequence.base import Reader, SequenceModel
-from genlab.nn.linear import Linear
+from genlab.nn.layers import Linear
 
 Output = Literal["categorical", "logistic_mixture"]
 """Values of a family's option ``output``."""

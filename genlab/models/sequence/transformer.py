@@ -21,7 +21,7 @@ from genlab.data.spaces import DataSpec
 from genlab.errors import ConfigError
 from genlab.models.conditions import Condition
 from genlab.models.sequence.neural import NeuralSequence, Output
-from genlab.nn.linear import Linear
+from genlab.nn.layers import Linear
 from genlab.signatures.ranges import Positive, Unit
 
 ROTARY_BASE = 10_000.0

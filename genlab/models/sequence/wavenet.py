@@ -21,7 +21,7 @@ from genlab.models import conditions
 from genlab.models.conditions import Condition, context
 from genlab.models.sequence.causal_conv import CausalConv1d, Memory, as_steps, over_time, remembering
 from genlab.models.sequence.neural import NeuralSequence, Output
-from genlab.nn.linear import Linear
+from genlab.nn.layers import Linear
 from genlab.signatures.ranges import Doublings, Positive, Taps, Unit
 
 

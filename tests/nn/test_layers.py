@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from genlab.nn import linear
-from genlab.nn.linear import Linear, product
+from genlab.nn import layers
+from genlab.nn.layers import Linear, product
 
 pytestmark = pytest.mark.skipif(not hasattr(torch.ops.mkldnn, "_linear_pointwise"), reason="this PyTorch has no oneDNN")
 
@@ -19,15 +19,15 @@ pytestmark = pytest.mark.skipif(not hasattr(torch.ops.mkldnn, "_linear_pointwise
 def everywhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[int, ...]]]:
     """By oneDNN whatever the processor and the size; the shapes of the inputs that went there."""
     seen: list[tuple[int, ...]] = []
-    multiplied = linear._multiplied
+    multiplied = layers._multiplied
 
     def watched(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         seen.append(tuple(x.shape))
         return multiplied(x, weight, bias)
 
-    monkeypatch.setattr(linear, "_held_back", lambda: True)
-    monkeypatch.setattr(linear, "WORTH", 1)
-    monkeypatch.setattr(linear, "_multiplied", watched)
+    monkeypatch.setattr(layers, "_held_back", lambda: True)
+    monkeypatch.setattr(layers, "WORTH", 1)
+    monkeypatch.setattr(layers, "_multiplied", watched)
     return seen
 
 
@@ -97,22 +97,22 @@ def test_what_needs_no_gradient_gets_none(everywhere: list[tuple[int, ...]]) -> 
 
 
 def test_other_precisions_and_small_products_stay_with_pytorch(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(linear, "_held_back", lambda: True)
-    monkeypatch.setattr(linear, "product", lambda *args: pytest.fail("went by oneDNN"))
+    monkeypatch.setattr(layers, "_held_back", lambda: True)
+    monkeypatch.setattr(layers, "product", lambda *args: pytest.fail("went by oneDNN"))
     own, _ = made(6, 9)
     own(torch.randn(8, 6))  # too small
-    monkeypatch.setattr(linear, "WORTH", 0)
+    monkeypatch.setattr(layers, "WORTH", 0)
     copy.deepcopy(own).double()(torch.randn(8, 6, dtype=torch.float64))
     own.to(torch.bfloat16)(torch.randn(8, 6, dtype=torch.bfloat16))
     with torch.autocast("cpu", torch.bfloat16):
         Linear(6, 9)(torch.randn(8, 6))
-    monkeypatch.setattr(linear, "_held_back", lambda: False)
+    monkeypatch.setattr(layers, "_held_back", lambda: False)
     Linear(6, 9)(torch.randn(8, 6))
 
 
 def test_only_a_processor_on_which_mkl_is_held_back_is_told_apart(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
     told = tmp_path / "cpuinfo"
-    monkeypatch.setattr(linear, "_CPUINFO", told)
+    monkeypatch.setattr(layers, "_CPUINFO", told)
     for vendor, capability, expected in [
         ("AuthenticAMD", "AVX512", True),
         ("AuthenticAMD", "AVX2", False),
@@ -120,13 +120,13 @@ def test_only_a_processor_on_which_mkl_is_held_back_is_told_apart(monkeypatch: p
     ]:
         told.write_text(f"processor : 0\nvendor_id : {vendor}\n")
         monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda name=capability: name)
-        linear._held_back.cache_clear()
-        assert linear._held_back() is expected
+        layers._held_back.cache_clear()
+        assert layers._held_back() is expected
     told.unlink()
-    linear._held_back.cache_clear()
-    assert linear._held_back() is False
+    layers._held_back.cache_clear()
+    assert layers._held_back() is False
     monkeypatch.undo()
-    linear._held_back.cache_clear()
+    layers._held_back.cache_clear()
 
 
 def test_a_product_repeats_its_bits() -> None:
