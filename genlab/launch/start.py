@@ -41,15 +41,29 @@ def start(verb: str, composed: Composed) -> int:
 
 @contextmanager
 def discarded_if_refused(run_dir: Path) -> Iterator[None]:
-    """Remove ``run_dir`` if what is done within is refused before it has begun."""
+    """Remove ``run_dir`` if what is done within is refused before it has begun, or fails before it makes anything."""
     try:
         yield
     except (ConfigError, DataError, CheckpointError, TrustError):
         if not any((run_dir / name).exists() for name in (directory.SUMMARY, "metrics.csv")):
-            shutil.rmtree(run_dir, ignore_errors=True)  # refused before it began: there is nothing to look at
-            with suppress(OSError):  # not empty: other runs of this name
-                run_dir.parent.rmdir()
+            _discard(run_dir)
         raise
+    except Exception:  # out of memory, a full disk
+        if all(_is_own(path) for path in run_dir.glob("*")):
+            _discard(run_dir)
+        raise
+
+
+def _is_own(path: Path) -> bool:
+    """Whether a file of a run is there from its start, and nothing that it has made."""
+    return path.name == directory.CONFIG or path.name.startswith(".")
+
+
+def _discard(run_dir: Path) -> None:
+    """Without what there is to look at."""
+    shutil.rmtree(run_dir, ignore_errors=True)
+    with suppress(OSError):  # not empty: other runs of this name
+        run_dir.parent.rmdir()
 
 
 def prepare(verb: str, composed: Composed, *, quiet: bool = False) -> Path:
