@@ -61,6 +61,32 @@ def class_index(label: int | str, spec: DataSpec) -> int:
     raise ConfigError(f"label={label}: this data has the classes 0 to {count - 1}, named {listed(names)}{hint}")
 
 
+def class_folders(spec: DataSpec) -> tuple[str, ...]:
+    """A folder's name for each class: its own, or its number where it has none or cannot be one (``T-shirt/top``).
+
+    Numbers have as many digits as the last one, so that folders sort as classes do.
+    """
+    count = spec.num_classes or 0
+    width = len(str(count - 1))
+    numbers = tuple(f"{k:0{width}d}" for k in range(count))
+    named = tuple(
+        number if name.startswith(".") or set(name) & set("/\\") else name
+        for name, number in zip(spec.classes or numbers, numbers, strict=True)
+    )
+    return named if len(set(named)) == count else numbers
+
+
+def class_of_folder(name: str, spec: DataSpec) -> int | None:
+    """The class that a folder is named for, as in `class_folders`, or by name or number; None: none is."""
+    folders = class_folders(spec)
+    if name in folders:
+        return folders.index(name)
+    try:
+        return class_index(int(name) if name.isascii() and name.isdecimal() else name, spec)
+    except ConfigError:
+        return None
+
+
 def aligned(data: Dataset, spec: DataSpec) -> Dataset:
     """The data set with its labels renumbered by name as `spec` numbers them.
 

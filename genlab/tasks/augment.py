@@ -11,6 +11,7 @@ import torch
 from rich.console import Console
 from torch import Tensor
 
+from genlab.data.classes import class_folders
 from genlab.data.spaces import Dataset, Image, Label, Split
 from genlab.errors import ConfigError
 from genlab.evaluation import classifier
@@ -130,10 +131,9 @@ def _said(accuracies: dict[str, float], data: Dataset, n: int) -> str:
 
 
 def _write(folder: Path, x: Tensor, y: Tensor, work: Work) -> None:
-    """``folder/CLASS/00000.png`` ..., of classes without names their numbers, of one length so that they sort."""
+    """``folder/CLASS/00000.png`` ..., see `class_folders`."""
     spec = work.spec
-    width = len(str(int(y.max())))
-    names = spec.classes or tuple(f"{k:0{width}d}" for k in range(int(y.max()) + 1))
+    names = class_folders(spec)
     scale = window(spec.space, [x])
     with disk_errors(folder):
         for k in y.unique().tolist():

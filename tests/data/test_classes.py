@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from genlab.data import Dataset, DataSpec, Split, fashion_mnist
-from genlab.data.classes import aligned, class_index, class_notes, natural
+from genlab.data.classes import aligned, class_folders, class_index, class_notes, class_of_folder, natural
 from genlab.errors import ConfigError, DataError
 
 
@@ -49,6 +49,20 @@ def test_a_class_is_given_by_name_or_index():
     assert class_index(2, nameless) == 2
     with pytest.raises(ConfigError, match="no names are known"):
         class_index("cat", nameless)
+
+
+def test_a_folder_of_each_class_leads_back_to_it():
+    for classes, folders in [
+        (("T-shirt/top", "Coat", ".hidden"), ("0", "Coat", "2")),
+        (("a/b", "0", "c"), ("0", "1", "2")),  # the number of one is the name of another
+        (("01", "1", "x"), ("01", "1", "x")),
+        (None, tuple(f"{k:02d}" for k in range(12))),
+    ]:
+        spec = DataSpec((1,), None, len(folders), classes=classes)
+        assert class_folders(spec) == folders
+        assert [class_of_folder(name, spec) for name in folders] == list(range(len(folders)))
+        assert class_of_folder("dog", spec) is None
+        assert class_of_folder("99", spec) is None
 
 
 def test_beside_names_that_are_numbers_a_number_is_a_name():
