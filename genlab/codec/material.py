@@ -7,7 +7,7 @@ vocabulary; without a file, examples of the data that it was trained on.
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -15,14 +15,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from genlab.codec import picture_names
+from genlab.codec import labels, picture_names
 from genlab.codec.coded import Examples
+from genlab.data.classes import listed
 from genlab.data.images.convert import BadPictureError
 from genlab.data.images.layout import left_out
 from genlab.data.images.read import given_pictures, read_whole
 from genlab.data.lengths import trimmed
 from genlab.data.overlapping import overlap, stream
-from genlab.data.spaces import DataSpec, Image, Label, Split, Tokens, is_text
+from genlab.data.spaces import DataSpec, Image, Split, Tokens, is_text
 from genlab.data.text import coding
 from genlab.errors import ConfigError, DataError
 from genlab.files import foreign
@@ -63,11 +64,7 @@ def of_split(model: GenerativeModel, spec: DataSpec, split: Split, *, n: int | N
     """
     if isinstance(spec.space, Tokens) and split.lengths is None and (is_text(spec.space) or overlap(split.x)):
         return _in_lanes(spec, stream(split.x[slice(0, n)]), lanes)
-    if model.given is not None and not isinstance(model.given, Label):
-        raise ConfigError(
-            f"{type(model).__name__} is given {model.given.kind} data, which a compressed file would have to hold as "
-            "well; models of labels and unconditional ones compress"
-        )
+    labels.check_given(model)
     part = slice(0, n)
     c = condition(model, split)
     kept = Split(split.x[part].clone(), lengths=rows(split.lengths, part))
@@ -76,29 +73,37 @@ def of_split(model: GenerativeModel, spec: DataSpec, split: Split, *, n: int | N
     return Content(Examples(kept.x, kept.lengths, None if c is None else c[part]), "split", size=size)
 
 
-def of_path(model: GenerativeModel, spec: DataSpec, path: Path, *, lanes: int) -> Content:
+def of_path(
+    model: GenerativeModel, spec: DataSpec, path: Path, *, lanes: int, label: int | str | None = None
+) -> Content:
     """What a file or a folder holds.
 
+    Args:
+        model: what compresses; one that is given a label finds it in the folders' names, or is told it.
+        spec: of its data.
+        path: the file or the folder.
+        lanes: see `_in_lanes`.
+        label: of all examples, the class's name or index.
+
     Raises:
-        DataError: it is missing or unreadable, or would not come back as it is.
-        ConfigError: the model takes no such files.
+        DataError: it is missing or unreadable, would not come back as it is, or lies in a folder of no class.
+        ConfigError: the model takes no such files; or a label is missing, none of its classes, or not asked for.
     """
     if not path.exists():
         raise DataError(f"input={path} does not exist: give a file, or a folder of pictures")
-    if model.given is not None:
-        raise ConfigError(
-            f"input={path}: {type(model).__name__} is given a condition, which files do not have; without input it "
-            "compresses its own test split"
-        )
+    labels.check_given(model)
     if is_text(spec.space) and path.is_file():  # of bytes any file, whatever it is called
-        return _text(spec, path, lanes)
-    if path.suffix.lower() == ".npy" and path.is_file():
-        return _array(spec, path)
-    if isinstance(spec.space, Image):
-        return _pictures(spec, path)
-    raise ConfigError(
-        f"input={path}: a model of {spec.space.kind} data takes arrays (.npy), or no input: its test split"
-    )
+        content = _text(spec, path, lanes)
+    elif path.suffix.lower() == ".npy" and path.is_file():
+        content = _array(spec, path)
+    elif isinstance(spec.space, Image):
+        return _pictures(model, spec, path, label)
+    else:
+        raise ConfigError(
+            f"input={path}: a model of {spec.space.kind} data takes arrays (.npy), or no input: its test split"
+        )
+    c = labels.of_all(model, spec, path, len(content.examples.x), label=label)
+    return replace(content, examples=replace(content.examples, c=c))
 
 
 def _read(path: Path) -> bytes:
@@ -141,7 +146,7 @@ def array_bytes(x: Tensor) -> bytes:
     return buffer.getvalue()
 
 
-def _pictures(spec: DataSpec, path: Path) -> Content:
+def _pictures(model: GenerativeModel, spec: DataSpec, path: Path, label: int | str | None) -> Content:
     assert isinstance(spec.space, Image)
     if spec.levels not in (2, 256):
         raise ConfigError(
@@ -149,17 +154,26 @@ def _pictures(spec: DataSpec, path: Path) -> Content:
             "input: the test split"
         )
     files = given_pictures(path)
-    x = torch.from_numpy(np.stack([_picture(spec.space, file) for file in files]))
     names = [path.name if path.is_file() else file.relative_to(path).as_posix() for file in files]
+    c = labels.of_pictures(model, spec, path, names, label=label)
+    read = [_picture(spec.space, file) for file in files]
+    x = torch.from_numpy(np.stack([picture for picture, _ in read]))
     given = picture_names.as_png(names)
     wrong = picture_names.fault(given)
     if wrong is not None:
         raise DataError(f"input={printable(str(path))}: {wrong}; give it another name")
-    notes = tuple(left_out(path, files)) if path.is_dir() else ()
-    return Content(Examples(x), "pictures", given, sum(file.stat().st_size for file in files), notes)
+    notes = left_out(path, files) if path.is_dir() else []
+    turned = [name for name, (_, lay) in zip(names, read, strict=True) if lay]
+    if turned:
+        notes.append(
+            f"{len(turned)} of {len(names)} pictures are compressed upright, as their EXIF says, and come back so: "
+            f"{listed([printable(name) for name in turned], shown=3)}"
+        )
+    return Content(Examples(x, c=c), "pictures", given, sum(file.stat().st_size for file in files), tuple(notes))
 
 
-def _picture(space: Image, file: Path) -> np.ndarray:
+def _picture(space: Image, file: Path) -> tuple[np.ndarray, bool]:
+    """Its pixels, and whether it lies otherwise in its file."""
     try:
         whole = read_whole(file, channels=space.channels)
     except BadPictureError as error:
@@ -173,8 +187,8 @@ def _picture(space: Image, file: Path) -> np.ndarray:
     if space.levels == 2:
         if not np.isin(whole.x, (0, 255)).all():
             raise DataError(f"{file} has greys; this model knows black and white alone")
-        return (whole.x // 255).astype(np.uint8)
-    return np.ascontiguousarray(whole.x)
+        return (whole.x // 255).astype(np.uint8), whole.facts.turned
+    return np.ascontiguousarray(whole.x), whole.facts.turned
 
 
 def _text(spec: DataSpec, path: Path, lanes: int) -> Content:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -70,7 +71,12 @@ def content_of(loaded: Loaded, config: Mapping[str, Any]) -> Content:
     if config["input"] is not None:
         if config["n"] is not None:
             raise ConfigError("n= counts examples of the data; input= is compressed whole: leave one of both out")
-        return material.of_path(model, spec, Path(config["input"]), lanes=config["lanes"])
+        path = Path(config["input"])
+        return material.of_path(model, spec, path, lanes=config["lanes"], label=config["label"])
+    if config["label"] is not None:
+        raise ConfigError(
+            f"label={config['label']} is of what input= names; examples of the data have their own: leave it out"
+        )
     split = loaded.dataset(root=config["data"]["root"], trust=config["trust"]).split(config["split"])
     return material.of_split(model, spec, split, n=config["n"], lanes=config["lanes"])
 
@@ -78,6 +84,8 @@ def content_of(loaded: Loaded, config: Mapping[str, Any]) -> Content:
 def numbers(spec: DataSpec, content: Content, done: Compressed) -> dict[str, Any]:
     """What a compression took, as plain values."""
     file, payload = 8 * len(done.file), 8 * len(done.coded.payload)
+    head = {key: value for key, value in done.container.head.items() if key != "labels"}
+    labels = len(done.file) - len(replace(done.container, head=head).packed())
 
     def per(bits: float) -> float:
         return at_rate(spec, bits, done.units)
@@ -87,6 +95,7 @@ def numbers(spec: DataSpec, content: Content, done: Compressed) -> dict[str, Any
         "examples": len(content.examples.x),
         "bytes_in": content.size,
         "bytes_out": len(done.file),
+        **({"bytes_labels": labels} if content.examples.c is not None else {}),
         "rate": per(file),
         "payload_rate": per(payload),
         "ideal_rate": per(done.coded.ideal),
@@ -105,6 +114,8 @@ def _lines(told: Mapping[str, Any]) -> list[str]:
         f"payload  {told['payload_rate']:.4f} {unit}; the model's own length {told['ideal_rate']:.4f} "
         f"({told['overhead']:+.3%})",
     ]
+    if "bytes_labels" in told:
+        found.append(f"labels   {told['bytes_labels']:,} bytes of the file")
     found += [f"{name:8s} {told[f'{name}_rate']:.4f} {unit}" for name in ("net", "first") if f"{name}_rate" in told]
     found.append(
         f"time     {told['seconds_encoding']:.1f} s to write, {told['seconds_decoding']:.1f} s to read; "

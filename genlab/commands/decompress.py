@@ -81,7 +81,7 @@ def _names(container: Container, path: Path) -> list[str]:
 def _name(form: str, path: Path, names: Sequence[str]) -> str:
     """Of what is written where nobody names it."""
     if form == "pictures":
-        return Path(names[0]).name if len(names) == 1 else "pictures"
+        return names[0] if len(names) == 1 and "/" not in names[0] else "pictures"
     return f"{path.stem}{SUFFIX.get(form, '')}"
 
 

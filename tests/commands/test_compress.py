@@ -141,6 +141,111 @@ def test_labels_and_lengths_come_back_too(tmp_path):
             assert set(arrays) == keys
 
 
+@pytest.fixture(scope="module", params=["naive_bayes", "cvae"])
+def classes(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A model that is given the class, and its pictures, a folder for each."""
+    folder = tmp_path_factory.mktemp("classes")
+    generator = np.random.default_rng(0)
+    for name, bright in (("ant", 40), ("bee", 250)):
+        (folder / "own" / name).mkdir(parents=True)
+        for i in range(10):
+            drawn = generator.integers(0, bright, (6, 6, 3), np.uint8)
+            Image.fromarray(drawn).save(folder / "own" / name / f"{i}.png")
+    small = ["model.hidden=[8]", "model.latent_dim=2"] if request.param == "cvae" else []
+    words = (f"model={request.param}", "data=image_folder", *small)
+    return trained(folder, *words, root=str(folder / "own"), size=6), folder / "own"
+
+
+def test_a_folder_for_each_class_comes_back_as_it_was(classes, tmp_path, capsys):
+    ckpt, own = classes
+    packed, back = tmp_path / "own.gl", tmp_path / "back"
+    assert run("compress", f"ckpt={ckpt}", f"input={own}", f"output={packed}", folder=tmp_path) == 0
+    assert "labels   " in capsys.readouterr().out
+    assert run("decompress", f"ckpt={ckpt}", f"input={packed}", f"output={back}", folder=tmp_path) == 0
+    files = sorted(path.relative_to(own) for path in own.rglob("*.png"))
+    assert sorted(path.relative_to(back) for path in back.rglob("*.png")) == files
+    for file in files:
+        assert np.array_equal(np.asarray(Image.open(own / file)), np.asarray(Image.open(back / file)))
+
+
+def test_a_picture_is_written_by_the_class_that_is_told(classes, tmp_path):
+    """A dark picture is longer as one of the bright class."""
+    ckpt, own = classes
+    picture, sizes = own / "ant" / "3.png", {}
+    for label in ("ant", "bee"):
+        packed, back = tmp_path / f"{label}.gl", tmp_path / f"{label}.png"
+        words = (f"ckpt={ckpt}", f"input={picture}", f"label={label}", f"output={packed}")
+        assert run("compress", *words, folder=tmp_path) == 0
+        assert run("decompress", f"ckpt={ckpt}", f"input={packed}", f"output={back}", folder=tmp_path) == 0
+        assert np.array_equal(np.asarray(Image.open(back)), np.asarray(Image.open(picture)))
+        sizes[label] = len(unpacked(packed).payload)
+    if "cvae" not in str(ckpt):
+        assert sizes["ant"] < 0.9 * sizes["bee"]
+
+
+def test_one_picture_in_a_folder_keeps_its_folder(classes, tmp_path):
+    ckpt, own = classes
+    (tmp_path / "one" / "bee").mkdir(parents=True)
+    shutil.copy(own / "bee" / "0.png", tmp_path / "one" / "bee" / "0.png")
+    packed = tmp_path / "one.gl"
+    assert run("compress", f"ckpt={ckpt}", f"input={tmp_path / 'one'}", f"output={packed}", folder=tmp_path) == 0
+    assert run("decompress", f"ckpt={ckpt}", f"input={packed}", folder=tmp_path) == 0
+    assert len(list((tmp_path / "outputs").rglob("bee/0.png"))) == 1
+
+
+def test_labels_that_are_missing_or_wrong_are_refused(classes, pixels, tmp_path, capsys):
+    ckpt, own = classes
+    packed = ("compress", f"output={tmp_path / 'x.gl'}")
+    refused(
+        capsys,
+        2,
+        "say it as label=NAME (ant, bee)",
+        *packed,
+        f"ckpt={ckpt}",
+        f"input={own / 'ant' / '0.png'}",
+        folder=tmp_path,
+    )
+    refused(
+        capsys,
+        2,
+        "did you mean ant?",
+        *packed,
+        f"ckpt={ckpt}",
+        f"input={own / 'ant' / '0.png'}",
+        "label=aunt",
+        folder=tmp_path,
+    )
+    refused(capsys, 2, "leave it out", *packed, f"ckpt={ckpt}", "label=ant", folder=tmp_path)
+    refused(capsys, 2, "folders of classes", *packed, f"ckpt={ckpt}", f"input={own}", "label=ant", folder=tmp_path)
+    refused(
+        capsys, 3, "say the class of all as label=ant", *packed, f"ckpt={ckpt}", f"input={own / 'ant'}", folder=tmp_path
+    )
+    np.save(tmp_path / "x.npy", np.zeros((2, 1, 8, 8), np.uint8))
+    refused(
+        capsys,
+        2,
+        "not given the class",
+        *packed,
+        f"ckpt={pixels}",
+        f"input={tmp_path / 'x.npy'}",
+        "label=1",
+        folder=tmp_path,
+    )
+
+
+def test_a_picture_that_lies_on_its_side_is_said_to_come_back_upright(pictures, tmp_path, capsys):
+    ckpt, own = pictures
+    upright = Image.open(own / "0.png")
+    exif = Image.Exif()
+    exif[0x0112] = 6  # the file's picture has to be turned by a quarter, clockwise
+    packed, back, lying = tmp_path / "x.gl", tmp_path / "back.png", tmp_path / "lying.png"
+    upright.transpose(Image.Transpose.ROTATE_90).save(lying, exif=exif)
+    assert run("compress", f"ckpt={ckpt}", f"input={lying}", f"output={packed}", folder=tmp_path) == 0
+    assert "1 of 1 pictures are compressed upright, as their EXIF says" in capsys.readouterr().out
+    assert run("decompress", f"ckpt={ckpt}", f"input={packed}", f"output={back}", folder=tmp_path) == 0
+    assert np.array_equal(np.asarray(Image.open(back)), np.asarray(upright))
+
+
 def refused(capsys: pytest.CaptureFixture, code: int, words: str, *line: str, folder: Path) -> None:
     before = sorted(folder.rglob("*"))
     capsys.readouterr()

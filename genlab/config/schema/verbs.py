@@ -203,6 +203,7 @@ class Compress(Node):
     ckpt: Text
     input: Text | None
     output: Text | None
+    label: Label | None
     split: Literal["train", "val", "test"]
     n: Positive | None
     lanes: Positive

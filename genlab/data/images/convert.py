@@ -32,12 +32,14 @@ class Facts:
         pages: how many pictures it holds, of which the first is read.
         low: the least value of a picture of more than 8 bits; nan for others.
         high: the greatest.
+        turned: whether it lies otherwise in its file, and was turned or mirrored as its EXIF says.
     """
 
     kind: str
     pages: int = 1
     low: float = math.nan
     high: float = math.nan
+    turned: bool = False
 
 
 def kind_of(image: Image.Image, file: BinaryIO, *, channels: int) -> str:

@@ -253,8 +253,7 @@ def _opened(
     """
     from PIL import Image, ImageOps
 
-    # Pillow's own limit lies above ours, which is told in one line. For the whole process: catch_warnings is not
-    # for threads.
+    # its own limit lies above ours, which is told in one line; for all threads, which catch_warnings is not for
     warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
     try:
         if path.stat().st_size == 0:
@@ -271,10 +270,11 @@ def _opened(
             if image.format == "JPEG" and least is not None:
                 image.draft(image.mode, (2 * least, 2 * least))
             image.load()
-            if image.getexif().get(ORIENTATION) in (5, 6, 7, 8):  # lies on its side
-                width, height = height, width
+            lies = image.getexif().get(ORIENTATION)
+            width, height = (height, width) if lies in (5, 6, 7, 8) else (width, height)  # on its side
             shallow, facts = to_8bit(ImageOps.exif_transpose(image), kind, value_range)
-            return to_mode(shallow, channels=channels), replace(facts, pages=pages), (width, height)
+            facts = replace(facts, pages=pages, turned=lies in range(2, 9))
+            return to_mode(shallow, channels=channels), facts, (width, height)
     except Image.DecompressionBombError as error:
         raise BadPictureError("far too many pixels") from error
     except UNREADABLE as error:
