@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import singledispatch
 
 from torch import Tensor
@@ -23,12 +23,14 @@ class Size:
         blocks: how many; in a U-Net at each size.
         attention: of a U-Net, at sizes of at most this many places.
         dropout: of hidden channels.
+        said: of a U-Net, width of a text's states that its places look at; 0: there is no text.
     """
 
     width: int | None = None
     blocks: int | None = None
     attention: int | None = None
     dropout: float = 0.0
+    said: int = 0
 
     def unet(self, *, width: int, blocks: int, attention: int, factor: int = 2, coarsest: int = 7) -> Shape:
         """A U-Net of this size, or of that which suits the space."""
@@ -39,6 +41,7 @@ class Size:
             factor=factor,
             coarsest=coarsest,
             dropout=self.dropout,
+            said=self.said,
         )
 
 
@@ -92,7 +95,8 @@ def network_given(space: Space, given: Space | None, *, size: Size = Size()) -> 
         assert isinstance(space, Video)
         return OfVideo(space, context=1, past=given, size=size)
     if isinstance(given, Tokens):
-        return Captioned(noise_network(space, context=WIDTH + 1, size=size), given)
+        listens = isinstance(space, Image | Waveform)  # whose network is a U-Net itself
+        return Captioned(noise_network(space, context=WIDTH + 1, size=replace(size, said=WIDTH * listens)), given)
     return noise_network(space, context=0 if given is None else width(given) + 1, size=size)
 
 

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from genlab.models.diffusion.listening import CrossAttention, Said
 from genlab.models.diffusion.noise_networks import NoiseEmbedding, NoiseNetwork
 from genlab.nn.layers import Linear
 
@@ -32,6 +33,7 @@ class Shape:
         factor: by which one size is smaller than the one before, in each direction.
         coarsest: sizes are made smaller as long as a side is longer than this.
         dropout: of the hidden channels in a block.
+        said: width of a text's states, at which all sizes but the full one look; 0: there is no text.
     """
 
     width: int
@@ -40,6 +42,7 @@ class Shape:
     factor: int = 2
     coarsest: int = 7
     dropout: float = 0.0
+    said: int = 0
 
 
 class FineDetail(nn.Module):
@@ -92,7 +95,9 @@ class UNet(NoiseNetwork):
 
         def block(inputs: int, outputs: int, size: tuple[int, ...]) -> _Block:
             attends = math.prod(size) <= shape.attention
-            return _Block(inputs, outputs, embedded, dims=dims, attends=attends, dropout=shape.dropout)
+            full = size == sides and len(self.sizes) > 1
+            listens = CrossAttention(outputs, size, width=shape.said) if shape.said and not full else None
+            return _Block(inputs, outputs, embedded, dims=dims, attends=attends, listens=listens, dropout=shape.dropout)
 
         self.embedding = NoiseEmbedding(embedded, context=context)
         self.detail = FineDetail(levels)
@@ -115,9 +120,15 @@ class UNet(NoiseNetwork):
             self.to(memory_format=torch.channels_last)
 
     def forward(
-        self, x: Tensor, noise: Tensor, context: Tensor | None = None, *, beside: Tensor | None = None
+        self,
+        x: Tensor,
+        noise: Tensor,
+        context: Tensor | None = None,
+        *,
+        beside: Tensor | None = None,
+        said: Said | None = None,
     ) -> Tensor:
-        """As in `NoiseNetwork`; ``beside`` are channels of the size of x."""
+        """As in `NoiseNetwork`; ``beside`` are channels of the size of x, ``said`` is the text, if there is one."""
         level = F.silu(self.embedding(noise, context))
         h = self.detail(x) if beside is None else torch.cat([self.detail(x), beside], 1)
         h = self.stem(h.contiguous(memory_format=torch.channels_last) if h.ndim == 4 else h)
@@ -125,20 +136,30 @@ class UNet(NoiseNetwork):
         for depth, blocks in enumerate(self.down):
             h = h if depth == 0 else self.shrink(h)
             for block in blocks:  # type: ignore[attr-defined]
-                h = block(h, level)
+                h = block(h, level, said)
                 seen.append(h)
-        h = self.middle(h, level)
+        h = self.middle(h, level, said)
         for size, blocks in zip(self.sizes[::-1], self.up, strict=True):
             h = h if h.shape[2:] == size else F.interpolate(h, size=size)
             for block in blocks:  # type: ignore[attr-defined]
-                h = block(torch.cat([h, seen.pop()], 1), level)
+                h = block(torch.cat([h, seen.pop()], 1), level, said)
         return self.head(F.silu(self.norm(h)))
 
 
 class _Block(nn.Module):
-    """Two convolutions that the noise scales and shifts, then attention if the size is small enough."""
+    """Two convolutions that the noise scales and shifts, then attention if the size is small enough, also to a text."""
 
-    def __init__(self, inputs: int, outputs: int, embedded: int, *, dims: int, attends: bool, dropout: float) -> None:
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        embedded: int,
+        *,
+        dims: int,
+        attends: bool,
+        listens: CrossAttention | None,
+        dropout: float,
+    ) -> None:
         super().__init__()
         self.norm1 = nn.GroupNorm(8, inputs)
         self.conv1 = _conv(dims, inputs, outputs)
@@ -148,11 +169,13 @@ class _Block(nn.Module):
         self.conv2 = _zero(_conv(dims, outputs, outputs))
         self.across = nn.Identity() if inputs == outputs else _conv(dims, inputs, outputs, kernel=1)
         self.attention = _Attention(outputs) if attends else nn.Identity()
+        self.listens = listens
 
-    def forward(self, h: Tensor, level: Tensor) -> Tensor:
+    def forward(self, h: Tensor, level: Tensor, said: Said | None) -> Tensor:
         scale, shift = self.level(level).view(len(h), -1, *(1,) * (h.ndim - 2)).chunk(2, 1)
         update = self.norm2(self.conv1(F.silu(self.norm1(h)))) * (1 + scale) + shift
-        return self.attention(self.across(h) + self.conv2(self.drop(F.silu(update))))
+        h = self.attention(self.across(h) + self.conv2(self.drop(F.silu(update))))
+        return h if self.listens is None or said is None else self.listens(h, said)
 
 
 class _Attention(nn.Module):
