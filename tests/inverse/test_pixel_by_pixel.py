@@ -4,6 +4,8 @@ import pytest
 import torch
 
 from genlab.data.spaces import DataSpec
+from genlab.inverse import pixel_by_pixel
+from genlab.inverse.lookahead import Lookahead
 from genlab.inverse.observation import Observation, observe, to_unit
 from genlab.inverse.operators import Downsample, Gaussian, Identity, LinearOperator, Mask
 from genlab.inverse.pixel_by_pixel import completion, exactness, fits
@@ -56,23 +58,24 @@ CASES: dict[str, tuple[LinearOperator, float]] = {
 }
 
 
-@pytest.mark.parametrize("steps", [1, 4])
+@pytest.mark.parametrize(("steps", "look"), [(1, True), (4, True), (4, False)])
 @pytest.mark.parametrize("case", CASES)
-def test_draws_are_of_the_true_posterior(model: PixelCNN, case: str, steps: int) -> None:
+def test_draws_are_of_the_true_posterior(model: PixelCNN, case: str, steps: int, look: bool) -> None:
     operator, noise = CASES[case]
     generator = torch.Generator().manual_seed(1)
     truth = to_unit(model.sample(1, generator=generator), model.spec)
     seen = observe(operator, truth, noise, generator=generator)
     p = _posterior(model, seen)
-    draws = completion(model, seen, samples=N, steps=steps, generator=generator)
+    draws = completion(model, seen, samples=N, steps=steps, look=look, generator=generator)
     assert draws.shape == (1, N, *SHAPE)
     assert p.max() < 0.9  # or there would be nothing to see
     _check(draws, p)
 
 
-def test_particles_that_are_drawn_anew_halfway_count_once(model: PixelCNN) -> None:
+@pytest.mark.parametrize(("look", "noise"), [(False, 0.2), (True, 0.1)])
+def test_particles_that_are_drawn_anew_halfway_count_once(model: PixelCNN, look: bool, noise: float) -> None:
     # what the first rows say is rare: most particles are lost there
-    seen = Observation(Downsample(SHAPE, 2), torch.tensor([[0.0, 0.6]]), 0.2)
+    seen = Observation(Downsample(SHAPE, 2), torch.tensor([[0.0, 0.6]]), noise)
     told = []
     draws = completion(
         model,
@@ -80,6 +83,7 @@ def test_particles_that_are_drawn_anew_halfway_count_once(model: PixelCNN) -> No
         samples=N,
         particles=3 * N,
         steps=2,
+        look=look,
         report=lambda _, size: told.append(size.item()),
         generator=torch.Generator().manual_seed(1),
     )
@@ -126,3 +130,40 @@ def test_the_effective_sample_size_is_told_and_falls_with_the_noise(model: Pixel
     assert told[5.0][1].shape == (2,)
     assert (told[5.0][1] > 40).all()
     assert (told[0.05][1] < told[5.0][1]).all()
+
+
+def test_weights_make_up_for_a_wrong_gaussian(model: PixelCNN, monkeypatch: pytest.MonkeyPatch) -> None:
+    right = Lookahead.ratio
+
+    def wrong(self: Lookahead, i: int) -> torch.Tensor:
+        return right(self, i) + (1.0 + self.without.eps[:, :1]) * self.levels  # more of white, the more white there is
+
+    monkeypatch.setattr(Lookahead, "ratio", wrong)
+    _check_drawn_anew(model, monkeypatch, Downsample(SHAPE, 2), particles=8 * N)
+
+
+@pytest.mark.parametrize("case", ["means of blocks", "random measurements", "the left half with noise"])
+def test_particles_take_what_they_know_along(model: PixelCNN, case: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    size = _check_drawn_anew(model, monkeypatch, CASES[case][0], particles=4 * N)
+    assert size > 0.6 * 4 * N
+
+
+def _check_drawn_anew(
+    model: PixelCNN, monkeypatch: pytest.MonkeyPatch, operator: LinearOperator, *, particles: int
+) -> float:
+    """Draws are right also where particles are drawn anew after every row; the effective sample size."""
+    told: list[float] = []
+    monkeypatch.setattr(pixel_by_pixel, "ANEW", 2.0)
+    generator = torch.Generator().manual_seed(1)
+    seen = observe(operator, to_unit(model.sample(1, generator=generator), model.spec), 0.3, generator=generator)
+    draws = completion(
+        model,
+        seen,
+        samples=N,
+        particles=particles,
+        steps=4,
+        report=lambda _, size: told.append(size.item()),
+        generator=generator,
+    )
+    _check(draws, _posterior(model, seen))
+    return told[0]
