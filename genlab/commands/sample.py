@@ -33,6 +33,9 @@ from genlab.tasks import TASKS, Drawn, Task, Work
 AT_ONCE = 256
 """Pictures that are made ready to be written at once."""
 
+LISTED = 16
+"""Arrays that are named, at most."""
+
 
 def run(run_dir: Path, config: Mapping[str, Any], *, console: Console) -> dict[str, Path]:
     """Do ``config["task"]`` with ``config["ckpt"]``; write ``<task>.npz``, then ``<task>.png``, and print their paths.
@@ -59,9 +62,8 @@ def run(run_dir: Path, config: Mapping[str, Any], *, console: Console) -> dict[s
     finally:
         if "picture" in paths:
             print(f"grid     {paths['picture']}")
-        shapes = ", ".join(f"{name} {array.shape} {array.dtype}" for name, array in drawn.arrays.items())
-        print(f"arrays   {paths['arrays']} ({shapes})")
-        for folder in folders:
+        print(printable(f"arrays   {paths['arrays']} ({_shapes(drawn.arrays)})"))
+        for folder in [*folders, *sorted({run_dir / name.partition("/")[0] for name in drawn.pictures})]:
             print(f"pictures {folder}")
         for ending in drawn.files:
             if ending in paths:
@@ -71,6 +73,12 @@ def run(run_dir: Path, config: Mapping[str, Any], *, console: Console) -> dict[s
                 lost = int((~np.isfinite(array.reshape(len(array), -1))).any(1).sum())
                 print(f"warning  {lost} of {len(array)} {name} are not finite; sample an earlier checkpoint")
     return paths
+
+
+def _shapes(arrays: Mapping[str, np.ndarray]) -> str:
+    """The first of many are enough."""
+    said = [f"{name} {array.shape} {array.dtype}" for name, array in arrays.items()]
+    return ", ".join(said) if len(said) <= LISTED else f"{', '.join(said[:3])} ... {len(said)} in all"
 
 
 def draw(loaded: Loaded, config: Mapping[str, Any], *, folder: Path, out: TextIO | None = None) -> Drawn:
@@ -179,6 +187,8 @@ def _draw(stem: Path, drawn: Drawn, paths: dict[str, Path]) -> None:
                 path = stem.with_suffix(f".{ending}")
                 path.write_bytes(make())
                 paths[ending] = path
+        for name, picture in drawn.pictures.items():
+            save_png(stem.parent / f"{name}.png", picture())
     except GenlabError:
         raise
     except (ValueError, ArithmeticError, RuntimeError, MemoryError) as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 import torch
 from torch import Tensor
@@ -102,3 +102,22 @@ class Method:
     def exactness_for(self, model: GenerativeModel, observation: Observation) -> Exactness:
         """What its draws are with this model and this observation."""
         return self.exactness if isinstance(self.exactness, str) else self.exactness(model, observation)
+
+
+@dataclass(frozen=True)
+class Restorer:
+    """A way to say what pictures larger than a model's were: one picture each, which is approximate, and no draws.
+
+    Attributes:
+        name: as in ``method=NAME``.
+        fits: whether it is for a model and an observation; it is asked before anything is restored.
+        needs: what to have for it, to stand after "needs".
+        restore: ``(model, observation) -> (B, *event)`` on the unit scale.
+    """
+
+    name: str
+    fits: Callable[[GenerativeModel, Observation], bool]
+    needs: str
+    restore: Callable[[GenerativeModel, Observation], Tensor]
+
+    exactness: ClassVar[Exactness] = "approximate"

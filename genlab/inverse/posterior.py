@@ -12,10 +12,11 @@ from genlab.inverse import (
     guided,
     held_chains,
     latent_chains,
+    patches,
     pixel_by_pixel,
     restored,
 )
-from genlab.inverse.method import Method
+from genlab.inverse.method import Method, Restorer
 from genlab.inverse.observation import Observation
 from genlab.models.capabilities import GenerativeModel
 
@@ -85,6 +86,19 @@ METHODS: tuple[Method, ...] = (
 )
 """All of them, in the order in which they are asked: what is exact comes first."""
 
+_OF_PATCHES = "a Gaussian mixture or pPCA of patches (model=gmm data=image_folder data.patches=...)"
+
+LARGER: tuple[Restorer, ...] = (
+    Restorer("epll", patches.smaller, _OF_PATCHES, patches.epll),
+    Restorer(
+        "patch_means",
+        patches.noise_alone,
+        f"{_OF_PATCHES}, and noise on all values (task=denoise)",
+        patches.patch_means,
+    ),
+)
+"""What there is for pictures larger than the model's, the nearest to the truth first."""
+
 
 def choose(model: GenerativeModel, observation: Observation, method: str = "auto") -> Method:
     """The method of a name; of "auto", the first that fits.
@@ -93,6 +107,8 @@ def choose(model: GenerativeModel, observation: Observation, method: str = "auto
         ConfigError: there is none of this name, or it does not fit; the message names those that do.
     """
     named = {each.name: each for each in METHODS}
+    if any(method == each.name for each in LARGER):
+        raise ConfigError(f"method={method}: is of pictures larger than the model's, given by input=...; leave it out")
     if method != "auto" and method not in named:
         raise ConfigError(f"method={method}: there is none; give auto, {', '.join(named)}")
     fitting = [each for each in METHODS if each.fits(model, observation)]
@@ -105,3 +121,25 @@ def choose(model: GenerativeModel, observation: Observation, method: str = "auto
         can = ", ".join(each.name for each in fitting)
         raise ConfigError(f"method={method} needs {named[method].needs}; {who} with {what} can have {can}")
     return named[method]
+
+
+def choose_larger(model: GenerativeModel, observation: Observation, method: str = "auto") -> Restorer:
+    """The same for an observation of pictures that are larger than the model's.
+
+    Raises:
+        ConfigError: there is none of this name, or it does not fit.
+    """
+    named = {each.name: each for each in LARGER}
+    who, what = type(model).__name__, observation.operator.name
+    if method != "auto" and method not in named:
+        raise ConfigError(
+            f"method={method}: is not for pictures larger than the model's; give auto, {', '.join(named)}"
+        )
+    chosen = next((each for each in LARGER if each.fits(model, observation)), LARGER[0])
+    chosen = named.get(method, chosen)
+    if not chosen.fits(model, observation):
+        raise ConfigError(
+            f"{who} cannot say what pictures larger than its own were by {what}: method={chosen.name} needs "
+            f"{chosen.needs}; or give pictures of its size"
+        )
+    return chosen

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
@@ -21,7 +21,9 @@ from genlab.inverse.observation import Observation, observe, to_unit, typed
 from genlab.inverse.posterior import choose
 from genlab.models.capabilities import SamplesByChain
 from genlab.models.conditions import rows
+from genlab.tasks import _larger as larger
 from genlab.tasks._inputs import pictures
+from genlab.tasks._problem import DRAWS, Asked, Make, Problem
 from genlab.tasks._scored import Scored, scored
 from genlab.tasks.drawn import Drawn
 from genlab.tasks.work import BLOCK, Work
@@ -38,47 +40,6 @@ SHOWN = 3
 CHAIN = "chain"
 """The method whose path may be kept."""
 
-NOISE = (1e-5, 100.0)
-"""Standard deviations, where there is any: with less, numbers of 24 bits are no answer; with more, nothing was seen."""
-
-
-@dataclass(frozen=True)
-class Asked:
-    """The options that all of these tasks have.
-
-    Attributes:
-        samples: draws for each example.
-        method: name of a posterior sampler, or "auto".
-        noise: standard deviation of the measurements' noise, white - black = 1.
-        input: a picture or a folder of pictures; None: test examples.
-        measured: whether these are what was measured.
-        steps: frames of the path of a model that samples by chains; 0: it is not kept.
-    """
-
-    samples: int
-    method: str
-    noise: float
-    input: str | None = None
-    measured: bool = False
-    steps: int = 0
-
-
-@dataclass(frozen=True)
-class Problem:
-    """What is to be undone.
-
-    Attributes:
-        operator: what of an example is seen.
-        looks: how measurements look as pictures on the unit scale, ``(n, *event)``.
-        baselines: what needs no model, by name, given the observation and the truth where it is known.
-        earlier: further names of chains' arrays: of the examples, of what chains begin at, of their ends.
-    """
-
-    operator: LinearOperator
-    looks: Callable[[Observation], Tensor]
-    baselines: Callable[[Observation, Tensor | None], dict[str, Tensor]]
-    earlier: tuple[str, str, str] | None = None
-
 
 @dataclass
 class _Told:
@@ -90,16 +51,18 @@ class _Told:
         self.values[name] = values
 
 
-def restored(work: Work, problem: Problem, asked: Asked) -> Drawn:
-    """Observations, draws of the posterior of each, and how good they are.
+def restored(work: Work, make: Make, asked: Asked) -> Drawn:
+    """Observations, draws of the posterior of each, and how good they are; of larger pictures, what `larger` says.
 
     Raises:
         ConfigError: no method fits.
         DataError: there is nothing to observe.
     """
-    operator, spec = problem.operator, work.spec
-    if asked.noise and not NOISE[0] <= asked.noise <= NOISE[1]:
-        raise ConfigError(f"noise={asked.noise:g}: give 0, or from {NOISE[0]:g} to {NOISE[1]:g}; white - black is 1")
+    if asked.input is not None and (photographs := larger.given(work, asked)):
+        return larger.restored(work, make, asked, photographs)
+    samples = asked.samples or DRAWS
+    problem, spec = make(work.spec.event_shape), work.spec
+    operator = problem.operator
     probe = Observation(operator, torch.zeros(1, operator.count, device=work.device), asked.noise)
     method = choose(work.model, probe, asked.method)
     examples = _examples(work, operator, asked)
@@ -121,11 +84,11 @@ def restored(work: Work, problem: Problem, asked: Asked) -> Drawn:
         found: dict[str, Tensor] = {}
         if method.name == CHAIN and asked.steps:
             assert isinstance(work.model, SamplesByChain)  # as the method says
-            path = paths(work.model, seen, samples=asked.samples, frames=asked.steps, c=own, generator=generator)
+            path = paths(work.model, seen, samples=samples, frames=asked.steps, c=own, generator=generator)
             found["path"] = path[:, :, 0].transpose(0, 1)
             draws = to_unit(path[-1], spec)
         else:
-            draws = method.run(work.model, seen, samples=asked.samples, c=own, generator=generator, report=told)
+            draws = method.run(work.model, seen, samples=samples, c=own, generator=generator, report=told)
         found |= {"y": seen.y, "samples": draws.float()}
         return found | {f"told {name}": values for name, values in told.values.items()}
 
@@ -217,7 +180,7 @@ def _drawn(work: Work, problem: Problem, asked: Asked, result: _Result) -> Drawn
     exactness = result.method.exactness_for(work.model, result.seen)
     noise = f"noise {asked.noise:g}" if asked.noise else "no noise"
     note = (
-        f"{operator.name}, {noise}; {asked.samples} draws for each of {n} by {result.method.name}, {exactness}, "
+        f"{operator.name}, {noise}; {draws.shape[1]} draws for each of {n} by {result.method.name}, {exactness}, "
         f"in {result.seconds:.1f} s"
     )
     numbers = {
@@ -225,7 +188,7 @@ def _drawn(work: Work, problem: Problem, asked: Asked, result: _Result) -> Drawn
         "exactness": exactness,
         "operator": operator.name,
         "noise": asked.noise,
-        "draws": asked.samples,
+        "draws": draws.shape[1],
         "n": n,
         "seconds": round(result.seconds, 2),
         **given.numbers,

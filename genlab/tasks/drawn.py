@@ -18,6 +18,8 @@ class Drawn:
         arrays: for ``<task>.npz``.
         note: what the picture shows, in a few words.
         files: what makes further files, by their ending, for example ``{"gif": lambda: b"..."}``.
+        pictures: what makes further pictures, ``(H, W, 1)`` or ``(H, W, 3) uint8``, by their paths below the folder of
+            the run, without ".png".
         numbers: what was measured, for ``summary.json``; plain types.
         lines: the same, to be read.
     """
@@ -28,6 +30,7 @@ class Drawn:
     files: dict[str, Callable[[], bytes]] = field(default_factory=dict)
     numbers: dict[str, Any] = field(default_factory=dict)
     lines: tuple[str, ...] = ()
+    pictures: dict[str, Callable[[], np.ndarray]] = field(default_factory=dict)
 
 
 def told(shown: int, n: int, what: str = "") -> str:

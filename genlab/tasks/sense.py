@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 from genlab.errors import ConfigError
@@ -9,7 +10,8 @@ from genlab.evaluation.needs import pictures
 from genlab.inverse.baselines import sparse
 from genlab.inverse.operators import Gaussian
 from genlab.signatures.ranges import NonNegativeFloat, Positive, Seed, Text
-from genlab.tasks._restored import Asked, Problem, restored
+from genlab.tasks._problem import Asked, Problem
+from genlab.tasks._restored import restored
 from genlab.tasks._solvable import from_measurements
 from genlab.tasks.base import Task
 from genlab.tasks.drawn import Drawn
@@ -26,7 +28,7 @@ class Sense(Task):
         m: how many measurements, each a product with numbers drawn from ``N(0, 1/m)``; fewer than values. auto: 100,
             or a quarter of the values where that is less.
         draw_of_a: seed of the numbers that measurements are products with.
-        samples: draws for each picture.
+        samples: draws for each picture; auto: 8, or none of pictures larger than the model's.
         method: closed_form, completion or another posterior sampler; auto: the most exact one that fits.
         noise: standard deviation of what is added to the measurements, white - black = 1.
         input: a picture or a folder of pictures of the data's size; None: test pictures.
@@ -39,12 +41,12 @@ class Sense(Task):
         *,
         m: Positive | Literal["auto"] = "auto",
         draw_of_a: Seed = 0,
-        samples: Positive = 8,
+        samples: Positive | Literal["auto"] = "auto",
         method: Text = "auto",
         noise: NonNegativeFloat = 0.01,
         input: Text | None = None,
     ) -> None:
-        self.asked = Asked(samples, method, noise, input)
+        self.asked = Asked(None if samples == "auto" else samples, method, noise, input)
         self.m = m
         self.draw_of_a = draw_of_a
 
@@ -54,14 +56,13 @@ class Sense(Task):
         Raises:
             ConfigError: as many measurements as values.
         """
-        dim = work.spec.dim
+        return restored(work, self._problem, self.asked)
+
+    def _problem(self, event: tuple[int, ...]) -> Problem:
+        dim = math.prod(event)
         few = max(1, min(MOST, dim // 4))
         m = few if self.m == "auto" else self.m
         if m >= dim:
             raise ConfigError(f"m={m}: a picture of this data has {dim} values; give fewer, such as m={few}")
-        operator = Gaussian(work.spec.event_shape, m, self.draw_of_a)
-        return restored(
-            work,
-            Problem(operator, lambda seen: operator.adjoint(seen.y), sparse),
-            self.asked,
-        )
+        operator = Gaussian(event, m, self.draw_of_a)
+        return Problem(operator, lambda seen: operator.adjoint(seen.y), sparse)

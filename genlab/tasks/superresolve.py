@@ -12,7 +12,8 @@ from genlab.inverse.baselines import bicubic
 from genlab.inverse.observation import Observation
 from genlab.inverse.operators import Downsample
 from genlab.signatures.ranges import NonNegativeFloat, Positive, Text
-from genlab.tasks._restored import Asked, Problem, restored
+from genlab.tasks._problem import Asked, Problem
+from genlab.tasks._restored import restored
 from genlab.tasks._solvable import divisible, from_measurements
 from genlab.tasks.base import Task
 from genlab.tasks.drawn import Drawn
@@ -27,10 +28,11 @@ class Superresolve(Task):
     Args:
         factor: of how many rows and columns one is made; divides height and width.
         kernel: box, their mean, or bicubic.
-        samples: draws for each picture.
+        samples: draws for each picture; auto: 8, or none of pictures larger than the model's.
         method: closed_form, completion or another posterior sampler; auto: the most exact one that fits.
         noise: standard deviation of what is added to the small pictures, white - black = 1.
-        input: a picture or a folder of pictures of the data's size; None: test pictures.
+        input: a picture or a folder of pictures; None: test pictures. Larger ones than the model's are restored whole,
+            by a mixture or pPCA of their patches.
         measured: whether the pictures of input are the small ones; they are not scored then.
     """
 
@@ -41,26 +43,25 @@ class Superresolve(Task):
         *,
         factor: Factor = 2,
         kernel: Literal["box", "bicubic"] = "box",
-        samples: Positive = 8,
+        samples: Positive | Literal["auto"] = "auto",
         method: Text = "auto",
         noise: NonNegativeFloat = 0.01,
         input: Text | None = None,
         measured: bool = False,
     ) -> None:
-        self.asked = Asked(samples, method, noise, input, measured)
+        self.asked = Asked(None if samples == "auto" else samples, method, noise, input, measured, factor=factor)
         self.factor = factor
         self.kernel = kernel
 
     def draw(self, work: Work) -> Drawn:
         """Truth, small pictures, and draws."""
-        operator = Downsample(work.spec.event_shape, self.factor, self.kernel)
+        return restored(work, self._problem, self.asked)
+
+    def _problem(self, event: tuple[int, ...]) -> Problem:
+        operator = Downsample(event, self.factor, self.kernel)
 
         def looks(seen: Observation) -> Tensor:
             small = seen.y.view(-1, *operator.seen)
             return small.repeat_interleave(self.factor, -2).repeat_interleave(self.factor, -1)
 
-        return restored(
-            work,
-            Problem(operator, looks, lambda seen, _: {"bicubic": bicubic(seen)}),
-            self.asked,
-        )
+        return Problem(operator, looks, lambda seen, _: {"bicubic": bicubic(seen)})

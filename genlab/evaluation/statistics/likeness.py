@@ -25,7 +25,7 @@ AT_ONCE = 256
 
 
 def psnr(x: Tensor, truth: Tensor) -> Estimate | None:
-    """Of images ``(n, C, H, W)`` whose black is 0 and white 1, in dB; None if all are equal, of which it is infinite."""
+    """Of images ``(n, C, H, W)`` whose black is 0 and white 1, in dB; None if all are equal: it is infinite."""
     return None if torch.equal(x, truth) else mean(ratios(x, truth))
 
 
