@@ -123,12 +123,12 @@ def test_what_cannot_be_is_said(name, options, kind, message, model, tmp_path) -
         draw(model, TASKS[name](**options), tmp_path)
 
 
-def test_a_picture_of_another_size_is_named(model, tmp_path) -> None:
-    _save(tmp_path / "in" / "large.png", np.zeros((12, 10), np.uint8))
-    with pytest.raises(DataError, match=r"large.png.*is 10x12 pixels, the model needs 4x6"):
+def test_a_smaller_picture_is_named(model, tmp_path) -> None:
+    _save(tmp_path / "in" / "small.png", np.zeros((5, 10), np.uint8))
+    with pytest.raises(DataError, match=r"small.png.*is 10x5 pixels, the model needs 4x6"):
         draw(model, TASKS["denoise"](input=str(tmp_path / "in")), tmp_path)
-    with pytest.raises(DataError, match=r"is 10x12 pixels, the model needs 4x6; resize it"):
-        draw(model, TASKS["denoise"](input=str(tmp_path / "in" / "large.png")), tmp_path)
+    with pytest.raises(DataError, match=r"is 10x5 pixels, the model needs 4x6; resize it"):
+        draw(model, TASKS["denoise"](input=str(tmp_path / "in" / "small.png")), tmp_path)
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match="holds no pictures"):
         draw(model, TASKS["denoise"](input=str(tmp_path / "empty")), tmp_path)

@@ -241,7 +241,7 @@ def upright_size(path: Path) -> tuple[int, int]:
             width, height = image.size
             return (height, width) if image.getexif().get(ORIENTATION) in (5, 6, 7, 8) else (width, height)
     except (Image.DecompressionBombError, *UNREADABLE) as error:
-        raise BadPictureError(printable(str(error)) or type(error).__name__) from error
+        raise BadPictureError(printable(str(error).split(" <")[0]) or type(error).__name__) from error
 
 
 def _opened(

@@ -13,7 +13,7 @@ from genlab.data.fetch.roots import existing_folder
 from genlab.data.images.decode import as_tensor
 from genlab.data.images.layout import left_out, no_pictures, tree
 from genlab.data.images.parts import check_fraction, check_range, complete, data_name, decode_parts, ranged
-from genlab.data.images.patches import Patches
+from genlab.data.images.random_crops import Patches
 from genlab.data.images.read import Crop, Resample
 from genlab.errors import DataError
 from genlab.signatures.ranges import Folder, Positive, Range, Seed, Share

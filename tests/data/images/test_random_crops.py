@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from genlab.data import image_folder
-from genlab.data.images.patches import places
+from genlab.data.images.random_crops import places
 from genlab.errors import DataError
 
 
