@@ -77,12 +77,13 @@ def radar(
     shortest = min(end - first for first, end in times.values())
     if shortest < past + frames:
         raise ConfigError(f"data.past={past} data.frames={frames}: a split has {shortest} frames in all; give fewer")
-    if not squares(seen, size, step=None):
+    apart = squares(seen, size, step=None)
+    if not apart:
         raise ConfigError(f"data.size={size} data.coarse={coarse}: no such square is seen whole; give a smaller size")
 
     def split(part: str) -> Split:
         first, end = times[part]
-        tiles = squares(seen, size, step=size // 2 if part == "train" else None)
+        tiles = (squares(seen, size, step=size // 2) if part == "train" else []) or apart
         windows = [levels[t : t + past + frames] for t in range(first, end - past - frames + 1)]
         cut = [each[:, None, top : top + size, left : left + size] for each in windows for top, left in tiles]
         clips = torch.stack(cut)

@@ -103,6 +103,12 @@ def test_squares_that_do_not_overlap_lie_where_most_fit() -> None:
     assert squares(seen, 10, step=None) == []
 
 
+def test_squares_so_large_that_few_fit_are_trained_on_too(made: Path) -> None:
+    assert squares(torch.ones(40, 40, dtype=torch.bool), 29, step=14) == [(0, 0)], "whose corner the radar does not see"
+    data = radar(root=made, size=29)
+    assert (len(data.train), len(data.test)) == (47, 11)
+
+
 def test_radar_says_what_is_missing(tmp_path: Path, made: Path) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "empty" / "other").touch()
