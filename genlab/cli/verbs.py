@@ -131,8 +131,17 @@ VERBS: dict[str, Verb] = {
             "genlab compress                                    # the newest run's test split",
             "genlab compress ckpt=RUN input=novel.txt output=novel.gl",
             "genlab compress ckpt=RUN input=pictures/           # pictures of the model's own size",
+            "genlab compress ckpt=RUN input=stop.png label=14   # by a model that is given the class",
         ),
-        flags={"ckpt": False, "input": False, "output": False, "split": False, "n": False, "outputs": False},
+        flags={
+            "ckpt": False,
+            "input": False,
+            "label": False,
+            "output": False,
+            "split": False,
+            "n": False,
+            "outputs": False,
+        },
     ),
     "decompress": Verb(
         "turn a compressed file back",
