@@ -128,9 +128,9 @@ def picture(words: list[str], base: str) -> str:
     figure = pictures.FIGURES[name]
     path = posixpath.relpath(f"figures/{name}.png", base or ".")
     made = "\n".join(f"    {line}" for line in figure.commands())
-    return (
-        f'![{figure.caption}]({path})\n\n{figure.caption}\n\n??? note "How it was made"\n\n    ```sh\n{made}\n    ```\n'
-    )
+    film = f"![The same, moving]({path.removesuffix('.png')}.gif)\n\n" if figure.film else ""
+    shown = f"![{figure.caption}]({path})\n\n{film}{figure.caption}"
+    return f'{shown}\n\n??? note "How it was made"\n\n    ```sh\n{made}\n    ```\n'
 
 
 def folders(words: list[str], _: str) -> str:

@@ -158,6 +158,41 @@ def forecasts(arrays: dict[str, Any], *, scale: int = 2) -> np.ndarray:
     return tiled(np.concatenate(rows), columns=len(rows[0]), scale=scale)
 
 
+def rain(what: str, *, member: int = 0) -> Draw:
+    """Of one example of rain what ``what`` says, "past", "truth", "mean", "spread" or "members", below each other.
+
+    The last of the past, or half of the time ahead and all of it; see `rain_film`.
+    """
+
+    def draw(arrays: dict[str, Any]) -> np.ndarray:
+        found = rain_film(what, member=member)(arrays)
+        return tiled(
+            found[-1:] if what == "past" else found[len(found) // 2 - 1 :: len(found) // 2], columns=1, scale=1
+        )
+
+    return draw
+
+
+def rain_film(what: str, *, member: int = 0) -> Draw:
+    """Of one example of rain all frames, ``(frames, H, W, 3) uint8``.
+
+    From levels of the data, or mm/h: ``(N, frames, 1, H, W)``, members ``(N, M, frames, 1, H, W)``.
+    """
+
+    def draw(arrays: dict[str, Any]) -> np.ndarray:
+        import torch
+
+        from genlab.data.spaces import Video
+        from genlab.data.video.rain import rate_of
+        from genlab.evaluation.artefacts.foresight import drawn
+
+        found = torch.from_numpy(arrays[what][0][member] if what == "members" else arrays[what][0])
+        space = Video(len(found), *found.shape[1:], 256, measure="rain")
+        return drawn(space, found if what in {"mean", "spread"} else rate_of(found))
+
+    return draw
+
+
 def sheet(task: str) -> Draw:
     """The picture that a task draws."""
 

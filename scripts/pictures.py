@@ -7,6 +7,7 @@ not done again) and writes ``docs/figures/NAME.png``. Everything together takes 
 from __future__ import annotations
 
 import argparse
+import io
 import shlex
 import sys
 from collections.abc import Iterator, Sequence
@@ -24,6 +25,8 @@ from panels import (
     grid,
     level_curves,
     nfe_curves,
+    rain,
+    rain_film,
     sheet,
     translations,
     written,
@@ -34,8 +37,11 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent
 FIGURES_DIR = ROOT / "docs" / "figures"
-LARGEST = 60_000
-"""Bytes of a figure."""
+LARGEST, LARGEST_FILM = 60_000, 300_000
+"""Bytes of a figure, and of a GIF."""
+COLOURS = {"rain": 16}
+"""Of a figure, where 48 of them would be too large a file."""
+FRAME_MS, LAST_MS = 500, 1500
 
 CPU = "trainer.accelerator=cpu trainer.threads=1"
 PLANE = "data=toy2d data.name=eight_gaussians"
@@ -65,6 +71,9 @@ TRAIN = {
     "trainer.max_epochs=12 trainer.check_val_every_n_epoch=12",
     "moving": "model=flow_matching data=moving_digits model.condition=past model.null_dropout=0 model.width=16 "
     "model.blocks=1 trainer.max_steps=600 trainer.check_val_every_n_epoch=20",
+    "rain": "model=flow_matching data=radar data.batch_size=4 data.copies=8 model.condition=past model.null_dropout=0 "
+    "model.width=16 model.blocks=1 model.likelihood_steps=1 test.num_particles=1 callbacks.ema.decay=0.99 "
+    "callbacks.samples.n=1 trainer.max_steps=1400 trainer.check_val_every_n_epoch=100",
     "ebm": "model=ebm data=digits trainer.max_steps=500",
     "diffusion": "model=diffusion data=digits trainer.max_steps=2500",
     "dae": "model=dae data=digits trainer.max_epochs=60",
@@ -104,10 +113,11 @@ class Panel:
 
 @dataclass(frozen=True)
 class Figure:
-    """Panels in rows, and what is to be seen in them."""
+    """Panels in rows, and what is to be seen in them; panels of frames, side by side, are a GIF beside it."""
 
     caption: str
     rows: Sequence[Sequence[Panel]]
+    film: Sequence[Panel] = ()
 
     def commands(self) -> Iterator[str]:
         """The command lines behind it, each training run once, with what is drawn from it."""
@@ -121,6 +131,7 @@ class Figure:
 POINTS = "sample n=10000"
 CURVES = "eval --metric nfe_curve"
 SMALLER = "sample task=superresolve n=8 samples=4"
+RAIN = "sample task=forecast n=1 seed=3"
 DIGITS = grid("samples", rows=6, columns=5, scale=3)
 MEANS = grid("means", rows=6, columns=5, scale=3)
 SMALL = partial(cloud, scale=2)
@@ -285,6 +296,21 @@ FIGURES = {
         "the mean of eight forecasts of flow matching, three of them, and their spread (white: half of white).",
         [[Panel("past and truth, mean, three members, spread", "moving", "sample task=forecast n=2", forecasts)]],
     ),
+    "rain": Figure(
+        "128 km of rain over the Netherlands: the last known frame, what came 15 and 30 minutes later, and what eight "
+        "draws of flow matching foresaw: their mean, their spread and two of them. Moving: truth, mean, one of them.",
+        [
+            [
+                Panel("last frame", "rain", RAIN, rain("past")),
+                Panel("truth", "rain", RAIN, rain("truth")),
+                Panel("mean of eight", "rain", RAIN, rain("mean")),
+                Panel("spread", "rain", RAIN, rain("spread")),
+                Panel("one of them", "rain", RAIN, rain("members")),
+                Panel("another", "rain", RAIN, rain("members", member=1)),
+            ]
+        ],
+        [Panel(name, "rain", RAIN, rain_film(name)) for name in ("truth", "mean", "members")],
+    ),
     "ebm": Figure(
         "Eight chains on their way from noise, left, to a digit, right; test digits, and below each row the same with "
         "their left half kept and the other filled in by chains; eight Gaussians.",
@@ -419,6 +445,20 @@ def paint(figure: Figure, work: Path) -> Image:
     return sheet
 
 
+def paint_film(panels: Sequence[Panel], work: Path) -> bytes:
+    """The panels' frames side by side, as a GIF."""
+    import numpy as np
+    from PIL import Image
+
+    parts = [panel.draw(drawn(str(panel.run), panel.command, work)) for panel in panels]
+    gaps = [np.pad(part, ((0, 0), (0, 0), (0, MARGIN), (0, 0)), constant_values=255) for part in parts[:-1]]
+    frames = [Image.fromarray(each).quantize(24) for each in np.concatenate([*gaps, parts[-1]], 2)]
+    buffer = io.BytesIO()
+    lasting = [FRAME_MS] * (len(frames) - 1) + [LAST_MS]
+    frames[0].save(buffer, format="GIF", save_all=True, append_images=frames[1:], duration=lasting, loop=0)
+    return buffer.getvalue()
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("name", nargs="*", metavar="NAME", help=f"which: {', '.join(FIGURES)}; all if none is given")
@@ -429,11 +469,19 @@ def main() -> int:
     work = given.work.resolve()
     for name in given.name or FIGURES:
         path = FIGURES_DIR / f"{name}.png"
-        paint(FIGURES[name], work).quantize(48).save(path, optimize=True)
-        if path.stat().st_size > LARGEST:
-            sys.exit(f"pictures.py: {path} is larger than {LARGEST:,} bytes")
-        print(f"{path}: {path.stat().st_size:,} bytes")
+        paint(FIGURES[name], work).quantize(COLOURS.get(name, 48)).save(path, optimize=True)
+        _check_size(path, LARGEST)
+        if FIGURES[name].film:
+            path = path.with_suffix(".gif")
+            path.write_bytes(paint_film(FIGURES[name].film, work))
+            _check_size(path, LARGEST_FILM)
     return 0
+
+
+def _check_size(path: Path, most: int) -> None:
+    if path.stat().st_size > most:
+        sys.exit(f"pictures.py: {path} is larger than {most:,} bytes")
+    print(f"{path}: {path.stat().st_size:,} bytes")
 
 
 if __name__ == "__main__":

@@ -106,8 +106,14 @@ def test_a_bar_does_not_end_a_cell():
 
 def test_figures_are_small_and_all_are_used():
     pictures = script("pictures")
-    there = {path.stem: path for path in (DOCS / "figures").iterdir()}
+    there = {path.stem: path for path in (DOCS / "figures").glob("*.png")}
     assert there.keys() == pictures.FIGURES.keys()
+    films = [path for path in (DOCS / "figures").iterdir() if path.suffix != ".png"]
+    assert {path.name for path in films} == {f"{name}.gif" for name, each in pictures.FIGURES.items() if each.film}
+    for path in films:
+        assert path.read_bytes().startswith(b"GIF8")
+        assert path.stat().st_size <= pictures.LARGEST_FILM
+        assert f"figures/{path.name})" in script("pages").expand(f"{{{{ picture {path.stem} }}}}", at="x.md")
     for name, path in there.items():
         assert path.read_bytes().startswith(b"\x89PNG")
         assert path.stat().st_size <= pictures.LARGEST
