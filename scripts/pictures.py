@@ -1,7 +1,7 @@
 """The figures of README and the site, from runs on bundled data: ``python scripts/pictures.py --work DIR [NAME...]``.
 
 Trains, samples and translates by the commands that are shown under each figure (those that are done in DIR already are
-not done again) and writes ``docs/figures/NAME.png``. Everything together takes some ten minutes of one CPU core.
+not done again) and writes ``docs/figures/NAME.png``. Everything together takes some twenty minutes of one CPU core.
 """
 
 from __future__ import annotations
@@ -67,8 +67,7 @@ TRAIN = {
     "flow_matching-moons": "model=flow_matching data=toy2d data.name=two_moons",
     "diffusion-moons": "model=diffusion data=toy2d data.name=two_moons",
     "gmm-full": "model=gmm data=digits model.covariance=full model.components=20 model.reg_covar=0.1",
-    "captioned": "model=flow_matching data=captioned_digits model.condition=caption model.width=32 model.blocks=1 "
-    "trainer.max_epochs=12 trainer.check_val_every_n_epoch=12",
+    "captioned": "experiment=captioned_digits",
     "moving": "model=flow_matching data=moving_digits model.condition=past model.null_dropout=0 model.width=16 "
     "model.blocks=1 trainer.max_steps=600 trainer.check_val_every_n_epoch=20",
     "rain": "model=flow_matching data=radar data.batch_size=4 data.copies=8 model.condition=past model.null_dropout=0 "
@@ -285,7 +284,7 @@ FIGURES = {
         ],
     ),
     "captions": Figure(
-        "Draws of flow matching given captions, guidance=2: a small network after four minutes of one core.",
+        "Draws of flow matching given captions, guidance=2: a small network after 14 minutes of one core.",
         [
             [_captioned("a bold seven above a three"), _captioned("a bold two")],
             [_captioned("a four left of a one"), _captioned("a six below a nine")],
