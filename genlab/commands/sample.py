@@ -33,7 +33,7 @@ from genlab.tasks import TASKS, Drawn, Task, Work
 AT_ONCE = 256
 """Pictures that are made ready to be written at once."""
 
-LISTED = 16
+LISTED = 8
 """Arrays that are named, at most."""
 
 

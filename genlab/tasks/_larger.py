@@ -131,6 +131,8 @@ def _seen(work: Work, make: Make, asked: Asked, name: str, file: Path) -> _Seen:
     height, width = x.shape[1:]
     if not asked.measured:
         x = x[:, : height - height % factor, : width - width % factor]
+        if x.shape[1] < own[1] or x.shape[2] < own[2]:
+            raise DataError(f"input={printable(str(file))}: factor={factor} leaves nothing of {width}x{height} pixels")
     u = torch.from_numpy(x.copy()).to(work.device).float() / 255
     problem = make((own[0], *(side * (factor if asked.measured else 1) for side in u.shape[1:])))
     operator = problem.operator
@@ -223,6 +225,7 @@ def _drawn(asked: Asked, method: Restorer, done: list[_Restored], seconds: float
     first, *others = sizes = sorted({tuple(each.numbers["size"]) for each in done}, key=lambda size: size[0] * size[1])
     size = _size(first) if not others else f"{_size(first)} to {_size(sizes[-1])}"
     noise = f"noise {asked.noise:g}" if asked.noise else "no noise"
+    count = "1 picture" if len(done) == 1 else f"{len(done)} pictures"
     what = done[0].what if len({each.what for each in done}) == 1 else f"{done[0].what} of the first"
     numbers = {
         "method": method.name,
@@ -238,7 +241,7 @@ def _drawn(asked: Asked, method: Restorer, done: list[_Restored], seconds: float
     return Drawn(
         partial(_sheet, [each.looks for each in done if each.looks]),
         {f"{each.name}/{key}": value.numpy() for each in done for key, value in each.arrays.items()},
-        f"{what}, {noise}; {len(done)} pictures of {size} pixels by {method.name}, {method.exactness}: one of each, no "
+        f"{what}, {noise}; {count} of {size} pixels by {method.name}, {method.exactness}: one of each, no "
         f"draws; in {seconds:.1f} s",
         numbers=numbers,
         lines=lines(numbers, border=_border(asked)),

@@ -12,6 +12,15 @@ def _random(*shape: int, seed: int = 0) -> torch.Tensor:
     return torch.rand(*shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
 
 
+def test_a_large_harmonic_picture_is_the_same_by_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    keep = torch.ones(14, 12, dtype=torch.bool)
+    keep[2:12, 1:9] = False
+    seen = observe(Mask((2, 14, 12), keep), _random(3, 2, 14, 12), 0.0)
+    direct = harmonic(seen)
+    monkeypatch.setattr("genlab.inverse.baselines.DIRECT", 10)
+    torch.testing.assert_close(harmonic(seen), direct)
+
+
 def _objective(u: torch.Tensor, noisy: torch.Tensor, weight: float) -> torch.Tensor:
     down = torch.zeros_like(u)
     down[..., :-1, :] = u[..., 1:, :] - u[..., :-1, :]

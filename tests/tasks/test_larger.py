@@ -203,6 +203,8 @@ def test_a_picture_too_large_or_unreadable_is_named(model, photos, tmp_path, mon
     (photos / "bad.png").write_bytes(b"no picture")
     with pytest.raises(DataError, match=r"bad.png: cannot identify image file; mend, reduce or remove it"):
         draw(model, TASKS["denoise"](input=str(photos)), tmp_path)
+    with pytest.raises(DataError, match=r"a.png: factor=30 leaves nothing of 13x20 pixels"):
+        draw(model, TASKS["superresolve"](input=str(photos / "a.png"), factor=30), tmp_path)
     monkeypatch.setattr(_larger, "MOST_PIXELS", 100)
     with pytest.raises(DataError, match=r"a.png: more than 100 pixels; mend, reduce or remove it"):
         draw(model, TASKS["denoise"](input=str(photos)), tmp_path)
