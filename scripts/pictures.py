@@ -284,7 +284,7 @@ FIGURES = {
         ],
     ),
     "captions": Figure(
-        "Draws of flow matching given captions, guidance=2: a small network after 14 minutes of one core.",
+        "Draws of flow matching given captions, guidance=2: a small network after 15 minutes of one core.",
         [
             [_captioned("a bold seven above a three"), _captioned("a bold two")],
             [_captioned("a four left of a one"), _captioned("a six below a nine")],
