@@ -7,7 +7,10 @@ from typing import Any
 
 from torch import Tensor
 
-from genlab.evaluation.statistics.likeness import WINDOW, ratios, similarities
+from genlab.evaluation.statistics.likeness import WINDOW, ratios
+
+STRIP = 1 << 18
+"""Values whose windows are held at once: each takes as many numbers as a window has."""
 
 LISTED = 12
 """Pictures that have a line of their own, at most."""
@@ -28,8 +31,24 @@ def of_picture(found: Mapping[str, Tensor], truth: Tensor, *, border: int) -> di
         y = luminance(truth)[None]
         numbers["psnr_y"] = {name: ratios(luminance(x)[None], y).item() for name, x in cut.items()}
     if min(truth.shape[1:]) >= WINDOW:
-        numbers["ssim"] = {name: similarities(x[None].float(), truth[None].float()).item() for name, x in cut.items()}
+        numbers["ssim"] = {name: similarity(x, truth) for name, x in cut.items()}
     return numbers
+
+
+def similarity(x: Tensor, truth: Tensor) -> float:
+    """SSIM of ``(C, H, W)``, as of whole pictures: a strip of windows is looked at at once."""
+    from torchmetrics.functional.image import structural_similarity_index_measure
+
+    rows, reach = x.shape[1], WINDOW // 2
+    height = max(WINDOW, STRIP // x[:, 0].numel())
+    total = 0.0
+    for top in range(0, rows, height):
+        first, last = max(0, top - reach), min(rows, top + height + reach)
+        first = max(0, min(first, last - WINDOW))  # the rest may be lower than a window
+        part, other = (each[None, :, first:last].float() for each in (x, truth))
+        _, each = structural_similarity_index_measure(part, other, data_range=1.0, return_full_image=True)
+        total += each[..., top - first : top - first + height, :].double().mean((0, 1, 3)).sum().item()
+    return total / rows
 
 
 def luminance(x: Tensor) -> Tensor:

@@ -11,10 +11,10 @@ import torch
 from PIL import Image
 
 from genlab.errors import ConfigError, DataError
-from genlab.evaluation.statistics.likeness import ratios
+from genlab.evaluation.statistics.likeness import ratios, similarities
 from genlab.models.capabilities import GenerativeModel
 from genlab.tasks import TASKS, Drawn, _larger
-from genlab.tasks._alike import luminance
+from genlab.tasks._alike import luminance, similarity
 from genlab.tasks.store import Stored
 from tests.inverse.priors import pictures
 from tests.tasks.test_inverse_tasks import SHAPE, draw  # a mixture of pictures of 6x4 pixels
@@ -208,6 +208,15 @@ def test_a_picture_too_large_or_unreadable_is_named(model, photos, tmp_path, mon
     monkeypatch.setattr(_larger, "MOST_PIXELS", 100)
     with pytest.raises(DataError, match=r"a.png: more than 100 pixels; mend, reduce or remove it"):
         draw(model, TASKS["denoise"](input=str(photos)), tmp_path)
+
+
+def test_similarity_is_that_of_the_whole_picture_strip_by_strip(monkeypatch) -> None:
+    x, truth = torch.rand(2, 3, 40, 23, generator=torch.Generator().manual_seed(0))
+    whole = similarities(x[None], truth[None]).item()
+    assert similarity(x, truth) == pytest.approx(whole, abs=1e-6)
+    for height in (1, 12, 13, 19, 39):
+        monkeypatch.setattr("genlab.tasks._alike.STRIP", 3 * 23 * height)
+        assert similarity(x, truth) == pytest.approx(whole, abs=1e-6)
 
 
 def test_luminance_is_that_of_video() -> None:
