@@ -25,15 +25,15 @@ class Stored:
         tensor: all of it, on the CPU; read from the disk where it is looked at.
     """
 
-    def __init__(self, shape: Sequence[int], dtype: torch.dtype, *, folder: Path, most: int = IN_MEMORY) -> None:
-        """Make room for it in ``folder``, or in memory if it has no more than ``most`` bytes.
+    def __init__(self, shape: Sequence[int], dtype: torch.dtype, *, folder: Path, most: int | None = None) -> None:
+        """Make room for it in ``folder``, or in memory if it has no more than ``most`` bytes; None: `IN_MEMORY`.
 
         Raises:
             TrainingError: the disk is full, or the folder cannot be written.
         """
         size = math.prod(shape) * dtype.itemsize
         self._map: mmap.mmap | None = None
-        if size <= most:
+        if size <= (IN_MEMORY if most is None else most):
             self.tensor = torch.empty(*shape, dtype=dtype)
             return
         with disk_errors(folder / "arrays"), tempfile.TemporaryFile(dir=folder) as file:
