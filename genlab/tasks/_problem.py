@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 from torch import Tensor
 
@@ -23,7 +24,7 @@ class Asked:
     """The options that all of these tasks have.
 
     Attributes:
-        samples: draws for each example; None: `DRAWS`, or one picture where there are no draws.
+        samples: draws for each example; "auto": `DRAWS`, or one picture where there are no draws.
         method: name of a posterior sampler, or "auto".
         noise: standard deviation of the measurements' noise, white - black = 1.
         input: a picture or a folder of pictures; None: test examples.
@@ -32,7 +33,7 @@ class Asked:
         factor: how many times smaller pictures are that were measured; larger ones are cut to multiples of it.
     """
 
-    samples: int | None
+    samples: int | Literal["auto"]
     method: str
     noise: float
     input: str | None = None

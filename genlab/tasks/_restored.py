@@ -60,7 +60,7 @@ def restored(work: Work, make: Make, asked: Asked) -> Drawn:
     """
     if asked.input is not None and (photographs := larger.given(work, asked)):
         return larger.restored(work, make, asked, photographs)
-    samples = asked.samples or DRAWS
+    samples = DRAWS if asked.samples == "auto" else asked.samples
     problem, spec = make(work.spec.event_shape), work.spec
     operator = problem.operator
     probe = Observation(operator, torch.zeros(1, operator.count, device=work.device), asked.noise)

@@ -41,7 +41,7 @@ class Colourise(Task):
         input: Text | None = None,
         measured: bool = False,
     ) -> None:
-        self.asked = Asked(None if samples == "auto" else samples, method, noise, input, measured)
+        self.asked = Asked(samples, method, noise, input, measured)
 
     def draw(self, work: Work) -> Drawn:
         """Truth, grey pictures, and draws."""

@@ -41,7 +41,7 @@ class Denoise(Task):
         measured: bool = False,
         steps: Frames = 8,
     ) -> None:
-        self.asked = Asked(None if samples == "auto" else samples, method, noise, input, measured, steps)
+        self.asked = Asked(samples, method, noise, input, measured, steps)
 
     def draw(self, work: Work) -> Drawn:
         """Truth, noisy pictures, and draws."""

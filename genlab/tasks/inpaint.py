@@ -50,7 +50,7 @@ class Inpaint(Task):
         measured: bool = False,
         steps: Frames = 8,
     ) -> None:
-        self.asked = Asked(None if samples == "auto" else samples, method, noise, input, measured, steps)
+        self.asked = Asked(samples, method, noise, input, measured, steps)
         self.keep = keep
 
     def draw(self, work: Work) -> Drawn:

@@ -46,7 +46,7 @@ class Sense(Task):
         noise: NonNegativeFloat = 0.01,
         input: Text | None = None,
     ) -> None:
-        self.asked = Asked(None if samples == "auto" else samples, method, noise, input)
+        self.asked = Asked(samples, method, noise, input)
         self.m = m
         self.draw_of_a = draw_of_a
 

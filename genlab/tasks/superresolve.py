@@ -49,7 +49,7 @@ class Superresolve(Task):
         input: Text | None = None,
         measured: bool = False,
     ) -> None:
-        self.asked = Asked(None if samples == "auto" else samples, method, noise, input, measured, factor=factor)
+        self.asked = Asked(samples, method, noise, input, measured, factor=factor)
         self.factor = factor
         self.kernel = kernel
 
