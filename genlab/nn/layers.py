@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd import forward_ad
 
 WORTH = 4_000_000
 """Multiplications from which the detour through Python, some 40 microseconds with its gradients, is paid for."""
@@ -68,10 +69,17 @@ def _fits(x: Tensor, weight: Tensor) -> bool:
         x.device.type == "cpu"
         and x.dtype == weight.dtype == torch.float32
         and x.numel() * weight.shape[0] >= WORTH
-        and _held_back()
-        and not torch.is_autocast_enabled("cpu")
         and not torch.compiler.is_compiling()
+        and not torch.is_autocast_enabled("cpu")
+        and not _transformed()
+        and _held_back()
     )
+
+
+def _transformed() -> bool:
+    """Whether ``torch.func`` or forward-mode differentiation is at work, which knows nothing of `_Product`."""
+    level: int = forward_ad._current_level
+    return level >= 0 or bool(torch._C._are_functorch_transforms_active())
 
 
 @cache

@@ -133,3 +133,17 @@ def test_a_product_repeats_its_bits() -> None:
     torch.manual_seed(0)
     x, weight = torch.randn(300, 200), torch.randn(100, 200)
     assert all(torch.equal(product(x, weight), product(x.clone(), weight.clone())) for _ in range(3))
+
+
+def test_function_transforms_and_forward_mode_see_through_it(everywhere: list[tuple[int, ...]]) -> None:
+    own, usual = made(6, 9)
+    x, direction = torch.randn(4, 6), torch.randn(4, 6)
+    pushed = [torch.func.jvp(layer, (x,), (direction,))[1] for layer in (own, usual)]
+    torch.testing.assert_close(*pushed)
+    torch.testing.assert_close(torch.func.vmap(own)(x), usual(x))
+    torch.testing.assert_close(torch.func.grad(lambda x: own(x).sum())(x), own.weight.sum(0).expand(4, 6))
+    with torch.autograd.forward_ad.dual_level():
+        dual = own(torch.autograd.forward_ad.make_dual(x, direction))
+        tangent = torch.autograd.forward_ad.unpack_dual(dual).tangent
+    torch.testing.assert_close(tangent, direction @ own.weight.T)
+    assert everywhere == [], "oneDNN, which knows no transforms"
