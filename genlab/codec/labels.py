@@ -87,10 +87,8 @@ def _by_folders(spec: DataSpec, path: Path, firsts: Sequence[str], inside: Seque
         lie = f"beside its folders ({_shown(counts)})" if counts else "in no folder of a class"
         own = path.resolve().name
         name = own if class_of_folder(own, spec) is not None and not counts else "NAME"
-        raise DataError(
-            f"{where}: {loose} of {len(firsts)} pictures lie {lie}: put them into one, or say the class of all as "
-            f"label={printable(name)}"
-        )
+        instead = "" if counts else f", or say the class of all as label={printable(name)}"
+        raise DataError(f"{where}: {loose} of {len(firsts)} pictures lie {lie}: put them into one{instead}")
     classes = {name: class_of_folder(name, spec) for name in counts}
     unknown = [name for name, found in classes.items() if found is None]
     if unknown:

@@ -55,23 +55,31 @@ def given(work: Work, asked: Asked) -> Photographs | None:
     """The pictures of ``input``, if some are larger than the model's; None: they go the way of the others.
 
     Raises:
-        DataError: there are none.
+        DataError: there are none; or some are larger and others smaller.
     """
     space = work.spec.space
     assert asked.input is not None
     assert isinstance(space, Image)  # as the tasks need
     source = Path(asked.input).expanduser()
-    files, sizes = given_pictures(source)[: work.n], []
+    files, read, sizes = given_pictures(source)[: work.n], [], []
     for file in files:
         try:
             sizes.append(upright_size(file))
         except BadPictureError:
             continue  # told by who reads it
+        read.append(file)
     scale = asked.factor if asked.measured else 1
     sides = [(width * scale, height * scale) for width, height in sizes]
     own = space.width, space.height
-    if all(each == own for each in sides) or any(w < own[0] or h < own[1] for w, h in sides):
+    small = [file for file, (w, h) in zip(read, sides, strict=True) if w < own[0] or h < own[1]]
+    if len(small) + sides.count(own) == len(sides):
         return None
+    if small:
+        others = "" if len(small) == 1 else f" and {len(small) - 1} more"
+        raise DataError(
+            f"input={printable(str(small[0]))}{others}: less than the {own[0]}x{own[1]} pixels of the model's "
+            "pictures; give larger ones alone"
+        )
     base = source.parent if source.is_file() else source
     names = [file.relative_to(base).with_suffix("").as_posix() for file in files]
     unique = [
@@ -103,7 +111,7 @@ def restored(work: Work, make: Make, asked: Asked, photographs: Photographs) -> 
         ConfigError: no method fits; or draws are asked for.
         DataError: a picture cannot be read, or is too large.
     """
-    if asked.samples not in (None, 1):
+    if asked.samples not in ("auto", 1):
         raise ConfigError(
             f"samples={asked.samples}: of pictures larger than the model's ({_size(work.spec.event_shape)}) one "
             "picture each is said, and no posterior that could be drawn from; leave samples out"
@@ -132,7 +140,9 @@ def _seen(work: Work, make: Make, asked: Asked, name: str, file: Path) -> _Seen:
     if not asked.measured:
         x = x[:, : height - height % factor, : width - width % factor]
         if x.shape[1] < own[1] or x.shape[2] < own[2]:
-            raise DataError(f"input={printable(str(file))}: factor={factor} leaves nothing of {width}x{height} pixels")
+            raise DataError(
+                f"input={printable(str(file))}: factor={factor} leaves less of {width}x{height} pixels than the model's"
+            )
     u = torch.from_numpy(x.copy()).to(work.device).float() / 255
     problem = make((own[0], *(side * (factor if asked.measured else 1) for side in u.shape[1:])))
     operator = problem.operator

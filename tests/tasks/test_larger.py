@@ -203,7 +203,7 @@ def test_a_picture_too_large_or_unreadable_is_named(model, photos, tmp_path, mon
     (photos / "bad.png").write_bytes(b"no picture")
     with pytest.raises(DataError, match=r"bad.png: cannot identify image file; mend, reduce or remove it"):
         draw(model, TASKS["denoise"](input=str(photos)), tmp_path)
-    with pytest.raises(DataError, match=r"a.png: factor=30 leaves nothing of 13x20 pixels"):
+    with pytest.raises(DataError, match=r"a.png: factor=30 leaves less of 13x20 pixels than the model's"):
         draw(model, TASKS["superresolve"](input=str(photos / "a.png"), factor=30), tmp_path)
     monkeypatch.setattr(_larger, "MOST_PIXELS", 100)
     with pytest.raises(DataError, match=r"a.png: more than 100 pixels; mend, reduce or remove it"):
@@ -224,3 +224,9 @@ def test_luminance_is_that_of_video() -> None:
     assert (luminance(white) * 255).item() == pytest.approx(235, abs=0.01)
     assert (luminance(black) * 255).item() == pytest.approx(16)
     assert torch.equal(luminance(white[:1]), white[:1])
+
+
+def test_small_pictures_among_larger_ones_are_named(model, photos, tmp_path) -> None:
+    Image.fromarray(np.full((9, 3), 100, dtype=np.uint8)).save(photos / "narrow.png")
+    with pytest.raises(DataError, match=r"narrow.png: less than the 4x6 pixels of the model's pictures"):
+        draw(model, TASKS["denoise"](input=str(photos)), tmp_path)
