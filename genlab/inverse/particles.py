@@ -17,7 +17,7 @@ from genlab.inverse.lookahead import Lookahead
 from genlab.inverse.observation import Observation, to_unit, typed
 from genlab.inverse.operators import Mask
 from genlab.models.capabilities import Autoregressive
-from genlab.models.codable import Codable
+from genlab.models.codable import Codable, Unfolding
 
 
 def kept_exactly(observation: Observation) -> Tensor | None:
@@ -123,6 +123,8 @@ class Steered:
         self.begin, self.telling = 0, torch.arange(height, device=start.x.device)
         self.ahead = torch.zeros(len(start.x), dtype=torch.float64, device=start.x.device)
         """What the weights have of the Gaussian and not of the likelihood, in nats."""
+        self.reading: Unfolding | None = None
+        self.said: Tensor
 
     @property
     def x(self) -> Tensor:
@@ -135,19 +137,22 @@ class Steered:
         """Rows up to ``end``; what they add to the logarithm of the weights, ``(B * K,)``."""
         stop = int((self.row < end).sum())
         gained = torch.zeros_like(self.ahead)
-        reading = self.model.unfold(len(self.values), self.c)  # again from the start, as particles have changed places
-        said, done = next(reading), 0
+        done = self.begin
+        if (
+            self.reading is None
+        ):  # again from the start: particles have changed places, and what was read of each has not
+            self.reading, done = self.model.unfold(len(self.values), self.c), 0
+            self.said = next(self.reading)
         while done < stop:
-            width = said.shape[1]
+            width = self.said.shape[1]
             for k in range(width):
                 if self.begin <= done + k:
-                    gained += self._value(done + k, said[:, k].double().log_softmax(1))
+                    gained += self._value(done + k, self.said[:, k].double().log_softmax(1))
             told, done = self.values[:, done : done + width], done + width
             try:
-                said = reading.send(told)
+                self.said = self.reading.send(told)
             except StopIteration:
                 break
-        reading.close()
         self.begin = done
         if done < len(self.row):
             return gained
@@ -180,6 +185,9 @@ class Steered:
 
     def choose(self, index: Tensor) -> None:
         """Go on with particles ``index (B * K,)``."""
+        if bool((index == torch.arange(len(index), device=index.device)).all()):
+            return
+        self.reading = None
         self.values, self.ahead = self.values[index], self.ahead[index]
         self.look.choose(index)
 
