@@ -13,6 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from genlab.nn.layers import Linear
+
 HEADS = 4
 
 
@@ -44,9 +46,9 @@ class CrossAttention(nn.Module):
         super().__init__()
         self.norm = nn.GroupNorm(8, channels)
         self.places = nn.Parameter(torch.randn(math.prod(size), channels))
-        self.q = nn.Linear(channels, channels)
-        self.kv = nn.Linear(width, 2 * channels)
-        self.out = nn.Linear(channels, channels)
+        self.q = Linear(channels, channels)
+        self.kv = Linear(width, 2 * channels)
+        self.out = Linear(channels, channels)
 
     def forward(self, h: Tensor, said: Said) -> Tensor:
         """``(B, C, *size) -> (B, C, *size)``, unchanged where nothing is said."""

@@ -91,7 +91,7 @@ class Block(nn.Module):
         self.norm = nn.LayerNorm(width)
         self.attention = Attention(width, heads, dropout)
         self.mlp_norm = nn.LayerNorm(width)
-        self.mlp = nn.Sequential(Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width))
+        self.mlp = nn.Sequential(Linear(width, 4 * width), nn.GELU(), Linear(4 * width, width))
         self.drop = nn.Dropout(dropout)
 
     def forward(self, h: Tensor, turn: Tensor | None, past: tuple[Tensor, Tensor, int] | None) -> Tensor:
