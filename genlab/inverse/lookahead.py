@@ -100,7 +100,7 @@ class Lookahead:
         some = None if c is None else c[torch.arange(DRAWS, device=c.device) * len(c) // DRAWS]
         draws = to_unit(model.sample(DRAWS, some, generator=generator), spec).flatten(1)[:, self.order].double()
         mean, least = draws.mean(0), (step / 4) ** 2 * torch.eye(spec.dim, dtype=torch.float64, device=device)
-        covariance = _shrunk(draws) + least
+        covariance = _covariance(draws) + least
         a = observation.operator.matrix().to(device)[:, self.order]
         noise = max(observation.noise, step / 4)
         seen = a @ covariance @ a.T + noise**2 * torch.eye(len(a), dtype=torch.float64, device=device)
@@ -132,13 +132,8 @@ def _symmetric(a: Tensor) -> Tensor:
     return (a + a.T) / 2
 
 
-def _shrunk(draws: Tensor) -> Tensor:
-    """Covariance ``(D, D)`` of ``(n, D)``, drawn towards a multiple of the identity as far as its errors reach."""
-    n, dim = draws.shape
-    centred = draws - draws.mean(0)
-    sample = centred.T @ centred / n
-    scale = sample.diagonal().mean()
-    apart = (sample - scale * torch.eye(dim, dtype=sample.dtype, device=sample.device)).square().sum()
-    errors = (centred.square().T @ centred.square() / n - sample.square()).sum() / n
-    weight = (errors / apart.clamp_min(1e-300)).clamp(0, 1)
-    return (1 - weight) * sample + weight * scale * torch.eye(dim, dtype=sample.dtype, device=sample.device)
+def _covariance(draws: Tensor) -> Tensor:
+    """``(D, D)`` of ``(n, D)``, drawn towards a multiple of the identity as far as its errors reach."""
+    from sklearn.covariance import ledoit_wolf  # a second of imports
+
+    return torch.from_numpy(ledoit_wolf(draws.cpu().numpy())[0]).to(draws)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from genlab.distributions.symbols import Categorical
 from genlab.inverse.lookahead import Lookahead
 from genlab.inverse.observation import Observation, to_unit, typed
 from genlab.inverse.operators import Mask
@@ -116,6 +117,7 @@ class Steered:
         assert isinstance(model, Codable)
         self.model, self.start, self.c, self.generator = model, start, c, generator
         self.look = Lookahead(model, start.observation, c, generator)
+        self.chosen = Categorical(len(self.look.levels))
         self.values = model.values(start.x).long()
         height, width = start.kept.shape
         self.row = self.look.order % (height * width) // width
@@ -168,9 +170,7 @@ class Steered:
         ratio = self.look.ratio(i)
         both = log_p + ratio
         gained = both.logsumexp(1)
-        cumulative = (both - gained[:, None]).exp().cumsum(1)
-        u = uniform(len(both), 1, self.generator, both.device) * cumulative[:, -1:]
-        level = (cumulative <= u).sum(1).clamp_max(both.shape[1] - 1)
+        level = self.chosen.draw(both, uniform(len(both), 1, self.generator, both.device))
         self.values[:, i] = level
         self.look.tell(i, level)
         self.ahead += ratio.gather(1, level[:, None])[:, 0]

@@ -19,6 +19,7 @@ from genlab.evaluation.artefacts.restorations import sheet
 from genlab.evaluation.statistics.restoration import misfit
 from genlab.inverse.method import Restorer
 from genlab.inverse.observation import Observation, observe
+from genlab.inverse.operators import Grey
 from genlab.inverse.posterior import choose_larger
 from genlab.process.printable import printable
 from genlab.seeding import derive
@@ -150,7 +151,7 @@ def _seen(work: Work, make: Make, asked: Asked, name: str, file: Path) -> _Seen:
     if channels == 3:
         u = u.expand(3, -1, -1)[None]
     elif own[0] == 3:
-        u = (u * u.new_tensor([0.299, 0.587, 0.114])[:, None, None]).sum(0)[None, None] if len(u) == 3 else u[None]
+        u = (Grey(tuple(u.shape)).forward(u[None]).view(1, *u.shape[1:]) if len(u) == 3 else u)[None]
     else:
         u = u[:, None]
     if asked.measured:

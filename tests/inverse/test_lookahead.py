@@ -85,7 +85,7 @@ def test_a_covariance_of_few_draws_can_be_inverted_and_nears_that_of_many() -> N
     errors = []
     for n in (10, 20_000):
         draws = torch.randn(n, 30, generator=seeded(n), dtype=torch.float64) @ factor.T
-        found = lookahead._shrunk(draws)
+        found = lookahead._covariance(draws)
         assert torch.linalg.eigvalsh(found).min() > 1e-3
         errors.append(((found - true).norm() / true.norm()).item())
     assert errors[1] < 0.05 < errors[0] < 1
