@@ -1,7 +1,8 @@
 """The figures of README and the site, from runs on bundled data: ``python scripts/pictures.py --work DIR [NAME...]``.
 
 Trains, samples and translates by the commands that are shown under each figure (those that are done in DIR already are
-not done again) and writes ``docs/figures/NAME.png``. Everything together takes some twenty minutes of one CPU core.
+not done again) and writes ``docs/figures/NAME.png``. Captions and rain take a quarter of an hour of one CPU core each,
+all others together some ten minutes.
 """
 
 from __future__ import annotations
